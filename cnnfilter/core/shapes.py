@@ -1,0 +1,263 @@
+"""Sizes in plain integers: what users type, made into one form, and the size formulas.
+
+Nothing here touches an array. Every function takes and gives Python integers, rows before columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from cnnfilter.errors import ParameterError, ShapeError, lookup
+
+Pair: TypeAlias = tuple[int, int]
+PaddingLike: TypeAlias = "str | int | Sequence[int] | Sequence[Sequence[int]]"
+
+#: Border rules, by every name they are known under.
+PADDING_MODES: dict[str, str] = {
+    "zeros": "zeros",
+    "reflect": "reflect",
+    "mirror": "reflect",
+    "symmetric": "symmetric",
+    "replicate": "replicate",
+    "edge": "replicate",
+    "nearest": "replicate",
+    "circular": "circular",
+    "wrap": "circular",
+    "constant": "constant",
+}
+
+
+@dataclass(frozen=True)
+class Pads:
+    """How many rows and columns are added on each side."""
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows added in all."""
+        return self.top + self.bottom
+
+    @property
+    def columns(self) -> int:
+        """Columns added in all."""
+        return self.left + self.right
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.columns)
+
+
+@dataclass(frozen=True)
+class Border:
+    """What the added rows and columns hold: a rule, and the value of a constant border."""
+
+    mode: str = "zeros"
+    value: float = 0.0
+
+
+def _integers(value: object, name: str) -> list[int]:
+    """Read ``2``, ``"2"``, ``"2,3"`` or ``(2, 3)`` as a list of integers."""
+    parts: Iterable[Any]
+    if isinstance(value, str):
+        parts = [part.strip() for part in value.split(",")]
+    elif isinstance(value, Iterable):
+        parts = value
+    else:
+        parts = [value]
+    try:
+        return [_integer(part) for part in parts]
+    except (TypeError, ValueError):
+        raise ParameterError(f"{name} {value!r} is not a whole number, or several as rows,columns") from None
+
+
+def _integer(value: Any) -> int:
+    """Return `value` as an int, refusing what would have to be rounded."""
+    if isinstance(value, str):
+        return int(value)
+    if isinstance(value, bool) or value != int(value):
+        raise ValueError(value)
+    return int(value)
+
+
+def pair(value: object, name: str, *, minimum: int = 1) -> Pair:
+    """Return ``(rows, columns)`` from one number, two, or the text of either.
+
+    Raises
+    ------
+    ParameterError
+        If `value` is not one or two whole numbers of at least `minimum`.
+
+    Examples
+    --------
+    >>> pair("2,3", "stride"), pair(2, "stride")
+    ((2, 3), (2, 2))
+    """
+    numbers = _integers(value, name)
+    if len(numbers) not in (1, 2):
+        raise ParameterError(f"{name} takes one number, or rows,columns; got {value!r}")
+    if min(numbers) < minimum:
+        raise ParameterError(f"{name} must be at least {minimum}, got {value!r}")
+    return numbers[0], numbers[-1]
+
+
+def parse_border(padding_mode: str) -> Border:
+    """Return the border rule that a name such as ``mirror`` or ``constant:7`` stands for."""
+    name, _, text = str(padding_mode).partition(":")
+    mode = lookup(PADDING_MODES, name, "padding mode")
+    if mode != "constant":
+        if text:
+            raise ParameterError(f"padding mode {name} takes no value, got {padding_mode!r}")
+        return Border(mode)
+    try:
+        value = float(text)
+    except ValueError:
+        raise ParameterError(
+            f"padding mode constant needs a number, as in constant:7; got {padding_mode!r}"
+        ) from None
+    return Border("constant", value)
+
+
+def same_pads(size: int, kernel: int, stride: int, dilation: int) -> Pair:
+    """Return the pads before and after that make ``ceil(size / stride)`` outputs; a surplus goes after.
+
+    Examples
+    --------
+    >>> same_pads(5, 4, 1, 1)
+    (1, 2)
+    """
+    total = max(0, (math.ceil(size / stride) - 1) * stride + dilation * (kernel - 1) + 1 - size)
+    return total // 2, total - total // 2
+
+
+def resolve_pads(padding: PaddingLike, size: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Pads:
+    """Return the four pads that a padding argument means for these sizes.
+
+    Parameters
+    ----------
+    padding
+        ``valid``, ``same``, ``full``, n, ``rows,cols``, ``top,bottom,left,right``, or
+        ``((top, bottom), (left, right))``.
+    size, kernel, stride, dilation
+        Rows and columns of each.
+
+    Raises
+    ------
+    ParameterError
+        If `padding` has another form, or a negative number.
+
+    Examples
+    --------
+    >>> resolve_pads("same", (5, 6), (3, 4), (1, 1), (1, 1))
+    Pads(top=1, bottom=1, left=1, right=2)
+    """
+    if padding == "valid":
+        return Pads()
+    if padding == "full":
+        rows, columns = (d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
+        return Pads(rows, rows, columns, columns)
+    if padding == "same":
+        return Pads(
+            *same_pads(size[0], kernel[0], stride[0], dilation[0]),
+            *same_pads(size[1], kernel[1], stride[1], dilation[1]),
+        )
+    return _explicit_pads(padding)
+
+
+def _explicit_pads(padding: PaddingLike) -> Pads:
+    """Read the forms of `padding` that are numbers."""
+    flat: Any = padding
+    if not isinstance(padding, str | int) and any(isinstance(side, Sequence) for side in padding):
+        flat = [number for side in padding for number in side]  # type: ignore[union-attr]
+        if len(padding) != 2 or len(flat) != 4:
+            raise ParameterError(f"padding must be ((top, bottom), (left, right)), got {padding!r}")
+    if isinstance(flat, str) and flat.strip().isalpha():
+        lookup({"valid": 0, "same": 0, "full": 0}, flat.strip(), "padding")
+    numbers = _integers(flat, "padding")
+    if min(numbers, default=-1) < 0:
+        raise ParameterError(f"padding must be 0 or more, got {padding!r}")
+    match numbers:
+        case [every]:
+            return Pads(every, every, every, every)
+        case [rows, columns]:
+            return Pads(rows, rows, columns, columns)
+        case [top, bottom, left, right]:
+            return Pads(top, bottom, left, right)
+    raise ParameterError(f"padding takes 1, 2 or 4 numbers (top,bottom,left,right), got {padding!r}")
+
+
+def formula(size: int, pads: int, kernel: int, stride: int, dilation: int) -> str:
+    """Return the output-size formula with its numbers filled in.
+
+    Examples
+    --------
+    >>> formula(5, 0, 7, 1, 1)
+    '(5 + 0 - 1*(7-1) - 1) // 1 + 1 = -1'
+    """
+    result = (size + pads - dilation * (kernel - 1) - 1) // stride + 1
+    return f"({size} + {pads} - {dilation}*({kernel}-1) - 1) // {stride} + 1 = {result}"
+
+
+def conv_size(size: Pair, pads: Pads, kernel: Pair, stride: Pair, dilation: Pair) -> Pair:
+    """Return the output rows and columns of a convolution or pooling.
+
+    ``out = (in + pads - dilation*(k-1) - 1) // stride + 1``
+
+    Raises
+    ------
+    ShapeError
+        If a result is 0 or less; the message shows the sum.
+
+    Examples
+    --------
+    >>> conv_size((480, 640), Pads(1, 1, 1, 1), (3, 3), (2, 2), (1, 1))
+    (240, 320)
+    """
+    added = (pads.rows, pads.columns)
+    out = tuple(
+        (n + p - d * (k - 1) - 1) // s + 1
+        for n, p, k, s, d in zip(size, added, kernel, stride, dilation, strict=True)
+    )
+    for axis, name in enumerate(("rows", "columns")):
+        if out[axis] < 1:
+            total = formula(size[axis], added[axis], kernel[axis], stride[axis], dilation[axis])
+            raise ShapeError(
+                f"kernel {kernel[0]}x{kernel[1]} does not fit the {size[0]}x{size[1]} image: "
+                f"{name} = (in + pads - dilation*(k-1) - 1) // stride + 1 = {total} (add padding, or use a smaller kernel)"
+            )
+    return out[0], out[1]
+
+
+def transpose_size(
+    size: Pair, pads: Pads, kernel: Pair, stride: Pair, dilation: Pair, output_padding: Pair
+) -> Pair:
+    """Return the output rows and columns of a transposed convolution.
+
+    ``out = (in - 1)*stride + output_padding + dilation*(k-1) + 1 - pads`` (ONNX, ConvTranspose)
+
+    Raises
+    ------
+    ShapeError
+        If a result is 0 or less.
+
+    Examples
+    --------
+    >>> transpose_size((2, 3), Pads(), (3, 3), (2, 2), (1, 1), (0, 1))
+    (5, 8)
+    """
+    added = (pads.rows, pads.columns)
+    out = tuple(
+        (n - 1) * s + o + d * (k - 1) + 1 - p
+        for n, s, o, d, k, p in zip(size, stride, output_padding, dilation, kernel, added, strict=True)
+    )
+    if min(out) < 1:
+        raise ShapeError(
+            f"transposed convolution of {size[0]}x{size[1]} gives {out[0]}x{out[1]}: "
+            "(in - 1)*stride + output_padding + dilation*(k-1) + 1 - pads must be 1 or more (use less padding)"
+        )
+    return out[0], out[1]
