@@ -1,0 +1,171 @@
+"""From an entry of a kernel file, and the parameters that a spec gives, to a kernel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from cnnfilter.errors import CnnFilterError, ParameterError, lookup
+from cnnfilter.library.catalog import Entry
+from cnnfilter.library.generators import generator
+from cnnfilter.library.generators.grid import Array
+from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.numbers import MatrixError, matrix, number
+from cnnfilter.library.parameters import Generator, read_parameters, unknown_parameter
+from cnnfilter.library.transform import COMMON, COMMON_NAMES, apply_common
+
+#: How an entry's `spec` is loaded: the text of the spec, to one kernel.
+LoadOne = Callable[[str], Kernel]
+
+#: A size that cuts off more than this share of a formula's mass is worth a word.
+CUT_LIMIT = 0.01
+
+
+def build_kernel(entry: Entry, given: Mapping[str, str], load_one: LoadOne) -> Kernel:
+    """Return the kernel that an entry describes.
+
+    Parameters
+    ----------
+    entry
+        Of kind ``kernel``.
+    given
+        The spec's parameters as text: the generator's, and those that every kernel has.
+    load_one
+        Loads the kernel that an entry with ``spec:`` is made from.
+
+    Raises
+    ------
+    ParameterError
+        If a given parameter is unknown or out of range.
+    KernelFileError
+        If the entry's own values are.
+    """
+    data = _with_variant(entry, given.get("variant"))
+    own = {key: value for key, value in given.items() if key not in (*COMMON_NAMES, "variant", "name")}
+    weights, warnings = _weights(entry, data, own, load_one)
+    if "scale" in data:
+        weights = weights * number(data["scale"])
+    label = given.get("name") or entry.name + _suffix(given)
+    return Kernel(
+        name=file_label(label),
+        spec=_retype(entry.name, given),
+        weights=finish(entry.name, weights, given),
+        title=entry.title,
+        family=entry.family,
+        source=entry.source,
+        formula=str(data.get("formula", "")),
+        origin=entry.path,
+        warnings=warnings,
+        offset=number(data.get("offset", 0)),
+    )
+
+
+def finish(name: str, weights: Array, given: Mapping[str, str]) -> Array:
+    """Return weights after the parameters that every kernel takes."""
+    common = {key: given[key] for key in COMMON_NAMES if key in given}
+    try:
+        return apply_common(weights, read_parameters(name, COMMON, common))
+    except ParameterError as error:
+        text = str(error)
+        raise error if text.startswith(f"{name}: ") else ParameterError(f"{name}: {text}") from None
+
+
+def _with_variant(entry: Entry, variant: str | None) -> dict[str, Any]:
+    """Return the entry's data with a variant's laid over it."""
+    data = dict(entry.data)
+    if variant is None:
+        return data
+    over = lookup(data.get("variants", {}), variant, f"variant of {entry.name}")
+    if any(form in over for form in ("matrix", "outer", "spec")):
+        for form in ("matrix", "outer", "spec", "generator", "parameters", "scale", "offset"):
+            data.pop(form, None)
+    merged = {**data.get("parameters", {}), **over.get("parameters", {})}
+    data.update(over)
+    return {**data, "parameters": merged} if merged else data
+
+
+def _weights(
+    entry: Entry, data: Mapping[str, Any], own: dict[str, str], load_one: LoadOne
+) -> tuple[Array, tuple[str, ...]]:
+    """Return an entry's weights before its scale, and what is to be said about them."""
+    if "generator" in data:
+        return _generated(entry, data, own)
+    if own:
+        known = [*COMMON_NAMES, *(["variant"] if data.get("variants") else []), "name"]
+        raise unknown_parameter(entry.name, next(iter(own)), known)
+    if "spec" in data:
+        try:
+            kernel = load_one(data["spec"])
+        except CnnFilterError as error:
+            entry.document.fail(entry.place("spec"), str(error))
+        return kernel.weights, kernel.warnings
+    if "outer" in data:
+        column, row = (np.array(matrix(data["outer"][side])[0]) for side in ("column", "row"))
+        return np.outer(column, row), ()
+    try:
+        return np.array(matrix(data["matrix"])), ()
+    except MatrixError as error:
+        entry.document.fail(entry.place("matrix"), str(error), at=entry.place("matrix", *error.steps))
+
+
+def _generated(entry: Entry, data: Mapping[str, Any], own: dict[str, str]) -> tuple[Array, tuple[str, ...]]:
+    """Return a generator's weights."""
+    try:
+        maker = generator(data["generator"])
+    except CnnFilterError as error:
+        entry.document.fail(entry.place("generator"), str(error))
+    preset = data.get("parameters", {})
+    try:
+        read_parameters(data["generator"], maker.parameters, preset)
+    except CnnFilterError as error:
+        entry.document.fail(entry.place("parameters"), str(error))
+    known = {parameter.name for parameter in maker.parameters}
+    for key in own:
+        if key not in known:
+            raise unknown_parameter(entry.name, key, [*known, *COMMON_NAMES])
+    values = read_parameters(entry.name, maker.parameters, {**preset, **own})
+    return call_generator(entry.name, maker, values)
+
+
+def call_generator(name: str, maker: Generator, values: Mapping[str, Any]) -> tuple[Array, tuple[str, ...]]:
+    """Return a generator's weights, and a warning where its size cuts off more than CUT_LIMIT."""
+    arguments = {key.replace("-", "_"): value for key, value in values.items()}
+    weights = maker.function(**arguments)
+    if not np.isfinite(weights).all():
+        raise ParameterError(
+            f"{name}: these parameters give weights that are not finite (use less extreme ones)"
+        )
+    cut = 0.0 if maker.kept is None else 1 - maker.kept(**arguments)
+    if cut <= CUT_LIMIT:
+        return weights, ()
+    rows, columns = weights.shape[-2:]
+    return weights, (f"{name}: size {rows}x{columns} cuts off {cut:.1%} of it (use a larger size)",)
+
+
+def _suffix(given: Mapping[str, str]) -> str:
+    """Return what a name says about its parameters: ``-theta45`` for numbers, ``-bessel`` for words."""
+    return "".join(
+        f"-{value}" if value[:1].isalpha() else f"-{key}{value}"
+        for key, value in given.items()
+        if key != "name"
+    )
+
+
+def _retype(name: str, given: Mapping[str, str]) -> str:
+    """Return the spec of one kernel, without sweeps."""
+    return name + (":" if given else "") + ",".join(f"{key}={value}" for key, value in given.items())
+
+
+def file_label(text: str) -> str:
+    """Return a label that is safe in file names on every system.
+
+    Examples
+    --------
+    >>> file_label("gabor-theta22.5"), file_label("../a b")
+    ('gabor-theta22.5', 'a_b')
+    """
+    label = re.sub(r"[^\w.+-]+", "_", text).strip("._- ")
+    return label[:100] or "kernel"

@@ -1,0 +1,290 @@
+"""Which kernels there are: the search path, the files on it, and the entries they hold. No NumPy here.
+
+A file is a mapping ``kernels: {name: {...}}, banks: {name: {...}}``, or just a matrix. The first folder on the
+path that knows a name wins; later ones are hidden, and remembered. Files of users are checked against the
+schema when they are read; the shipped ones are valid (a test proves it), so that they are not checked again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cnnfilter.errors import CnnFilterError, KernelFileError, UnknownNameError, closest
+from cnnfilter.library.spec import canonical
+from cnnfilter.library.strict import Document, parse_document, read_bytes, read_document
+from cnnfilter.library.strict.places import Steps
+
+#: Files of a kernel folder that hold kernels.
+SUFFIXES = (".yaml", ".yml", ".json")
+SCHEMA_NAME = "schema.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One kernel or bank as its file describes it.
+
+    Parameters
+    ----------
+    name
+        As typed: lower case, with hyphens.
+    kind
+        ``kernel`` or ``bank``.
+    data
+        The entry's keys and values, as in the file.
+    document
+        The file, which knows the lines.
+    steps
+        Where in the file the entry is.
+    bare
+        Whether the entry is just a matrix.
+    hidden_by
+        The file that holds the entry which wins over this one; empty for a visible one.
+    """
+
+    name: str
+    kind: str
+    data: Mapping[str, Any] = field(repr=False)
+    document: Document = field(repr=False)
+    steps: Steps
+    bare: bool = False
+    hidden_by: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return str(self.data.get("title", ""))
+
+    @property
+    def family(self) -> str:
+        """Its shelf, such as ``gradient``."""
+        return str(self.data.get("family", ""))
+
+    @property
+    def source(self) -> str:
+        """The paper or standard that it is from."""
+        return str(self.data.get("source", ""))
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other names that find it."""
+        return tuple(canonical(alias) for alias in self.data.get("aliases", ()))
+
+    @property
+    def path(self) -> str:
+        """The file that holds it."""
+        return self.document.path
+
+    @property
+    def line(self) -> int | None:
+        """The line where it begins; this reads the file again."""
+        return self.document.line(self.steps)
+
+    def place(self, key: str, *more: str | int) -> Steps:
+        """Return where in the file the value of `key` is."""
+        return (*self.steps, *more) if self.bare and key == "matrix" else (*self.steps, key, *more)
+
+
+@dataclass(frozen=True)
+class KernelFile:
+    """The kernels and banks of one file, by name and in order."""
+
+    document: Document
+    kernels: dict[str, Entry]
+    banks: dict[str, Entry]
+
+    def find(self, name: str, kind: str = "kernel") -> Entry | None:
+        """Return the entry of that name or alias, a name before an alias."""
+        table = self.kernels if kind == "kernel" else self.banks
+        if name in table:
+            return table[name]
+        return next((entry for entry in table.values() if name in entry.aliases), None)
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the kernels that come with the program.
+
+    In a wheel it lies inside the package; in a checkout, an editable install and an sdist beside it.
+    """
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "kernels"
+    return inside if (inside / SCHEMA_NAME).is_file() else package.parent / "kernels"
+
+
+def user_folder() -> Path:
+    """Return the user's own kernel folder, whether it exists or not."""
+    if sys.platform.startswith("linux"):  # what platformdirs would say, without importing it
+        base = os.environ.get("XDG_CONFIG_HOME", "")
+        folder = Path(base) if Path(base).is_absolute() else Path("~/.config").expanduser()
+        return folder / "cnnfilter" / "kernels"
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("cnnfilter", appauthor=False)) / "kernels"
+
+
+def search_path(kernel_dirs: Sequence[str | Path] = ()) -> list[Path]:
+    """Return the folders where kernels are looked for, in order.
+
+    Parameters
+    ----------
+    kernel_dirs
+        Folders that come first. A folder among them, or in ``$CNNFILTER_KERNELS``, that does not exist is an error;
+        the user's folder may be missing.
+
+    Raises
+    ------
+    KernelFileError
+        If a named folder does not exist.
+    """
+    named = [Path(folder) for folder in kernel_dirs]
+    named += [Path(text) for text in os.environ.get("CNNFILTER_KERNELS", "").split(os.pathsep) if text]
+    for folder in named:
+        if not folder.is_dir():
+            raise KernelFileError(
+                str(folder), "no such kernel folder (check --kernel-dir and CNNFILTER_KERNELS)"
+            )
+    user = user_folder()
+    return [*named, *([user] if user.is_dir() else []), shipped_folder()]
+
+
+def kernel_files(folder: Path) -> list[Path]:
+    """Return the kernel files of a folder, in order of name."""
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 -- pathlib costs more than reading the files
+    except OSError as error:
+        raise KernelFileError(str(folder), f"{error.strerror} (a kernel folder)") from error
+    return [folder / name for name in names if name.lower().endswith(SUFFIXES) and name != SCHEMA_NAME]
+
+
+def read_kernel_file(path: str | Path, *, check: bool = True) -> KernelFile:
+    """Read one kernel file.
+
+    Parameters
+    ----------
+    path
+        YAML or JSON.
+    check
+        Whether to hold it to the schema.
+
+    Raises
+    ------
+    KernelFileError
+        With path, line and dotted field, if anything in it is not as the schema says.
+    """
+    return entries_of(read_document(path), check)
+
+
+def entries_of(document: Document, check: bool) -> KernelFile:
+    """Return the entries of a document, checked unless it is one of ours."""
+    if check:
+        from cnnfilter.library.schema import check_kernel_file
+
+        check_kernel_file(document)
+    value = document.value
+    if not isinstance(value, dict):
+        name = canonical(Path(document.path).stem)
+        return KernelFile(document, {name: Entry(name, "kernel", {"matrix": value}, document, (), True)}, {})
+    kernels: dict[str, Entry] = {}
+    for key, data in value.get("kernels", {}).items():
+        name, bare = canonical(key), not isinstance(data, dict)
+        whole = {"matrix": data} if bare else data
+        kernels[name] = Entry(name, "kernel", whole, document, ("kernels", key), bare)
+    banks = {
+        canonical(key): Entry(canonical(key), "bank", data, document, ("banks", key))
+        for key, data in value.get("banks", {}).items()
+    }
+    return KernelFile(document, kernels, banks)
+
+
+@lru_cache(maxsize=256)
+def _cached(path: str, data: bytes, check: bool) -> KernelFile:
+    """Parse one file of a kernel folder once."""
+    return entries_of(parse_document(data, path), check)
+
+
+def find(name: str, kind: str, search: Sequence[Path]) -> Entry:
+    """Return the entry that a name means, reading only the files that mention it.
+
+    Parameters
+    ----------
+    name
+        A name or alias, in any case, with hyphens or underscores.
+    kind
+        ``kernel`` or ``bank``.
+    search
+        Folders, first wins; within a folder a name wins over an alias.
+
+    Raises
+    ------
+    UnknownNameError
+        If no file knows it; the message gives the closest names.
+    KernelFileError
+        If a file that mentions the name is broken.
+    """
+    wanted = canonical(name)
+    for thorough in (False, True):  # a name that is escaped in its file is found the second time
+        for folder in search:
+            found = None
+            for file in _files(folder, "" if thorough else wanted):
+                entry = file.find(wanted, kind)
+                if entry is not None and entry.name == wanted:
+                    return entry
+                found = found or entry
+            if found is not None:
+                return found
+    raise _unknown(wanted, kind, search)
+
+
+def _files(folder: Path, mention: str) -> Iterator[KernelFile]:
+    """Yield the files of a folder whose bytes mention a name."""
+    ours = folder == shipped_folder()
+    for path in kernel_files(folder):
+        data = read_bytes(path)
+        if mention.encode() in data.lower().replace(b"_", b"-"):
+            yield _cached(str(path), data, not ours)
+
+
+def _unknown(name: str, kind: str, search: Sequence[Path]) -> UnknownNameError:
+    """Return the error for a name that no file knows."""
+    visible = [entry for entry in entries(search) if not entry.hidden_by]
+    other = "bank" if kind == "kernel" else "kernel"
+    if any(entry.kind == other and name in (entry.name, *entry.aliases) for entry in visible):
+        return UnknownNameError(
+            f"{name!r} is a {other}, not a {kind} (write {'bank:' if other == 'bank' else ''}{name})"
+        )
+    names = [text for entry in visible if entry.kind == kind for text in (entry.name, *entry.aliases)]
+    near = closest(name, names)
+    hint = f"did you mean {' or '.join(near)}?" if near else "cnnfilter kernels list shows all"
+    return UnknownNameError(f"unknown {kind} {name!r} ({hint})")
+
+
+def entries(search: Sequence[Path], problems: list[CnnFilterError] | None = None) -> list[Entry]:
+    """Return every kernel and bank on the path, by name; hidden ones say which file hides them.
+
+    Parameters
+    ----------
+    search
+        Folders, first wins.
+    problems
+        Collects the errors of broken files, whose entries are then missing; None passes over them.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    found: list[Entry] = []
+    for folder in search:
+        ours = folder == shipped_folder()
+        for path in kernel_files(folder):
+            try:
+                file = _cached(str(path), read_bytes(path), not ours)
+            except CnnFilterError as error:
+                if problems is not None:
+                    problems.append(error)
+                continue
+            for entry in (*file.kernels.values(), *file.banks.values()):
+                hider = seen.setdefault((entry.kind, entry.name), entry.path)
+                found.append(entry if hider == entry.path else replace(entry, hidden_by=hider))
+    return sorted(found, key=lambda entry: (entry.name, entry.kind, bool(entry.hidden_by)))

@@ -1,0 +1,62 @@
+"""Kernels that sharpen by subtracting a blur."""
+
+from __future__ import annotations
+
+from cnnfilter.library.generators.grid import Array, Size
+from cnnfilter.library.generators.smoothing import box, gaussian, gaussian_kept
+from cnnfilter.library.parameters import Generator, Parameter
+
+
+def unsharp(*, amount: float, sigma: float, size: Size | None) -> Array:
+    """Return unsharp masking as one kernel, ``(1 + amount) * identity - amount * gaussian``; it sums to 1.
+
+    The size is the Gaussian's: ``2 * ceil(3 sigma) + 1`` unless given.
+    """
+    weights = -amount * gaussian(size=size, sigma=sigma, form="sampled")
+    weights[weights.shape[0] // 2, weights.shape[1] // 2] += 1 + amount
+    return weights
+
+
+def unsharp_kept(*, amount: float, sigma: float, size: Size | None) -> float:
+    """Return the share of the Gaussian's mass inside `size`."""
+    del amount
+    return gaussian_kept(size=size, sigma=sigma, form="sampled")
+
+
+def high_boost(*, boost: float, size: Size) -> Array:
+    """Return high-boost filtering, ``boost * identity - box``; it sums to ``boost - 1``.
+
+    References
+    ----------
+    .. [1] R. C. Gonzalez and R. E. Woods, "Digital Image Processing", Addison-Wesley, 1992, section 4.3.
+
+    Examples
+    --------
+    >>> high_boost(boost=2.0, size=(3, 3)) * 9
+    array([[-1., -1., -1.],
+           [-1., 17., -1.],
+           [-1., -1., -1.]])
+    """
+    weights = -box(size=size)
+    weights[size[0] // 2, size[1] // 2] += boost
+    return weights
+
+
+GENERATORS: dict[str, Generator] = {
+    "unsharp": Generator(
+        unsharp,
+        (
+            Parameter("amount", "number", 1.0, "how much of the difference is added", above=0, maximum=1000),
+            Parameter("sigma", "number", 1.0, "of the blur", unit="pixels", above=0),
+            Parameter("size", "odd-size", None, "n, or rows,columns; 2*ceil(3 sigma)+1", unit="pixels"),
+        ),
+        unsharp_kept,
+    ),
+    "high-boost": Generator(
+        high_boost,
+        (
+            Parameter("boost", "number", 2.0, "weight of the picture itself", minimum=1, maximum=1000),
+            Parameter("size", "odd-size", (3, 3), "n, or rows,columns, of the mean", unit="pixels"),
+        ),
+    ),
+}

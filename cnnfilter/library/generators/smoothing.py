@@ -1,0 +1,179 @@
+"""Kernels that average: box, Gaussian in three forms, binomial, disk. All sum to 1."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cnnfilter.library.generators.grid import Array, Size, axes, normal_kept, offsets, side_for
+from cnnfilter.library.parameters import Generator, Parameter
+
+
+def box(*, size: Size) -> Array:
+    """Return the mean of a rectangle: every weight ``1 / (rows * columns)``.
+
+    Examples
+    --------
+    >>> box(size=(1, 4))
+    array([[0.25, 0.25, 0.25, 0.25]])
+    """
+    return np.full(size, 1 / (size[0] * size[1]))
+
+
+def gaussian(*, size: Size | None, sigma: float | None, form: str) -> Array:
+    """Return a Gaussian, ``exp(-(x^2 + y^2) / 2 sigma^2)`` divided by its sum.
+
+    Parameters
+    ----------
+    size
+        Rows and columns; None takes ``2 * ceil(3 sigma) + 1``.
+    sigma
+        Standard deviation in pixels; None takes ``0.3 * ((n - 1) / 2 - 1) + 0.8`` for each side n of `size`,
+        and 1 where that is not given either.
+    form
+        ``sampled`` at pixel centres, ``integrated`` over each pixel, the ``bessel`` form
+        ``exp(-t) I_n(t)`` with ``t = sigma^2``, which stays a Gaussian under repeated blurring, or
+        ``opencv``: sampled, but with OpenCV's fixed numbers for sides up to 9 where no sigma is given.
+
+    References
+    ----------
+    .. [1] T. Lindeberg, "Scale-space for discrete signals", IEEE Transactions on Pattern Analysis and
+           Machine Intelligence 12(3), 1990 (the Bessel form).
+    .. [2] OpenCV, ``cv::getGaussianKernel`` (sigma from size).
+    """
+    rows, columns = _size_and_sigma(size, sigma)
+    profile = _PROFILES[form]
+    fixed = form == "opencv" and sigma is None
+    column, row = (
+        np.array(_OPENCV_TABLES[length]) if fixed and length in _OPENCV_TABLES else profile(length, width)
+        for length, width in (rows, columns)
+    )
+    return np.outer(column / column.sum(), row / row.sum())
+
+
+def gaussian_kept(*, size: Size | None, sigma: float | None, form: str) -> float:
+    """Return the share of the Gaussian's mass inside `size`."""
+    if sigma is None or form == "opencv":
+        return 1.0
+    rows, columns = _size_and_sigma(size, sigma)
+    return normal_kept(*rows) * normal_kept(*columns) if 1 not in (rows[0], columns[0]) else 1.0
+
+
+def _size_and_sigma(size: Size | None, sigma: float | None) -> tuple[tuple[int, float], tuple[int, float]]:
+    """Return (length, sigma) of the rows and of the columns."""
+    if size is None:
+        sigma = 1.0 if sigma is None else sigma
+        side = side_for("gaussian", 3 * sigma)
+        return (side, sigma), (side, sigma)
+    rows, columns = (
+        (length, 0.3 * ((length - 1) / 2 - 1) + 0.8 if sigma is None else sigma) for length in size
+    )
+    return rows, columns
+
+
+def sampled_profile(length: int, sigma: float) -> Array:
+    """Return the Gaussian's values at pixel centres, ``(length,)``."""
+    return np.exp(-0.5 * (offsets(length) / sigma) ** 2)
+
+
+def _integrated_profile(length: int, sigma: float) -> Array:
+    """Return the Gaussian's integral over each pixel, ``(length,)``."""
+    edges = np.arange(length + 1) - length / 2
+    steps = [math.erf(edge / (sigma * math.sqrt(2))) for edge in edges]
+    return np.diff(steps)
+
+
+def _bessel_profile(length: int, sigma: float) -> Array:
+    """Return ``exp(-t) I_n(t)`` by Miller's backward recurrence, ``(length,)``."""
+    variance, half = sigma * sigma, length // 2
+    start = half + int(12 * max(1.0, sigma)) + 20
+    above, here, values = 0.0, 1e-300, [0.0] * (start + 1)
+    for order in range(start, -1, -1):
+        values[order] = here
+        above, here = here, above + 2 * order / variance * here
+        if here > 1e250:
+            above, here, values = above * 1e-250, here * 1e-250, [value * 1e-250 for value in values]
+    total = values[0] + 2 * sum(values[1:])
+    tail = np.array(values[: half + 1]) / total
+    return np.concatenate([tail[:0:-1], tail])[:length]
+
+
+_PROFILES = {
+    "sampled": sampled_profile,
+    "integrated": _integrated_profile,
+    "bessel": _bessel_profile,
+    "opencv": sampled_profile,
+}
+_OPENCV_TABLES = {
+    1: [1.0],
+    3: [0.25, 0.5, 0.25],
+    5: [0.0625, 0.25, 0.375, 0.25, 0.0625],
+    7: [0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125],
+    9: [4 / 256, 13 / 256, 30 / 256, 51 / 256, 60 / 256, 51 / 256, 30 / 256, 13 / 256, 4 / 256],
+}
+
+
+def binomial(*, size: Size) -> Array:
+    """Return rows of Pascal's triangle, column times row, divided by their sum ``2^(rows + columns - 2)``.
+
+    Examples
+    --------
+    >>> binomial(size=(1, 3))
+    array([[0.25, 0.5 , 0.25]])
+    """
+    column, row = ([math.comb(n - 1, k) / 2 ** (n - 1) for k in range(n)] for n in size)
+    return np.outer(column, row)
+
+
+def disk(*, radius: float, antialias: bool) -> Array:
+    """Return a flat disk, the blur of a lens out of focus.
+
+    Parameters
+    ----------
+    radius
+        In pixels from the centre of the middle pixel.
+    antialias
+        Whether pixels on the rim count by the share of them inside (on a grid of 16 x 16 points), or
+        wholly where their centre is inside.
+    """
+    side = side_for("disk", radius - 0.5 if antialias else radius)
+    if not antialias:
+        x, y = axes((side, side))
+        inside = (x * x + y * y <= radius * radius).astype(np.float64)
+        return inside / inside.sum()
+    fine = (np.arange(side * 16) + 0.5) / 16 - side / 2
+    inside = (fine[None, :] ** 2 + fine[:, None] ** 2 <= radius * radius).astype(np.float64)
+    share = inside.reshape(side, 16, side, 16).mean(axis=(1, 3))  # (side, side)
+    return share / share.sum()
+
+
+_SIZE = Parameter("size", "size", (3, 3), "n, or rows,columns", unit="pixels")
+
+GENERATORS: dict[str, Generator] = {
+    "box": Generator(box, (_SIZE,)),
+    "gaussian": Generator(
+        gaussian,
+        (
+            Parameter(
+                "sigma",
+                "number",
+                None,
+                "standard deviation; 1, or 0.3*((n-1)/2-1)+0.8 from a size n",
+                "pixels",
+                above=0,
+            ),
+            Parameter("size", "size", None, "n, or rows,columns; 2*ceil(3 sigma)+1", unit="pixels"),
+            Parameter("form", "choice", "sampled", "how the curve becomes weights", choices=tuple(_PROFILES)),
+        ),
+        gaussian_kept,
+    ),
+    "binomial": Generator(binomial, (_SIZE,)),
+    "disk": Generator(
+        disk,
+        (
+            Parameter("radius", "number", 3.0, "from the centre to the rim", unit="pixels", above=0),
+            Parameter("antialias", "flag", True, "count pixels on the rim by the share inside"),
+        ),
+    ),
+}

@@ -1,0 +1,117 @@
+"""What the library hands out: a kernel, and a filter bank of kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfilter.errors import ShapeError
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """One set of weights, with its name and where it comes from.
+
+    Parameters
+    ----------
+    name
+        A label that is safe in file names, such as ``gabor-theta22.5``.
+    spec
+        How to type it: ``load_kernel(kernel.spec)`` gives the same weights.
+    weights
+        float64, read-only, ``(kH, kW)`` or ``(C, kH, kW)``.
+    title, family, source, formula
+        From the library: what it is, its shelf, the paper or standard, and how it is computed.
+    origin
+        The file that holds it, or ``in place``.
+    warnings
+        What the user should know about these weights, such as a size that cuts off too much.
+    offset
+        What the tool that this variant comes from adds to each 8-bit result; cnnfilter adds nothing by itself.
+    """
+
+    name: str
+    spec: str
+    weights: NDArray[np.float64]
+    title: str = ""
+    family: str = ""
+    source: str = ""
+    formula: str = ""
+    origin: str = "in place"
+    warnings: tuple[str, ...] = ()
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        weights = np.array(self.weights, dtype=np.float64)  # a copy: nobody else can change it
+        weights.setflags(write=False)
+        object.__setattr__(self, "weights", weights)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the weights."""
+        return self.weights.shape
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.weights, dtype=dtype, copy=copy)
+
+
+@dataclass(frozen=True, eq=False)
+class FilterBank(Sequence[Kernel]):
+    """Several kernels in order, under one name.
+
+    Parameters
+    ----------
+    name
+        The spec or bank that they come from.
+    kernels
+        The kernels.
+    """
+
+    name: str
+    kernels: tuple[Kernel, ...]
+
+    @overload
+    def __getitem__(self, index: int) -> Kernel: ...
+    @overload
+    def __getitem__(self, index: slice) -> FilterBank: ...
+    def __getitem__(self, index: int | slice) -> Kernel | FilterBank:
+        if isinstance(index, slice):
+            return FilterBank(self.name, self.kernels[index])
+        return self.kernels[index]
+
+    def __len__(self) -> int:
+        return len(self.kernels)
+
+    def __iter__(self) -> Iterator[Kernel]:
+        return iter(self.kernels)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """All weights, float64, ``(K, C, kH, kW)``; 2-D kernels have C = 1.
+
+        Raises
+        ------
+        ShapeError
+            If the kernels have several sizes.
+        """
+        shapes = {kernel.weights.shape[-3:] for kernel in self.kernels}
+        planes = [
+            np.atleast_3d(kernel.weights) if kernel.weights.ndim == 3 else kernel.weights[None]
+            for kernel in self.kernels
+        ]
+        if len({plane.shape for plane in planes}) != 1:
+            sizes = ", ".join(sorted("x".join(map(str, shape)) for shape in shapes))
+            raise ShapeError(
+                f"bank {self.name!r} holds kernels of several sizes ({sizes}): one array needs one size "
+                "(give a size, or use the kernels one by one)"
+            )
+        return np.stack(planes)  # (K, C, kH, kW)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("a filter bank has no single array to share: copy must not be False")
+        return np.array(self.weights, dtype=dtype)

@@ -1,0 +1,226 @@
+"""From a kernel spec to kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from cnnfilter.errors import CnnFilterError, ParameterError, UnknownNameError, closest
+from cnnfilter.library.build import build_kernel, file_label, finish
+from cnnfilter.library.catalog import Entry, KernelFile, find, read_kernel_file, search_path
+from cnnfilter.library.kernel import FilterBank, Kernel
+from cnnfilter.library.numbers import MatrixError, matrix
+from cnnfilter.library.parameters import unknown_parameter
+from cnnfilter.library.spec import Spec, matrix_value, parse_spec
+from cnnfilter.library.transform import COMMON_NAMES
+
+#: How many specs may lead from one to the next.
+MAX_STEPS = 8
+
+
+def load_kernel(spec: str, *, search: Sequence[str | Path] | None = None) -> Kernel | FilterBank:
+    """Return the kernel that a spec means, or the filter bank where it means several.
+
+    Parameters
+    ----------
+    spec
+        As in ``sobel-x``, ``gabor:theta=0..157.5/22.5``, ``bank:laws-5``, ``"0 -1 0; -1 5 -1; 0 -1 0"``, ``mine.yaml#edge``:
+        see `cnnfilter.library.spec`.
+    search
+        Folders where names are looked for; the search path unless given.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name is not known; the message has the closest ones.
+    ParameterError
+        If the spec, or a parameter in it, is not as it should be.
+    KernelFileError
+        If a file is missing, broken or not as the schema says.
+
+    Examples
+    --------
+    >>> load_kernel("sobel-x").weights
+    array([[-1.,  0.,  1.],
+           [-2.,  0.,  2.],
+           [-1.,  0.,  1.]])
+    >>> [kernel.name for kernel in load_kernel("gaussian:sigma=1|2")]
+    ['gaussian-sigma1', 'gaussian-sigma2']
+    """
+    kernels = load_kernels(spec, search=search)
+    parsed = parse_spec(spec)
+    if len(kernels) == 1 and not parsed.swept and parsed.kind != "bank":
+        return kernels[0]
+    return FilterBank(file_label(parsed.member or parsed.body), tuple(kernels))
+
+
+def load_kernels(spec: str, *, search: Sequence[str | Path] | None = None) -> list[Kernel]:
+    """Return the kernels that a spec means as a flat list; their names differ from one another.
+
+    Parameters, errors: as `load_kernel`.
+
+    Examples
+    --------
+    >>> [kernel.name for kernel in load_kernels("sobel-x:rotate=0..90/45")]
+    ['sobel-x-rotate0', 'sobel-x-rotate45', 'sobel-x-rotate90']
+    """
+    folders = search_path() if search is None else [Path(folder) for folder in search]
+    return _distinct(_Loader(folders).load(parse_spec(spec)))
+
+
+def _distinct(kernels: list[Kernel]) -> list[Kernel]:
+    """Number the names that come twice."""
+    taken: set[str] = set()
+    result = []
+    for kernel in kernels:
+        name, number = kernel.name, 1
+        while name.lower() in taken:  # some file systems see no difference of case
+            number += 1
+            name = f"{kernel.name}-{number}"
+        taken.add(name.lower())
+        result.append(kernel if name == kernel.name else replace(kernel, name=name))
+    return result
+
+
+class _Loader:
+    """Loads specs; inside a kernel file, that file's own names come first."""
+
+    def __init__(self, search: Sequence[Path], inside: KernelFile | None = None, steps: int = 0) -> None:
+        self.search, self.inside, self.steps = search, inside, steps
+
+    def load(self, spec: Spec) -> list[Kernel]:
+        """Return the kernels of a parsed spec."""
+        if self.steps > MAX_STEPS:
+            raise ParameterError(
+                f"{spec.text!r}: specs lead to one another in a circle, or more than {MAX_STEPS} deep"
+            )
+        match spec.kind:
+            case "matrix":
+                return self._matrix(spec)
+            case "file":
+                return self._file(spec)
+            case "bank":
+                return self._bank(self._find(spec.body, "bank"), spec)
+            case _:
+                return self._kernels(self._find(spec.body, "kernel"), spec)
+
+    def _find(self, name: str, kind: str) -> Entry:
+        """Return the entry of a name."""
+        entry = self.inside.find(name, kind) if self.inside else None
+        return entry or find(name, kind, self.search)
+
+    def _deeper(self, entry: Entry) -> _Loader:
+        """Return the loader for the specs that an entry's file holds."""
+        inside = KernelFile(entry.document, {}, {})
+        if isinstance(entry.document.value, dict):
+            from cnnfilter.library.catalog import entries_of
+
+            inside = entries_of(entry.document, check=False)
+        return _Loader(self.search, inside, self.steps + 1)
+
+    def _kernels(self, entry: Entry, spec: Spec) -> list[Kernel]:
+        """Return an entry's kernel for each combination of the swept parameters."""
+
+        def load_one(text: str) -> Kernel:
+            kernels = self._deeper(entry).load(_only_names(text))
+            if len(kernels) != 1:
+                raise ParameterError(f"{text!r} means {len(kernels)} kernels, expected one")
+            return kernels[0]
+
+        return [build_kernel(entry, given, load_one) for given in spec.combinations()]
+
+    def _bank(self, entry: Entry, spec: Spec) -> list[Kernel]:
+        """Return the kernels of a bank; the spec's parameters go to every one of them."""
+        down = {key: values for key, values in spec.parameters if key not in COMMON_NAMES}
+        kernels: list[Kernel] = []
+        for text in entry.data["kernels"]:
+            try:
+                member = _only_names(text)
+                merged = {**dict(member.parameters), **down}
+                found = self._deeper(entry).load(replace(member, parameters=tuple(merged.items())))
+            except CnnFilterError as error:
+                if down:
+                    raise
+                entry.document.fail((*entry.steps, "kernels"), str(error))
+            kernels += found
+        common = tuple((key, values) for key, values in spec.parameters if key in COMMON_NAMES)
+        return [
+            _finished(kernel, given)
+            for given in replace(spec, parameters=common).combinations()
+            for kernel in kernels
+        ]
+
+    def _matrix(self, spec: Spec) -> list[Kernel]:
+        """Return a kernel written in place."""
+        try:
+            weights = np.array(matrix(matrix_value(spec.body)))
+        except MatrixError as error:
+            raise ParameterError(f"kernel {spec.body!r}: {error}") from None
+        label = "matrix-" + "x".join(map(str, weights.shape))
+        kernel = Kernel(label, spec.body, weights)
+        return [_finished(kernel, given) for given in spec.combinations()]
+
+    def _file(self, spec: Spec) -> list[Kernel]:
+        """Return the kernels of a file: all, one, or a bank of it."""
+        if not spec.body.lower().endswith((".yaml", ".yml", ".json")):
+            from cnnfilter.library.arrays import read_kernels
+
+            kernels = read_kernels(spec.body, spec.member, spec.selection)
+            return [_finished(kernel, given) for given in spec.combinations() for kernel in kernels]
+        if spec.selection:
+            raise ParameterError(
+                f"{spec.text!r}: only arrays take [...], and {spec.body} holds named kernels"
+            )
+        file = read_kernel_file(spec.body)
+        inside = _Loader(self.search, file, self.steps + 1)
+        if spec.member:
+            name = parse_spec(spec.member).body
+            entry = file.find(name) or file.find(name, "bank")
+            if entry is None:
+                raise _no_member(spec, [*file.kernels, *file.banks])
+            found = inside._bank(entry, spec) if entry.kind == "bank" else inside._kernels(entry, spec)
+        else:
+            found = [kernel for entry in file.kernels.values() for kernel in inside._kernels(entry, spec)]
+            if not file.kernels:
+                found = [kernel for entry in file.banks.values() for kernel in inside._bank(entry, spec)]
+        return [replace(kernel, spec=f"{spec.body}#{kernel.spec}") for kernel in found]
+
+
+def _only_names(text: str) -> Spec:
+    """Return the spec in a kernel file, which may not name other files."""
+    spec = parse_spec(text)
+    if spec.kind == "file":
+        raise ParameterError(f"{text!r}: a kernel file may not name other files (write the kernel's name)")
+    return spec
+
+
+def _finished(kernel: Kernel, given: Mapping[str, str]) -> Kernel:
+    """Return a kernel with the parameters that every kernel takes."""
+    for key in given:
+        if key not in (*COMMON_NAMES, "name"):
+            raise unknown_parameter(kernel.name, key, [*COMMON_NAMES, "name"])
+    if not given:
+        return kernel
+    words = "".join(f"-{v}" if v[:1].isalpha() else f"-{k}{v}" for k, v in given.items() if k != "name")
+    return replace(
+        kernel,
+        name=file_label(given.get("name") or kernel.name + words),
+        spec=kernel.spec
+        + ("," if ":" in kernel.spec else ":")
+        + ",".join(f"{k}={v}" for k, v in given.items()),
+        weights=finish(kernel.name, kernel.weights, given),
+    )
+
+
+def _no_member(spec: Spec, names: Iterable[str]) -> CnnFilterError:
+    """Return the error for a name that a file does not hold."""
+    known = list(names)
+    near = closest(spec.member, known)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it holds {', '.join(known[:8])}"
+    return UnknownNameError(f"{spec.body}: no kernel {spec.member!r} in it ({hint})")
+
+
+__all__ = ["load_kernel", "load_kernels"]

@@ -1,0 +1,208 @@
+"""Numbers and matrices as people write them: ``-1``, ``0.5``, ``1/9``, ``sqrt(2)/4``, ``1 2 1; 2 4 2; 1 2 1``.
+
+Pure text and lists, no arrays: a matrix comes out as nested lists of finite floats of one size.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+#: Most rows or columns of a kernel, and most weights that one spec may load.
+MAX_SIDE = 4095
+MAX_WEIGHTS = 1 << 24
+
+_TERM = re.compile(
+    r"(?P<sign>[-+]?)(?:(?P<root>(?P<times>[0-9]+)?\*?sqrt\((?P<of>[0-9]{1,9})\))"
+    r"|(?P<plain>(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?))"
+)
+
+
+class MatrixError(ValueError):
+    """A matrix that is not one: what is wrong, and the indices that lead there."""
+
+    def __init__(self, reason: str, *steps: int) -> None:
+        super().__init__(reason)
+        self.steps = steps
+
+
+def number(value: object) -> float:
+    """Return a number, or the text of a number, a fraction or a square root, as a float.
+
+    Raises
+    ------
+    ValueError
+        If `value` is anything else, or not finite.
+
+    Examples
+    --------
+    >>> number("1/4"), number("-sqrt(2)/4"), number(3)
+    (0.25, -0.3535533905932738, 3.0)
+    """
+    if isinstance(value, str):
+        over, slash, under = value.partition("/")
+        below = _term(under) if slash else 1.0
+        if below == 0:
+            raise ValueError(f"{value!r} divides by zero")
+        result = _term(over) / below
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            result = float(value)
+        except OverflowError:
+            raise ValueError("the number is too large") from None
+    else:
+        raise ValueError(f"expected a number, got {describe(value)}")
+    if not math.isfinite(result):
+        raise ValueError(f"expected a finite number, got {describe(value)}")
+    return result
+
+
+def _term(text: str) -> float:
+    """Return one side of a fraction."""
+    match = _TERM.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"expected a number, got {describe(text)}")
+    sign = -1.0 if match["sign"] == "-" else 1.0
+    if match["root"]:
+        return sign * float(match["times"] or 1) * math.sqrt(int(match["of"]))
+    return sign * float(match["plain"])
+
+
+def describe(value: object) -> str:
+    """Return a value as messages show it: short, on one line.
+
+    Examples
+    --------
+    >>> describe("abc"), describe(None), describe(True), describe([1])
+    ("'abc'", 'nothing', 'true', 'a list')
+    """
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, dict):
+        return "a mapping"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:36]}...{text[-1] if isinstance(value, str) else ''}"
+
+
+def is_matrix_text(text: str) -> bool:
+    """Return whether a spec is a matrix written in place, rather than a name or a file.
+
+    Examples
+    --------
+    >>> is_matrix_text("0 -1 0; -1 5 -1"), is_matrix_text("[[1, 2]]"), is_matrix_text("sobel-x")
+    (True, True, False)
+    """
+    text = text.strip()
+    if text.startswith("[") or ";" in text:
+        return True
+    first = re.split(r"[\s,]", text, maxsplit=1)
+    return bool(re.match(r"[-+.]*[0-9]|[-+]?sqrt\(", first[0])) and (len(first) > 1 or _is_number(text))
+
+
+def _is_number(text: str) -> bool:
+    """Return whether `text` is one number."""
+    try:
+        number(text)
+    except ValueError:
+        return False
+    return True
+
+
+def matrix(value: object) -> list[Any]:
+    """Return a 2-D (rows, columns) or 3-D (channels, rows, columns) matrix as nested lists of floats.
+
+    Parameters
+    ----------
+    value
+        Nested lists of numbers and fraction texts, or text whose rows end in ``;`` or a new line and
+        whose numbers are parted by spaces or commas. A flat list is one row.
+
+    Returns
+    -------
+    list
+        Two or three levels deep, every row of the same length.
+
+    Raises
+    ------
+    MatrixError
+        If it is empty, ragged, too large, or holds anything but finite numbers.
+
+    Examples
+    --------
+    >>> matrix("0 1/4; 2 3")
+    [[0.0, 0.25], [2.0, 3.0]]
+    >>> matrix([[1, 2, 3], [4, 5]])
+    Traceback (most recent call last):
+        ...
+    cnnfilter.library.numbers.MatrixError: row 2 has 2 values, expected 3
+    """
+    if isinstance(value, str):
+        return _plane(_split(value))
+    if not isinstance(value, list):
+        raise MatrixError(f"expected a matrix, as in '0 1 0; 1 -4 1; 0 1 0', got {describe(value)}")
+    if not value:
+        raise MatrixError("the matrix is empty")
+    if not isinstance(value[0], list):
+        return _plane([value])
+    if not (value[0] and isinstance(value[0][0], list)):
+        return _plane(value)
+    return _planes(value)
+
+
+def _planes(value: list[Any]) -> list[Any]:
+    """Return a 3-D matrix, one plane a channel."""
+    planes: list[Any] = []
+    for index, plane in enumerate(value):
+        if not isinstance(plane, list):
+            raise MatrixError(f"channel {index + 1}: expected a list of rows, got {describe(plane)}", index)
+        try:
+            planes.append(_plane(plane))
+        except MatrixError as error:
+            raise MatrixError(f"channel {index + 1}: {error}", index, *error.steps) from None
+        sizes = [(len(item), len(item[0])) for item in (planes[0], planes[-1])]
+        if sizes[0] != sizes[1]:
+            (first, last) = (f"{rows}x{columns}" for rows, columns in sizes)
+            raise MatrixError(f"channel {index + 1} is {last}, expected {first}", index)
+    return planes
+
+
+def _split(text: str) -> list[Any]:
+    """Return the rows of a matrix written as text."""
+    rows = [row.replace(",", " ").split() for row in re.split(r"[;\n]", text)]
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
+
+
+def _plane(rows: list[Any]) -> list[list[float]]:
+    """Return rows of numbers, all of one length."""
+    if not rows or not rows[0]:
+        raise MatrixError("the matrix is empty")
+    if len(rows) > MAX_SIDE:
+        raise MatrixError(f"{len(rows)} rows are more than the {MAX_SIDE} a kernel may have")
+    plane = []
+    for index, row in enumerate(rows):
+        if not isinstance(row, list):
+            raise MatrixError(f"row {index + 1}: expected a list of numbers, got {describe(row)}", index)
+        if len(row) != len(rows[0]):
+            raise MatrixError(f"row {index + 1} has {len(row)} values, expected {len(rows[0])}", index)
+        if len(row) > MAX_SIDE:
+            raise MatrixError(f"{len(row)} columns are more than the {MAX_SIDE} a kernel may have", index)
+        plane.append(_row(row, index))
+    return plane
+
+
+def _row(row: list[Any], index: int) -> list[float]:
+    """Return one row of numbers."""
+    numbers = []
+    for column, value in enumerate(row):
+        try:
+            numbers.append(number(value))
+        except ValueError as error:
+            raise MatrixError(f"row {index + 1}, column {column + 1}: {error}", index, column) from None
+    return numbers

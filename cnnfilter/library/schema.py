@@ -1,0 +1,225 @@
+"""What a kernel file may hold, and the JSON Schema that is published from it.
+
+Imported only when a file of the user's is read, or the schema is written: msgspec costs its import.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from cnnfilter.library.numbers import MatrixError, describe, matrix, number
+from cnnfilter.library.spec import canonical
+from cnnfilter.library.strict import Document
+from cnnfilter.library.strict.places import Steps
+from cnnfilter.library.validate import convert
+
+_FRACTION = r"^\s*[-+]?[0-9.]*(\*?sqrt\([0-9]+\))?([eE][-+]?[0-9]+)?(/[0-9.]*(\*?sqrt\([0-9]+\))?)?\s*$"
+_NUMBER = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": _FRACTION}]}
+_ROW = {"type": "array", "minItems": 1, "items": _NUMBER}
+_PLANE = {"type": "array", "minItems": 1, "items": _ROW}
+_MATRIX = {
+    "description": "Rows of numbers: lists, or text whose rows end in ; or a new line. Three levels of lists make a 3-D kernel.",
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        _ROW,
+        _PLANE,
+        {"type": "array", "minItems": 1, "items": _PLANE},
+    ],
+}
+
+Name = Annotated[
+    str, Meta(pattern=r"^\w[\w.+-]{0,79}$", description="Letters, digits, and . + - _ after the first.")
+]
+Number = Annotated[
+    int | float | str, Meta(description="A number, or a fraction or root such as 1/16 or sqrt(2)/4.")
+]
+Matrix = Annotated[str | list[Any], Meta(extra_json_schema=_MATRIX)]
+Vector = Annotated[str | list[Any], Meta(description="Numbers, as a list or as text parted by spaces.")]
+Parameters = dict[str, bool | int | float | str]
+
+
+class Outer(Struct, forbid_unknown_fields=True, frozen=True):
+    """A column times a row."""
+
+    column: Vector
+    row: Vector
+
+
+class Variant(Struct, forbid_unknown_fields=True, frozen=True):
+    """How another tool means the same name: what differs from the entry around it."""
+
+    note: Annotated[str, Meta(description="How this variant differs, in a line.")] = ""
+    matrix: Matrix | None = None
+    outer: Outer | None = None
+    spec: str | None = None
+    parameters: Parameters = {}
+    scale: Number | None = None
+    offset: Number | None = None
+
+
+class KernelEntry(Struct, forbid_unknown_fields=True, frozen=True):
+    """One kernel: exactly one of matrix, outer, generator and spec says its weights."""
+
+    title: Annotated[str, Meta(description="What it is, in a line.")] = ""
+    family: Annotated[str, Meta(description="The shelf it stands on, such as gradient.")] = ""
+    source: Annotated[str, Meta(description="Paper or standard: authors, title, year.")] = ""
+    aliases: Annotated[list[Name], Meta(description="Other names that find it.")] = []
+    description: Annotated[str, Meta(description="What it does to a picture.")] = ""
+    formula: Annotated[str, Meta(description="How the weights are computed.")] = ""
+    matrix: Matrix | None = None
+    outer: Annotated[Outer | None, Meta(description="A separable kernel: its column and its row.")] = None
+    generator: Annotated[str | None, Meta(description="A formula of the program, such as gaussian.")] = None
+    parameters: Annotated[
+        Parameters, Meta(description="Of the generator: what differs from its defaults.")
+    ] = {}
+    spec: Annotated[str | None, Meta(description="Another kernel, changed: kirsch-n:rotate=45.")] = None
+    scale: Annotated[Number | None, Meta(description="Every weight is multiplied by it.")] = None
+    offset: Annotated[Number | None, Meta(description="What the original tool adds to 8-bit results.")] = None
+    variants: Annotated[dict[Name, Variant], Meta(description="Other tools' versions.")] = {}
+
+
+class BankEntry(Struct, forbid_unknown_fields=True, frozen=True):
+    """A bank: kernel specs in order."""
+
+    kernels: Annotated[list[str], Meta(min_length=1, description="Specs; each may sweep.")]
+    title: str = ""
+    family: str = ""
+    source: str = ""
+    aliases: list[Name] = []
+    description: str = ""
+
+
+class KernelFileSchema(Struct, forbid_unknown_fields=True, frozen=True):
+    """A file of kernels and banks for cnnfilter."""
+
+    kernels: dict[Name, KernelEntry | Matrix] = {}
+    banks: dict[Name, BankEntry] = {}
+    schema: Annotated[str, Meta(description="Where this schema is.")] = msgspec.field(
+        default="", name="$schema"
+    )
+
+
+class _Top(Struct, forbid_unknown_fields=True, frozen=True):
+    """The top of a file; what is inside is converted entry by entry, so that messages name the entry."""
+
+    kernels: dict[str, Any] = {}
+    banks: dict[str, Any] = {}
+    schema: str = msgspec.field(default="", name="$schema")
+
+
+def check_kernel_file(document: Document) -> None:
+    """Hold a document to the schema.
+
+    Raises
+    ------
+    KernelFileError
+        At the first thing that is not as it should be: path, line, dotted field, what was expected and what was got.
+    """
+    value = document.value
+    if value is None:
+        document.fail((), "the file is empty (expected kernels: or a matrix)")
+    if isinstance(value, list) or (isinstance(value, str) and any(mark in value for mark in " ;,\n")):
+        return _check_matrix(document, (), value)
+    if not isinstance(value, dict):
+        document.fail((), f"expected kernels: or a matrix, got {describe(value)}")
+    top = convert(document, _Top)
+    if not top.kernels and not top.banks:
+        document.fail((), "holds no kernels (expected kernels: with a name and a matrix)")
+    names: dict[tuple[str, str], str] = {}
+    for kind, table in (("kernels", top.kernels), ("banks", top.banks)):
+        for key, entry in table.items():
+            _check_name(document, kind, key, names)
+            check = _check_kernel if kind == "kernels" else _check_bank
+            check(document, (kind, key), entry)
+    return None
+
+
+def _check_name(document: Document, kind: str, key: str, names: dict[tuple[str, str], str]) -> None:
+    """Refuse names that cannot be typed, and names that are one to the search."""
+    try:
+        msgspec.convert(key, Name)
+    except msgspec.ValidationError:
+        reason = f"{describe(key)} is not a name (letters, digits, and . + - _ after the first; at most 80)"
+        document.fail((kind,), reason, at=(kind, key))
+    first = names.setdefault((kind, canonical(key)), key)
+    if first != key:
+        document.fail((kind, key), f"is the same name as {first}: case and _ or - make no difference")
+
+
+def _check_kernel(document: Document, steps: Steps, entry: Any) -> None:
+    """Check one kernel."""
+    if isinstance(entry, str | list):
+        return _check_matrix(document, steps, entry)
+    kernel = convert(document, KernelEntry, entry, steps)
+    forms = [form for form in ("matrix", "outer", "generator", "spec") if getattr(kernel, form) is not None]
+    if len(forms) != 1:
+        got = " and ".join(forms) or "none of them"
+        document.fail(steps, f"expected one of matrix, outer, generator and spec, got {got}")
+    if kernel.parameters and kernel.generator is None:
+        document.fail((*steps, "parameters"), "only a kernel with a generator has parameters")
+    _check_weights(document, steps, kernel)
+    for name, variant in kernel.variants.items():
+        inner = convert(document, Variant, entry["variants"][name], (*steps, "variants", name))
+        _check_weights(document, (*steps, "variants", name), inner)
+    return None
+
+
+def _check_weights(document: Document, steps: Steps, entry: KernelEntry | Variant) -> None:
+    """Check the numbers of a kernel or of a variant."""
+    if entry.matrix is not None:
+        _check_matrix(document, (*steps, "matrix"), entry.matrix)
+    if entry.outer is not None:
+        for side in ("column", "row"):
+            _check_vector(document, (*steps, "outer", side), getattr(entry.outer, side))
+    for key in ("scale", "offset"):
+        value = getattr(entry, key)
+        try:
+            if value is not None:
+                number(value)
+        except ValueError as error:
+            document.fail((*steps, key), str(error))
+
+
+def _check_matrix(document: Document, steps: Steps, value: Any) -> None:
+    """Check a matrix; an error has the line of its row."""
+    try:
+        matrix(value)
+    except MatrixError as error:
+        document.fail(steps, str(error), at=(*steps, *error.steps))
+
+
+def _check_vector(document: Document, steps: Steps, value: Any) -> None:
+    """Check one side of an outer product."""
+    try:
+        rows = matrix(value)
+    except MatrixError as error:
+        document.fail(steps, str(error))
+    if len(rows) != 1 or isinstance(rows[0][0], list):
+        document.fail(steps, "expected one row of numbers")
+
+
+def _check_bank(document: Document, steps: Steps, entry: Any) -> None:
+    """Check one bank."""
+    convert(document, BankEntry, entry, steps)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a kernel file."""
+    entry = msgspec.json.schema(KernelFileSchema, ref_template="#/$defs/{name}")
+    definitions = entry.pop("$defs")
+    whole = definitions.pop("KernelFileSchema")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Kernel file of cnnfilter",
+        "anyOf": [whole, _MATRIX],
+        "$defs": definitions,
+    }
+
+
+def write_schema(path: Path) -> None:
+    """Write the JSON Schema; a test says so when the published one is old."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2) + b"\n")

@@ -1,0 +1,94 @@
+"""Strict JSON (RFC 8259) to plain values: no NaN, no duplicate keys, bounded depth."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from cnnfilter.errors import KernelFileError
+from cnnfilter.library.strict.places import MAX_DEPTH, Lines, dotted
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+
+
+def read_json(text: str, path: str, lines: Lines | None) -> Any:
+    """Return the value of strict JSON; with `lines`, note the line of every value in it.
+
+    Raises
+    ------
+    KernelFileError
+        If `text` is not JSON, holds NaN or Infinity, gives a key twice, or nests too deep.
+    """
+    duplicates: list[str] = []
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            duplicates.append("")
+        return made
+
+    def constant(name: str) -> NoReturn:
+        raise KernelFileError(path, f"{name} is not JSON (write a finite number)", line=_line_of(text, name))
+
+    try:
+        value = json.loads(text, object_pairs_hook=mapping, parse_constant=constant)
+    except json.JSONDecodeError as error:
+        reason = f"not JSON: {error.msg}, column {error.colno}"
+        raise KernelFileError(path, reason, line=error.lineno) from error
+    except RecursionError:
+        raise KernelFileError(path, f"nested deeper than {MAX_DEPTH}") from None
+    except ValueError as error:  # a number of more digits than Python converts
+        raise KernelFileError(path, f"not JSON: {error}") from error
+    _check_depth(value, path)
+    if duplicates or lines is not None:
+        _locate(text, path, {} if lines is None else lines)
+    return value
+
+
+def _check_depth(value: Any, path: str) -> None:
+    """Refuse lists and mappings nested deeper than MAX_DEPTH."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not level:
+            return
+    raise KernelFileError(path, f"nested deeper than {MAX_DEPTH}")
+
+
+def _line_of(text: str, token: str) -> int:
+    """Return the line of the first token of `text` that is `token`."""
+    starts = (match.start() for match in _TOKEN.finditer(text) if match[0] == token)
+    return text.count("\n", 0, next(starts, 0)) + 1
+
+
+def _locate(text: str, path: str, lines: Lines) -> None:
+    """Note the line of every value of valid JSON, and refuse a key that is given twice."""
+    frames: list[list[Any]] = []  # an opening bracket, and the key or index that is being read
+    line, seen = 1, 0
+    for match in _TOKEN.finditer(text):
+        token = match[0]
+        line += text.count("\n", seen, match.start())
+        seen = match.start()
+        if token in ("}", "]"):
+            frames.pop()
+        elif token == ",":
+            frames[-1][1] = frames[-1][1] + 1 if frames[-1][0] == "[" else None
+        elif token == ":":
+            continue
+        elif frames and frames[-1] == ["{", None]:
+            frames[-1][1] = json.loads(token)
+            steps = tuple(frame[1] for frame in frames)
+            if steps in lines:
+                reason = "the key is given twice (remove one)"
+                raise KernelFileError(path, reason, line=line, field=dotted(steps))
+            lines[steps] = line
+        else:
+            lines.setdefault(tuple(frame[1] for frame in frames), line)
+            if token in ("{", "["):
+                frames.append([token, 0 if token == "[" else None])
