@@ -1,0 +1,1 @@
+"""Numbers to npy, npz, csv and json files, and back."""

@@ -1,0 +1,247 @@
+"""Grids of numbers from npy, npz, csv, txt and json, read without trusting a byte of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfilter.dumps.text import parse_text
+from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
+from cnnfilter.files import printable, quoted
+
+Grid = NDArray[Any]
+
+#: How a name ends, and what it then holds.
+GRID_EXTENSIONS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".npy": "npy", ".npz": "npz"}
+
+_LONGEST_HEADER = 10_000
+
+
+def split_member(path: str | Path) -> tuple[Path, str]:
+    """Return the file and the array's name of ``file.npz#name``; a file of that very name comes first.
+
+    Examples
+    --------
+    >>> file, name = split_member("maps.npz#sobel-x")
+    >>> file.name, name
+    ('maps.npz', 'sobel-x')
+    """
+    text = str(path)
+    at = text.lower().rfind(".npz#")
+    if at < 0 or Path(text).exists():
+        return Path(path), ""
+    return Path(text[: at + 4]), text[at + 5 :]
+
+
+def sniff_grid(data: bytes, name: str) -> str:
+    """Return the format of a grid, from its first bytes and then from how its name ends."""
+    if data.startswith(b"\x93NUMPY"):
+        return "npy"
+    if data.startswith(b"PK\x03\x04"):
+        return "npz"
+    form = GRID_EXTENSIONS.get(Path(name).suffix.lower(), "")
+    if form in ("", "csv") and data.lstrip()[:1] in (b"[", b"{"):
+        return "json"
+    return form if form in ("csv", "json") else "csv"
+
+
+def read_grid(
+    source: str | Path | bytes,
+    format: str | None = None,
+    *,
+    name: str = "",
+    max_values: int | None = None,
+) -> Grid:
+    r"""Read a grid of numbers of any number of axes.
+
+    Parameters
+    ----------
+    source
+        A path (``file.npz#name`` picks one array of several), or the bytes of a file.
+    format
+        ``npy``, ``npz``, ``csv`` (also for text with tabs, semicolons or spaces) or ``json``;
+        by default from the content and the name.
+    name
+        What messages call bytes; for ``npz`` bytes it may end in ``#array``.
+    max_values
+        Refuse a file that declares more values than this, before anything is allocated.
+
+    Returns
+    -------
+    numpy.ndarray
+        Its stored type for npy and npz, and for JSON dumps that name one; float64 for other text.
+        One line of text, or a flat JSON list, is a vector ``(n,)``.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing or damaged, holds objects, text or ragged rows, or declares a shape that it
+        does not hold. Pickled objects are never loaded.
+    ResourceError
+        If there is no memory for it.
+
+    Examples
+    --------
+    >>> read_grid(b"1 2 3\n4 5 6").shape
+    (2, 3)
+    """
+    member = ""
+    if not isinstance(source, bytes):
+        path, member = split_member(source)
+        name = name or str(source)
+        data = _load(path, name)
+    else:
+        name = name or "standard input"
+        data = source
+        member = split_member(name)[1]
+    if not data.strip():
+        raise ImageError(f"{quoted(name)}: the file is empty")
+    form = format or sniff_grid(data, str(split_member(name)[0]))
+    try:
+        return READERS[form](data, member, max_values)
+    except CnnFilterError as error:
+        raise type(error)(f"{quoted(name)}: {error}") from error
+    except MemoryError as error:
+        raise ResourceError(f"{quoted(name)}: no memory for it (close some programs)") from error
+    except Exception as error:
+        raise ImageError(f"{quoted(name)}: not a readable {form} file: {_reason(error)}") from error
+
+
+def _load(path: Path, name: str) -> bytes:
+    """Return the bytes of a file, or say why there are none."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{quoted(name)}: {error.strerror or error}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what a library says."""
+    lines = str(error).strip().splitlines()
+    return printable(lines[0])[:160] if lines else type(error).__name__
+
+
+def _check_count(shape: tuple[int, ...], max_values: int | None) -> int:
+    """Return how many values a declared shape has, if that is allowed."""
+    if any(size < 0 for size in shape):
+        raise ImageError(f"declares the shape {shape}")
+    count = math.prod(shape)
+    if count == 0:
+        raise ImageError(f"holds no values: its shape is {shape}")
+    if max_values is not None and count > max_values:
+        raise ImageError(f"declares {count} values, over the limit of {max_values} (--max-pixels raises it)")
+    return count
+
+
+def _read_npy(data: bytes, _member: str, max_values: int | None) -> Grid:
+    """Read one array; its header must agree with the length of the data."""
+    return _array_from(io.BytesIO(data), len(data), max_values)
+
+
+def _array_from(file: Any, size: int, max_values: int | None) -> Grid:
+    """Read an npy stream of `size` bytes: header, checks, then values."""
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_LONGEST_HEADER)
+    elif version == (2, 0):
+        shape, fortran, dtype = np.lib.format.read_array_header_2_0(file, max_header_size=_LONGEST_HEADER)
+    else:
+        raise ImageError(f"npy version {version[0]}.{version[1]} is not supported (save it with numpy.save)")
+    if dtype.hasobject:
+        raise ImageError("object arrays are refused: they can run code (save plain numbers)")
+    if dtype.kind not in "biuf":
+        raise ImageError(f"holds values of type {dtype}, not real numbers")
+    needed = _check_count(shape, max_values) * dtype.itemsize
+    left = size - file.tell()
+    if needed > left:
+        raise ImageError(f"its header declares {shape} of {dtype}, {needed} bytes, but {left} bytes follow")
+    values = np.frombuffer(file.read(needed), dtype)
+    grid = values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
+    if dtype.itemsize > 8:
+        return grid.astype(np.float64)
+    return grid.astype(dtype.newbyteorder("="), copy=False)
+
+
+def _read_npz(data: bytes, member: str, max_values: int | None) -> Grid:
+    """Read one array of an archive, whose declared sizes are checked before it is unpacked."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        arrays = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        if not arrays:
+            raise ImageError("the archive is empty")
+        names = ", ".join(printable(key) for key in list(arrays)[:8]) + (", ..." if len(arrays) > 8 else "")
+        if member and member not in arrays:
+            raise ImageError(f"holds no array {quoted(member)} (it has {names})")
+        if not member and len(arrays) > 1:
+            first = printable(next(iter(arrays)))
+            raise ImageError(f"holds {len(arrays)} arrays, {names} (name one, as in file.npz#{first})")
+        info = arrays[member or next(iter(arrays))]
+        with archive.open(info) as file:
+            return _array_from(file, info.file_size, max_values)
+
+
+def _read_json(data: bytes, _member: str, max_values: int | None) -> Grid:
+    """Read nested lists, or an object that has them under ``data``; null is NaN."""
+    try:
+        document = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ImageError("lists are nested too deeply") from None
+    dtype = np.dtype(np.float64)
+    if isinstance(document, dict):
+        if "data" not in document:
+            raise ImageError("a JSON object needs a key 'data' with nested lists of numbers")
+        if document.get("dtype") in ("float16", "float32"):
+            dtype = np.dtype(document["dtype"])
+        document = document["data"]
+    if not isinstance(document, list):
+        raise ImageError("needs nested lists of numbers, as in [[1, 2], [3, 4]]")
+    shape = _nested_shape(document)
+    _check_count(shape, max_values)
+    flat = document
+    for axis in range(1, len(shape)):
+        flat = _flattened(flat, shape[axis], axis)
+    if bad := set(map(type, flat)) - {int, float, type(None)}:
+        position = next(index for index, value in enumerate(flat) if type(value) in bad)
+        where = [int(index) for index in np.unravel_index(position, shape)]
+        raise ImageError(f"{where} is {printable(json.dumps(flat[position]))[:40]}, not a number")
+    values = [math.nan if value is None else value for value in flat] if None in flat else flat
+    return np.array(values, np.float64).astype(dtype, copy=False).reshape(shape)
+
+
+def _refuse_constant(text: str) -> float:
+    """Refuse what Python takes for JSON and nobody else does."""
+    raise ImageError(f"{text} is not JSON (write null)")
+
+
+def _nested_shape(document: Any) -> tuple[int, ...]:
+    """Return the shape that the first items of nested lists announce."""
+    shape = []
+    while isinstance(document, list):
+        shape.append(len(document))
+        if not document or len(shape) > 8:
+            break
+        document = document[0]
+    return tuple(shape)
+
+
+def _flattened(rows: list[Any], width: int, axis: int) -> list[Any]:
+    """Join lists of `width` items into one list."""
+    for index, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != width:
+            found = f"has {len(row)} items" if isinstance(row, list) else "is no list"
+            raise ImageError(f"ragged lists: item {index} at depth {axis} {found}, the first has {width}")
+    return [value for row in rows for value in row]
+
+
+def _read_csv(data: bytes, _member: str, _max_values: int | None) -> Grid:
+    """Read text cells; a first line ``map,row,...`` announces a stack of maps."""
+    return parse_text(data)
+
+
+READERS = {"npy": _read_npy, "npz": _read_npz, "csv": _read_csv, "json": _read_json}

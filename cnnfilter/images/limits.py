@@ -1,0 +1,35 @@
+"""What a picture may cost, checked from its header before anything is allocated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnfilter.errors import ImageError, ResourceError
+
+#: Pixels of the largest picture that is read without being asked to.
+MAX_PIXELS = 200_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most pixels, and the most bytes while a picture is decoded (None for any number)."""
+
+    pixels: int = MAX_PIXELS
+    memory: int | None = None
+
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse a picture without pixels, and one with more than the limit."""
+        pixels = height * width
+        if height < 1 or width < 1:
+            raise ImageError(f"its size is {width} x {height} pixels, which leaves nothing to read")
+        if pixels > self.pixels:
+            size, limit = f"{width} x {height} = {pixels / 1e6:.6g} megapixels", f"{self.pixels / 1e6:.6g}"
+            raise ImageError(f"{size} is over the limit of {limit} (--max-pixels {pixels} raises it)")
+
+    def check_memory(self, needed: int) -> None:
+        """Refuse a picture that takes more bytes to decode than allowed."""
+        if self.memory is not None and needed > self.memory:
+            raise ResourceError(
+                f"decoding needs {needed / 1e6:.6g} MB, over the limit of {self.memory / 1e6:.6g} MB "
+                "(--max-memory raises it)"
+            )

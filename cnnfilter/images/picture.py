@@ -1,0 +1,99 @@
+"""A picture that was opened: what is known of it, and its rows when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Strip = NDArray[Any]
+
+#: Rows that are handed out at a time when the whole picture is walked through.
+STRIP_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image, or a grid of numbers taken for one.
+
+    Parameters
+    ----------
+    name
+        What messages call it.
+    height, width, channels
+        Its size; an alpha channel counts.
+    has_alpha
+        Whether the last channel is transparency.
+    dtype
+        The type of the values in `rows`, in the machine's byte order.
+    notes
+        What the user should know: ``first of 12 frames``.
+    strip
+        Gives rows ``start`` to ``stop`` as ``(C, stop - start, W)``; safe to call from several threads.
+    full_scale
+        The value of white where the type of the file fixes it, else 0.
+    """
+
+    name: str
+    height: int
+    width: int
+    channels: int
+    has_alpha: bool
+    dtype: np.dtype[Any]
+    notes: tuple[str, ...]
+    strip: Callable[[int, int], Strip] = field(repr=False)
+    full_scale: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        return self.channels, self.height, self.width
+
+    @cached_property
+    def white(self) -> float:
+        """The value of white: 255, 65535, or the smallest of 1, 255 and 65535 that holds all values.
+
+        A float image or a grid whose values go further has its largest finite value for white.
+        Finding that reads every value once, when it is first asked for.
+        """
+        if self.full_scale:
+            return self.full_scale
+        largest = max(_largest(self.rows(*span)) for span in self.spans())
+        return next((limit for limit in (1.0, 255.0, 65535.0) if largest <= limit), largest)
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Return the first row of each strip and the one after its last."""
+        return [(row, min(row + STRIP_ROWS, self.height)) for row in range(0, self.height, STRIP_ROWS)]
+
+    def rows(self, start: int, stop: int) -> Strip:
+        """Return rows `start` up to `stop` as ``(C, stop - start, W)``, in the stored type.
+
+        The array may be a read-only view: copy it before changing it.
+        """
+        if not 0 <= start < stop <= self.height:
+            raise IndexError(f"rows {start} to {stop} of {self.height}")
+        return self.strip(start, stop)
+
+    def array(self, dtype: Any = None) -> Strip:
+        """Return all of it as a new array ``(C, H, W)``, strip by strip.
+
+        Parameters
+        ----------
+        dtype
+            The type of the result; the stored type unless given.
+        """
+        whole = np.empty(self.shape, dtype or self.dtype)
+        for start, stop in self.spans():
+            whole[:, start:stop] = self.rows(start, stop)
+        return whole
+
+
+def _largest(values: Strip) -> float:
+    """Return the largest finite value, or 0."""
+    if values.dtype.kind == "f":
+        return float(np.max(values, where=np.isfinite(values), initial=0.0))
+    return float(values.max())
