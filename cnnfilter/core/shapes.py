@@ -117,9 +117,7 @@ def parse_border(padding_mode: str) -> Border:
     try:
         value = float(text)
     except ValueError:
-        raise ParameterError(
-            f"padding mode constant needs a number, as in constant:7; got {padding_mode!r}"
-        ) from None
+        raise ParameterError(f"padding mode constant needs a number, as in constant:7; got {padding_mode!r}") from None
     return Border("constant", value)
 
 
@@ -220,22 +218,20 @@ def conv_size(size: Pair, pads: Pads, kernel: Pair, stride: Pair, dilation: Pair
     """
     added = (pads.rows, pads.columns)
     out = tuple(
-        (n + p - d * (k - 1) - 1) // s + 1
-        for n, p, k, s, d in zip(size, added, kernel, stride, dilation, strict=True)
+        (n + p - d * (k - 1) - 1) // s + 1 for n, p, k, s, d in zip(size, added, kernel, stride, dilation, strict=True)
     )
     for axis, name in enumerate(("rows", "columns")):
         if out[axis] < 1:
             total = formula(size[axis], added[axis], kernel[axis], stride[axis], dilation[axis])
             raise ShapeError(
                 f"kernel {kernel[0]}x{kernel[1]} does not fit the {size[0]}x{size[1]} image: "
-                f"{name} = (in + pads - dilation*(k-1) - 1) // stride + 1 = {total} (add padding, or use a smaller kernel)"
+                f"{name} = (in + pads - dilation*(k-1) - 1) // stride + 1 = {total} "
+                "(add padding, or use a smaller kernel)"
             )
     return out[0], out[1]
 
 
-def transpose_size(
-    size: Pair, pads: Pads, kernel: Pair, stride: Pair, dilation: Pair, output_padding: Pair
-) -> Pair:
+def transpose_size(size: Pair, pads: Pads, kernel: Pair, stride: Pair, dilation: Pair, output_padding: Pair) -> Pair:
     """Return the output rows and columns of a transposed convolution.
 
     ``out = (in - 1)*stride + output_padding + dilation*(k-1) + 1 - pads`` (ONNX, ConvTranspose)
@@ -258,6 +254,6 @@ def transpose_size(
     if min(out) < 1:
         raise ShapeError(
             f"transposed convolution of {size[0]}x{size[1]} gives {out[0]}x{out[1]}: "
-            "(in - 1)*stride + output_padding + dilation*(k-1) + 1 - pads must be 1 or more (use less padding)"
+            "(in - 1)*stride + output_padding + dilation*(k-1) + 1 - pads must be 1 or more (pad less)"
         )
     return out[0], out[1]

@@ -1,0 +1,270 @@
+"""Two-dimensional convolution as CNNs compute it: arguments, plan, strips, result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnfilter.core import banded, fft, im2col, separable
+from cnnfilter.core.borders import Array
+from cnnfilter.core.plan import THREAD_MACS, Plan, Sizes, Strip, make_plan, wants_rank
+from cnnfilter.core.shapes import PaddingLike, conv_size, pair, parse_border, resolve_pads
+from cnnfilter.core.strips import ArraySource, Scratch, Source, map_in_threads, thread_count
+from cnnfilter.errors import ParameterError, ShapeError
+
+ENGINES: dict[str, ModuleType] = {"im2col": im2col, "banded": banded, "separable": separable, "fft": fft}
+
+
+def conv2d(
+    image: ArrayLike,
+    kernel: Any,
+    *,
+    bias: ArrayLike | None = None,
+    stride: int | str | tuple[int, int] = 1,
+    padding: PaddingLike = "valid",
+    padding_mode: str = "zeros",
+    dilation: int | str | tuple[int, int] = 1,
+    groups: int = 1,
+    flip: bool = False,
+    engine: str = "auto",
+    threads: int | None = None,
+) -> Array:
+    """Convolve an image with a kernel or a filter bank, as PyTorch and ONNX do: the kernel is not flipped.
+
+    Parameters
+    ----------
+    image
+        ``(H, W)``, ``(C, H, W)`` or ``(N, C, H, W)``, any real type. float64 is computed in float64, everything
+        else in float32.
+    kernel
+        ``(kH, kW)``: every channel is filtered by itself. ``(K, C/groups, kH, kW)``: K filters, each summed over
+        its channels. Also any object with such an array as ``weights``.
+    bias
+        Added to the maps: one number, or one for each filter.
+    stride, dilation
+        n, or rows and columns.
+    padding
+        ``valid``, ``same``, ``full``, n, ``rows,cols``, ``top,bottom,left,right`` or
+        ``((top, bottom), (left, right))``. ``same`` gives ``ceil(size / stride)``; an odd surplus goes to the bottom
+        and right.
+    padding_mode
+        ``zeros``, ``reflect``, ``symmetric``, ``replicate``, ``circular`` or ``constant:VALUE``.
+    groups
+        Channels and filters are split into this many groups that do not see each other.
+    flip
+        True turns the kernel by 180 degrees first: the mathematician's convolution.
+    engine
+        ``auto``, or one of ``im2col``, ``banded``, ``separable``, ``fft`` to force it.
+    threads
+        At most this many; all cores by default. The result does not depend on it.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(oH, oW)`` for a 2-D image and kernel, else ``(C, oH, oW)``, ``(K, oH, oW)`` or the same with N in front,
+        where ``out = (in + pads - dilation*(k-1) - 1) // stride + 1``.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not fit together, or the kernel does not fit the padded image.
+    ParameterError
+        If an argument has the wrong form, or a forced engine cannot do the job.
+
+    Notes
+    -----
+    Memory beyond input and output is a few megabytes for each thread: the work is cut into strips of rows.
+
+    References
+    ----------
+    .. [1] V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning", 2016, arXiv:1603.07285.
+
+    Examples
+    --------
+    >>> image = np.arange(20).reshape(4, 5)
+    >>> conv2d(image, [[-1, 0, 1]] * 3)
+    array([[6., 6., 6.],
+           [6., 6., 6.]], dtype=float32)
+    >>> conv2d(image, [[-1, 0, 1]] * 3, flip=True)[0, 0]
+    np.float32(-6.0)
+    >>> conv2d(np.ones((3, 8, 9)), np.ones((2, 3, 3, 3)), stride=2, padding="same").shape
+    (2, 4, 5)
+    """
+    job = prepare(
+        image, kernel, bias=bias, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
+        groups=groups, flip=flip, engine=engine,
+    )  # fmt: skip
+    return job.run(threads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convolution:
+    """A convolution that is planned and ready to run: the source, the plan, the weights.
+
+    Attributes
+    ----------
+    weights
+        ``(K, C/groups, kH, kW)`` in the computing type.
+    bias
+        ``(K, 1, 1)``, or None.
+    shape
+        Shape of the result for the caller, whose image may have had fewer axes.
+    """
+
+    source: Source
+    plan: Plan
+    weights: Array
+    bias: Array | None
+    shape: tuple[int, ...]
+
+    def run(self, threads: int | None = None) -> Array:
+        """Return the feature maps."""
+        sizes = self.plan.sizes
+        out = np.empty((sizes.batch, sizes.filters, *sizes.out), self.weights.dtype)
+        for _ in self._each_strip(lambda strip, _: _part(out, strip), lambda strip, maps: None, threads):
+            pass
+        return out.reshape(self.shape)
+
+    def each_strip(self, use: Callable[[Strip, Array], Any], threads: int | None = None) -> Iterator[Any]:
+        """Yield ``use(strip, maps)`` for each strip in order, without ever holding the whole map.
+
+        `use` is called in threads, with `maps` ``(N, K, rows, oW)`` in memory that the next strip overwrites.
+        """
+        sizes = self.plan.sizes
+
+        def room(strip: Strip, scratch: Scratch) -> Array:
+            return scratch.array("maps", (strip.samples, sizes.filters, strip.rows, sizes.out[1]))
+
+        return self._each_strip(room, use, threads)
+
+    def _each_strip(
+        self, room: Callable[[Strip, Scratch], Array], use: Callable[[Strip, Array], Any], threads: int | None
+    ) -> Iterator[Any]:
+        """Compute each strip into the memory that `room` gives for it, then hand it to `use`."""
+        engine = ENGINES[self.plan.engine]
+        weights = engine.prepare(self.plan, self.weights)
+        count = thread_count(threads) if self.plan.sizes.macs >= THREAD_MACS else min(1, thread_count(threads))
+
+        def work(strip: Strip, scratch: Scratch) -> Any:
+            maps = room(strip, scratch)
+            engine.compute(self.plan, weights, self.source, strip, scratch, maps)
+            if self.bias is not None:
+                maps += self.bias
+            return use(strip, maps)
+
+        return map_in_threads(work, self.plan.strips(), self.weights.dtype, count)
+
+
+def _part(out: Array, strip: Strip) -> Array:
+    """Return the part of the result that a strip computes."""
+    return out[strip.first : strip.last, :, strip.top : strip.bottom]
+
+
+def prepare(image: ArrayLike, kernel: Any, **options: Any) -> Convolution:
+    """Return the convolution that ``conv2d`` with these arguments runs."""
+    pixels = real_array(image, "image")
+    if pixels.ndim not in (2, 3, 4):
+        raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W), got shape {pixels.shape}")
+    dtype = np.dtype(np.float64 if pixels.dtype == np.float64 else np.float32)
+    if pixels.size == 0:
+        raise ShapeError(f"the image is empty: shape {pixels.shape}")
+    images = pixels.reshape((1,) * (4 - pixels.ndim) + pixels.shape)  # (N, C, H, W)
+    weights = real_array(getattr(kernel, "weights", kernel), "kernel")
+    if weights.ndim == 2:  # each channel by itself: the channels become images of one channel
+        if options.get("groups", 1) == images.shape[1]:
+            options["groups"] = 1  # what groups would say, a 2-D kernel says already
+        lead = pixels.shape[:-2]
+        images = images.reshape(-1, 1, *images.shape[2:])  # (N*C, 1, H, W)
+        weights = weights[None, None]
+    elif weights.ndim == 4:
+        lead = pixels.shape[: pixels.ndim - 3] + weights.shape[:1] if pixels.ndim > 2 else weights.shape[:1]
+    else:
+        raise ShapeError(f"kernel must be (kH, kW) or (K, C/groups, kH, kW), got shape {weights.shape}")
+    return plan_source(ArraySource(images), images.shape, weights, dtype, lead=lead, **options)
+
+
+def plan_source(
+    source: Source,
+    shape: tuple[int, ...],
+    weights: Array,
+    dtype: np.dtype[Any],
+    *,
+    lead: tuple[int, ...] | None = None,
+    bias: ArrayLike | None = None,
+    stride: Any = 1,
+    padding: Any = "valid",
+    padding_mode: str = "zeros",
+    dilation: Any = 1,
+    groups: int = 1,
+    flip: bool = False,
+    engine: str = "auto",
+) -> Convolution:
+    """Plan the convolution of a source of shape ``(N, C, H, W)`` with `weights` ``(K, C/groups, kH, kW)``."""
+    batch, channels, *size = shape
+    sizes = _sizes(batch, channels, (size[0], size[1]), weights.shape, stride, padding, padding_mode, dilation, groups,
+                   dtype.itemsize)  # fmt: skip
+    if flip:
+        weights = weights[..., ::-1, ::-1]
+    weights = np.ascontiguousarray(weights, dtype)
+    if lead is None:
+        lead = (batch, sizes.filters)
+    return Convolution(
+        source=source,
+        plan=make_plan(sizes, separable.ranks(weights) if wants_rank(sizes, engine) else 0, engine),
+        weights=weights,
+        bias=_bias(bias, sizes.filters, dtype),
+        shape=(*lead, *sizes.out),
+    )
+
+
+def _sizes(
+    batch: int, channels: int, size: tuple[int, int], weights: tuple[int, ...], stride: Any, padding: Any,
+    padding_mode: str, dilation: Any, groups: int, itemsize: int,
+) -> Sizes:  # fmt: skip
+    """Check the integers of a convolution against each other."""
+    filters, depth, *kernel = weights
+    if 0 in weights:
+        raise ShapeError(f"the kernel is empty: shape {weights}")
+    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
+        raise ParameterError(f"groups must be a whole number of at least 1, got {groups!r}")
+    if channels % groups or filters % groups:
+        raise ShapeError(f"groups={groups} must divide both the {channels} channels and the {filters} filters")
+    if depth != channels // groups:
+        raise ShapeError(
+            f"the kernel has {depth} channels, the image {channels} in {groups} group{'s' * (groups > 1)}: "
+            f"kernel (K, C/groups, kH, kW) = {tuple(weights)} needs {channels} / {groups} = {channels // groups}"
+        )
+    kernel_size = (kernel[0], kernel[1])
+    stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
+    pads = resolve_pads(padding, size, kernel_size, stride, dilation)
+    return Sizes(
+        batch=batch, channels=channels, filters=filters, groups=groups, size=size, kernel=kernel_size, stride=stride,
+        dilation=dilation, pads=pads, border=parse_border(padding_mode),
+        out=conv_size(size, pads, kernel_size, stride, dilation), itemsize=itemsize,
+    )  # fmt: skip
+
+
+def _bias(bias: ArrayLike | None, filters: int, dtype: np.dtype[Any]) -> Array | None:
+    """Return the bias as ``(K, 1, 1)``."""
+    if bias is None:
+        return None
+    values = real_array(bias, "bias").astype(dtype)
+    if values.ndim > 1 or values.size not in (1, filters):
+        raise ShapeError(f"bias must be one number or one for each of the {filters} filters, got shape {values.shape}")
+    return np.broadcast_to(values.reshape(-1, 1, 1), (filters, 1, 1))
+
+
+def real_array(values: ArrayLike, name: str) -> Array:
+    """Return `values` as an array of real numbers, or say what is wrong with them."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ShapeError(f"{name} is ragged: its rows have different lengths") from None
+    if array.dtype.kind not in "biuf":
+        raise ParameterError(f"{name} must hold real numbers, got type {array.dtype}")
+    return array

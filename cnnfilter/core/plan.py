@@ -1,0 +1,273 @@
+"""How a convolution will be computed, decided in plain integers before any array is touched.
+
+The plan fixes the engine and the strips. Strips depend on the sizes alone, never on the number of threads,
+which is why results are the same bit for bit however many threads there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnfilter.core.shapes import Border, Pads, Pair
+from cnnfilter.errors import ParameterError, lookup
+
+#: What a strip, its outputs and the engine's buffers may take: a core's share of the cache, and large enough
+#: that the cost of starting a strip does not show.
+STRIP_BYTES = 4 << 20
+#: Output rows that one banded matrix computes; 4 to 8 measured best from 3x3 to 11x11.
+BAND_ROWS = 8
+#: Bands that one matrix product computes in one call, outside the interpreter lock.
+BANDS = 16
+#: Kernel cells from which tiles in the frequency domain win over banded products.
+FFT_CELLS = 21 * 21
+#: Kernel cells from which a column pass and a row pass win over one banded product.
+SEPARABLE_CELLS = 7 * 7
+#: Multiply-adds under which starting threads costs more than it saves.
+THREAD_MACS = 1 << 21
+
+ENGINE_NAMES = {
+    "im2col": "strips of columns, one matrix product each",
+    "banded": "banded weights times views of the strip, no columns copied",
+    "separable": "a column pass and a row pass for each rank of the kernel",
+    "fft": "tiles multiplied in the frequency domain",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """Everything about a convolution that is an integer: the question, before it is planned."""
+
+    batch: int
+    channels: int
+    filters: int
+    groups: int
+    size: Pair
+    kernel: Pair
+    stride: Pair
+    dilation: Pair
+    pads: Pads
+    border: Border
+    out: Pair
+    itemsize: int
+
+    @property
+    def padded_width(self) -> int:
+        """Columns of the padded image."""
+        return self.size[1] + self.pads.columns
+
+    @property
+    def span(self) -> Pair:
+        """Rows and columns that the kernel covers, holes of the dilation included."""
+        rows, columns = (d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel, strict=True))
+        return rows, columns
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of the direct computation."""
+        cells = self.kernel[0] * self.kernel[1] * (self.channels // self.groups)
+        return self.batch * self.filters * self.out[0] * self.out[1] * cells
+
+    def rows_in(self, rows_out: int) -> int:
+        """Padded input rows that `rows_out` output rows need."""
+        return (rows_out - 1) * self.stride[0] + self.span[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The answer: which engine, and which strips.
+
+    Attributes
+    ----------
+    engine
+        A name of ``ENGINE_NAMES``.
+    rows
+        Output rows of a strip.
+    samples
+        Images of a strip; more than one where images are small.
+    band
+        Output rows of one banded matrix (engines ``banded`` and ``separable``).
+    tile
+        Rows and columns of a tile (engine ``fft``).
+    rank
+        Rank of the kernels (engine ``separable``).
+    why
+        The reason for the engine, in a few words.
+    """
+
+    sizes: Sizes
+    engine: str
+    rows: int
+    samples: int = 1
+    band: int = 1
+    tile: Pair = (0, 0)
+    rank: int = 0
+    why: str = ""
+
+    @property
+    def strip_bytes(self) -> int:
+        """Working bytes of one strip in one thread: input rows, and what the engine adds."""
+        s = self.sizes
+        inputs = s.channels * s.rows_in(self.rows) * s.padded_width
+        outputs = s.filters * self.rows * s.out[1]
+        extra = {
+            "im2col": s.channels * s.kernel[0] * s.kernel[1] * self.rows * s.out[1],
+            "banded": 2 * outputs,
+            "separable": (1 + self.rank) * outputs,
+            "fft": 4 * inputs + 4 * outputs,
+        }
+        return self.samples * s.itemsize * (inputs + outputs + extra[self.engine])
+
+    def strips(self) -> list[Strip]:
+        """Return the strips, in order: first image first, top row first."""
+        out_rows = self.sizes.out[0]
+        return [
+            Strip(first, min(first + self.samples, self.sizes.batch), top, min(top + self.rows, out_rows))
+            for first in range(0, self.sizes.batch, self.samples)
+            for top in range(0, out_rows, self.rows)
+        ]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Output rows ``top:bottom`` of the images ``first:last``."""
+
+    first: int
+    last: int
+    top: int
+    bottom: int
+
+    @property
+    def samples(self) -> int:
+        """Images in the strip."""
+        return self.last - self.first
+
+    @property
+    def rows(self) -> int:
+        """Output rows in the strip."""
+        return self.bottom - self.top
+
+
+def make_plan(sizes: Sizes, rank: int, engine: str = "auto") -> Plan:
+    """Choose the engine and cut the output into strips.
+
+    Parameters
+    ----------
+    sizes
+        The convolution.
+    rank
+        The largest rank among the two-dimensional kernels: how many column and row passes they need. 0 where
+        `wants_rank` says that it does not matter.
+    engine
+        A name of ``ENGINE_NAMES`` to force it, or ``auto``.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such engine.
+    ParameterError
+        If the engine cannot do this convolution: the message says why.
+    """
+    if engine == "auto":
+        engine, why = _choose(sizes, rank)
+    else:
+        lookup(ENGINE_NAMES, engine, "engine")
+        why = "asked for"
+        reason = refusal(sizes, engine)
+        if reason:
+            raise ParameterError(f"engine {engine} cannot do this: {reason} (engine im2col can, and auto picks one)")
+    return _CUTTERS[engine](sizes, rank, why)
+
+
+def wants_rank(sizes: Sizes, engine: str) -> bool:
+    """Say whether the choice of an engine depends on the rank of the kernels."""
+    if refusal(sizes, "separable"):
+        return False
+    return engine == "separable" or (engine == "auto" and sizes.kernel[0] * sizes.kernel[1] >= SEPARABLE_CELLS)
+
+
+def refusal(sizes: Sizes, engine: str) -> str:
+    """Say why `engine` cannot compute this, or nothing where it can."""
+    if engine == "im2col":
+        return ""
+    if sizes.stride != (1, 1):
+        return f"stride {sizes.stride[0]},{sizes.stride[1]} is not 1"
+    if engine == "separable" and sizes.channels != sizes.groups:
+        return f"each filter sums {sizes.channels // sizes.groups} channels"
+    if engine in ("separable", "fft") and sizes.dilation != (1, 1):
+        return f"dilation {sizes.dilation[0]},{sizes.dilation[1]} is not 1"
+    return ""
+
+
+def _choose(sizes: Sizes, rank: int) -> tuple[str, str]:
+    """Return the engine that measured fastest for sizes like these, and why."""
+    able = {name for name in ENGINE_NAMES if not refusal(sizes, name)}
+    kernel_rows, kernel_columns = sizes.kernel
+    cells = kernel_rows * kernel_columns
+    if "banded" not in able:
+        return "im2col", "a stride skips positions"
+    if cells == 1:
+        return "im2col", "a 1x1 kernel is one matrix product"
+    if sizes.out[0] * sizes.out[1] < 4096:
+        return "im2col", "the image is small"
+    if "separable" in able and cells >= SEPARABLE_CELLS and rank * (kernel_rows + kernel_columns) * 2 < cells:
+        return (
+            "separable",
+            f"rank {rank}: {rank * (kernel_rows + kernel_columns)} products a pixel, not {cells}",
+        )
+    if "fft" in able and cells >= FFT_CELLS * max(1, sizes.channels // sizes.groups // 4):
+        return "fft", f"{cells} cells and no low rank"
+    return "banded", "stride 1"
+
+
+def _cut_im2col(sizes: Sizes, rank: int, why: str) -> Plan:
+    """Strips whose column matrix fits the cache; several images at once where they are small."""
+    cells = sizes.channels * sizes.kernel[0] * sizes.kernel[1] + sizes.filters
+    row_bytes = cells * sizes.out[1] * sizes.itemsize
+    rows = min(sizes.out[0], max(1, STRIP_BYTES // 2 // row_bytes))
+    samples = 1
+    if rows == sizes.out[0]:
+        samples = min(sizes.batch, max(1, STRIP_BYTES // (row_bytes * rows)))
+    return Plan(sizes=sizes, engine="im2col", rows=rows, samples=samples, why=why)
+
+
+def _cut_banded(sizes: Sizes, rank: int, why: str) -> Plan:
+    """Strips of whole bands. Deep layers take bands of one row: a band's zeros cost products."""
+    depth = sizes.channels // sizes.groups * sizes.filters // sizes.groups
+    band = max(1, min(BAND_ROWS, sizes.out[0], BAND_ROWS * 32 // depth))
+    row_bytes = (sizes.channels * sizes.padded_width + 3 * sizes.filters * sizes.out[1]) * sizes.itemsize
+    bands = max(1, min(BANDS, STRIP_BYTES // (row_bytes * band))) if band > 1 else STRIP_BYTES // row_bytes or 1
+    return Plan(sizes=sizes, engine="banded", rows=min(sizes.out[0], band * bands), band=band, why=why)
+
+
+def _cut_separable(sizes: Sizes, rank: int, why: str) -> Plan:
+    """Strips of whole bands as tall as the kernel, so that half of a band's products count."""
+    band = max(1, min(32, max(BAND_ROWS, sizes.kernel[0]), sizes.out[0]))
+    row_bytes = (1 + sizes.filters * (rank + 1)) * sizes.padded_width * sizes.itemsize
+    bands = max(1, min(BANDS, STRIP_BYTES // (row_bytes * band)))
+    rows = min(sizes.out[0], band * bands)
+    return Plan(sizes=sizes, engine="separable", rows=rows, band=band, rank=rank, why=why)
+
+
+def _cut_fft(sizes: Sizes, rank: int, why: str) -> Plan:
+    """Strips one tile high; tiles of 256, or larger where the kernel would fill them."""
+    rows, columns = (
+        _smooth(min(max(256, 4 * k), n + p))
+        for k, n, p in zip(sizes.kernel, sizes.size, (sizes.pads.rows, sizes.pads.columns), strict=True)
+    )
+    strip = min(sizes.out[0], rows - sizes.kernel[0] + 1)
+    return Plan(sizes=sizes, engine="fft", rows=strip, tile=(rows, columns), why=why)
+
+
+def _smooth(size: int) -> int:
+    """Return the first number from `size` up whose only prime factors are 2, 3 and 5."""
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 1
+
+
+_CUTTERS = {"im2col": _cut_im2col, "banded": _cut_banded, "separable": _cut_separable, "fft": _cut_fft}

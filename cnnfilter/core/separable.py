@@ -1,0 +1,134 @@
+"""Engine ``separable``: a column pass and a row pass for each rank of the kernel.
+
+The singular value decomposition writes a kernel as ``sum_r u_r v_r^T``. Each term is one banded product down
+the columns and one across the rows, ``kH + kW`` products a pixel where the direct way takes ``kH * kW``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnnfilter.core.banded import Bands, apply_bands, make_bands
+from cnnfilter.core.borders import Array
+from cnnfilter.core.plan import Plan, Strip
+from cnnfilter.core.strips import Scratch, Source, direct_rows, load_rows
+
+#: Singular values under this share of the largest are the rounding of the weights themselves.
+RANK_TOLERANCES = {4: 1e-7, 8: 1e-14}
+
+
+@dataclass(frozen=True)
+class Factors:
+    """One channel's filters, factored.
+
+    Attributes
+    ----------
+    columns
+        Bands of the column factors, all filters and ranks stacked, by height.
+    across
+        ``(K, rank, block + kW - 1, block)``: row factors spread over blocks of output columns.
+    """
+
+    columns: dict[int, Bands]
+    across: Array
+
+
+def factor(kernel: Array) -> tuple[Array, Array]:
+    """Return ``u`` ``(kH, rank)`` and ``v`` ``(rank, kW)`` with ``u @ v == kernel``, in float64.
+
+    Examples
+    --------
+    >>> u, v = factor(np.outer([1.0, 2.0, 1.0], [-1.0, 0.0, 1.0]))
+    >>> u.shape, v.shape, bool(np.allclose(u @ v, [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]))
+    ((3, 1), (1, 3), True)
+    """
+    u, values, v = np.linalg.svd(np.asarray(kernel, np.float64))
+    rank = max(1, int((values > RANK_TOLERANCES[kernel.itemsize] * values[0]).sum()))
+    root = np.sqrt(values[:rank])
+    return u[:, :rank] * root, root[:, None] * v[:rank]
+
+
+def ranks(weights: Array) -> int:
+    """Return the largest rank of the planes of `weights` ``(..., kH, kW)``, 1 for zeros."""
+    values = np.linalg.svd(np.asarray(weights, np.float64), compute_uv=False)
+    return max(1, int((values > RANK_TOLERANCES[weights.itemsize] * values[..., :1]).sum(axis=-1).max()))
+
+
+def prepare(plan: Plan, weights: Array) -> list[Factors]:
+    """Factor `weights` ``(K, 1, kH, kW)``, and spread the factors for each group."""
+    s = plan.sizes
+    heights = {plan.band} | {min(strip.rows, plan.band) for strip in plan.strips()}
+    heights |= {strip.rows % plan.band or plan.band for strip in plan.strips()}
+    per_group = weights.reshape(s.groups, -1, *s.kernel)
+    return [_factors(group, plan.rank, heights, block_columns(plan)) for group in per_group]
+
+
+def block_columns(plan: Plan) -> int:
+    """Output columns of one row-pass product: about the kernel's width, where a block's zeros cost least."""
+    return min(plan.sizes.out[1], max(32, plan.sizes.kernel[1]))
+
+
+def _factors(kernels: Array, rank: int, heights: set[int], block: int) -> Factors:
+    """Factor `kernels` ``(K, kH, kW)``; those of lower rank are filled up with zeros."""
+    count, height, width = kernels.shape
+    down = np.zeros((count, rank, 1, height, 1), kernels.dtype)
+    across = np.zeros((count, rank, block + width - 1, block), kernels.dtype)
+    for index, kernel in enumerate(kernels):
+        u, v = factor(kernel)
+        down[index, : u.shape[1], 0, :, 0] = u.T
+        for column in range(block):
+            across[index, : len(v), column : column + width, column] = v
+    stacked = down.reshape(count * rank, 1, height, 1)  # (K*rank, 1, kH, 1)
+    return Factors({rows: make_bands(stacked, rows, (1, 1)) for rows in heights}, across)
+
+
+def compute(plan: Plan, weights: list[Factors], source: Source, strip: Strip, scratch: Scratch, out: Array) -> None:
+    """Write the strip's outputs to `out` ``(N, K, rows, oW)``."""
+    s = plan.sizes
+    filters = s.filters // s.groups
+    block = direct_rows(s, source, strip, out.dtype)
+    if block is None:
+        block = scratch.array("strip", (strip.samples, s.channels, s.rows_in(strip.rows), s.padded_width))
+        load_rows(s, source, strip, block)
+    for sample in range(strip.samples):
+        for group, factors in enumerate(weights):
+            part = out[sample, group * filters : (group + 1) * filters]
+            _both_passes(plan, factors, block[sample, group], part, scratch)
+
+
+def _both_passes(plan: Plan, factors: Factors, block: Array, out: Array, scratch: Scratch) -> None:
+    """Run the column pass of all filters at once, then the row pass of each: `out` is ``(K, rows, oW)``."""
+    filters, rows, _ = out.shape
+    rank = plan.rank
+    tall = scratch.array("columns passed", (filters * rank, rows, block.shape[1]))
+    apply_bands(factors.columns, plan.band, block, 1, tall, scratch)
+    for index in range(filters):
+        for term in range(rank):
+            target = out[index] if term == 0 else scratch.array("term", out.shape[1:])
+            _row_pass(tall[index * rank + term], factors.across[index, term], target)
+            if term:
+                out[index] += target
+
+
+def _row_pass(tall: Array, across: Array, out: Array) -> None:
+    """Multiply blocks of `tall` ``(rows, columns)`` by the spread row factor into `out` ``(rows, oW)``."""
+    reach, block = across.shape
+    rows, width = out.shape
+    whole = width // block
+    row, item = tall.strides
+    out_row, out_item = out.strides
+    as_strided = np.lib.stride_tricks.as_strided
+    np.matmul(
+        as_strided(tall, (whole, rows, reach), (block * item, row, item), writeable=False),
+        across,
+        out=as_strided(out, (whole, rows, block), (block * out_item, out_row, out_item)),
+    )
+    rest = width - whole * block
+    if rest:
+        np.matmul(
+            tall[:, whole * block : whole * block + reach - block + rest],
+            across[: reach - block + rest, :rest],
+            out=out[:, whole * block :],
+        )

@@ -1,0 +1,194 @@
+"""Strips of an image: loaded with their border and in the computing type, and worked on in threads.
+
+The strip buffer does three jobs in one pass over memory: padding, type conversion, and locality.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from cnnfilter.core.borders import Array, fill_columns, source_position
+from cnnfilter.core.plan import Sizes, Strip
+from cnnfilter.errors import ParameterError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class Source(Protocol):
+    """Where rows come from: an array, or a decoded picture that is never copied whole."""
+
+    def rows(self, first: int, last: int, start: int, stop: int) -> Array:
+        """Return rows ``start:stop`` of the images ``first:last``: ``(N, C, rows, W)``, in any real type."""
+
+
+class ArraySource:
+    """Rows of an array ``(N, C, H, W)``."""
+
+    def __init__(self, images: Array) -> None:
+        self.images = images
+
+    def rows(self, first: int, last: int, start: int, stop: int) -> Array:
+        """Return a view of the rows."""
+        return self.images[first:last, :, start:stop]
+
+
+class Scratch:
+    """Buffers of one thread, kept from strip to strip: first use of fresh memory costs as much as a 3x3."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        self._buffers: dict[str, Array] = {}
+
+    def array(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return an uninitialised array, the same memory every time that `name` asks for no more."""
+        count = int(np.prod(shape))
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < count:
+            buffer = self._buffers[name] = np.empty(count, self.dtype)
+        return buffer[:count].reshape(shape)
+
+
+def direct_rows(sizes: Sizes, source: Source, strip: Strip, dtype: np.dtype[Any]) -> Array | None:
+    """Return the strip's rows without a copy, where no border and no conversion asks for one."""
+    if sizes.pads or not isinstance(source, ArraySource) or source.images.dtype != dtype:
+        return None
+    start = strip.top * sizes.stride[0]
+    rows = source.rows(strip.first, strip.last, start, start + sizes.rows_in(strip.rows))
+    return rows if rows.flags.aligned and rows.strides[-1] == rows.itemsize else None
+
+
+def load_rows(sizes: Sizes, source: Source, strip: Strip, out: Array) -> None:
+    """Write the padded input rows of `strip` to `out`.
+
+    Parameters
+    ----------
+    out
+        ``(N, C, rows_in, padded width)``, any strides, in the computing type.
+    """
+    pads, width = sizes.pads, sizes.size[1]
+    start = strip.top * sizes.stride[0] - pads.top
+    stop = start + out.shape[2]
+    inside = out[..., pads.left : pads.left + width]
+    low, high = max(start, 0), min(stop, sizes.size[0])
+    if low < high:
+        inside[:, :, low - start : high - start] = source.rows(strip.first, strip.last, low, high)
+    for position in (*range(start, min(0, stop)), *range(max(sizes.size[0], start), stop)):
+        origin = source_position(position, sizes.size[0], sizes.border.mode)
+        row = inside[:, :, position - start]
+        if origin is None:
+            row[...] = sizes.border.value
+        else:
+            row[...] = source.rows(strip.first, strip.last, origin, origin + 1)[:, :, 0]
+    fill_columns(out, pads, width, sizes.border)
+
+
+def thread_count(threads: int | None) -> int:
+    """Return how many threads to use: all cores that this process may use, unless bounded.
+
+    Raises
+    ------
+    ParameterError
+        If `threads` is not a whole number of at least 1.
+    """
+    if threads is None:
+        affinity = getattr(os, "sched_getaffinity", None)
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ParameterError(f"threads must be a whole number of at least 1, got {threads!r}")
+    return threads
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Return a pool that lives as long as the program: starting threads costs more than a small image."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="cnnfilter")
+
+
+def map_in_threads(
+    work: Callable[[Task, Scratch], Result], tasks: Sequence[Task], dtype: np.dtype[Any], threads: int
+) -> Iterator[Result]:
+    """Yield ``work(task, scratch)`` for each task, in order; each thread keeps one scratch.
+
+    At most ``2 * threads`` results wait to be taken, so what they hold stays bounded.
+    """
+    with blas_in_one_thread():
+        if threads == 1 or len(tasks) == 1:
+            scratch = Scratch(dtype)
+            for task in tasks:
+                yield work(task, scratch)
+            return
+        local = threading.local()
+
+        def run(task: Task) -> Result:
+            if not hasattr(local, "scratch"):
+                local.scratch = Scratch(dtype)
+            return work(task, local.scratch)
+
+        pool = _pool(threads)
+        waiting = [pool.submit(run, task) for task in tasks[: 2 * threads]]
+        following = iter(tasks[2 * threads :])
+        try:
+            while waiting:
+                result = waiting.pop(0).result()
+                for task in following:
+                    waiting.append(pool.submit(run, task))
+                    break
+                yield result
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+class _BlasGuard:
+    """Counts who needs BLAS in one thread: the first one in sets it, the last one out restores it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limit: Any = None
+
+    def enter(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._limit = _blas_controller().limit(limits=1, user_api="blas")
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.restore_original_limits()
+
+
+_GUARD = _BlasGuard()
+_BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+@cache
+def _blas_controller() -> Any:
+    """Look once for the BLAS libraries that are loaded."""
+    from threadpoolctl import ThreadpoolController  # only array users pay for it
+
+    return ThreadpoolController()
+
+
+@contextlib.contextmanager
+def blas_in_one_thread() -> Iterator[None]:
+    """Hold BLAS to one thread: the strips are the parallelism, and one thread adds up in one order."""
+    if all(os.environ.get(name) == "1" for name in _BLAS_VARIABLES):  # the command line sets them
+        yield
+        return
+    _GUARD.enter()
+    try:
+        yield
+    finally:
+        _GUARD.leave()
