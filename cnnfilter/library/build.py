@@ -135,9 +135,7 @@ def call_generator(name: str, maker: Generator, values: Mapping[str, Any]) -> tu
     arguments = {key.replace("-", "_"): value for key, value in values.items()}
     weights = maker.function(**arguments)
     if not np.isfinite(weights).all():
-        raise ParameterError(
-            f"{name}: these parameters give weights that are not finite (use less extreme ones)"
-        )
+        raise ParameterError(f"{name}: these parameters give weights that are not finite (use less extreme ones)")
     cut = 0.0 if maker.kept is None else 1 - maker.kept(**arguments)
     if cut <= CUT_LIMIT:
         return weights, ()
@@ -148,9 +146,7 @@ def call_generator(name: str, maker: Generator, values: Mapping[str, Any]) -> tu
 def _suffix(given: Mapping[str, str]) -> str:
     """Return what a name says about its parameters: ``-theta45`` for numbers, ``-bessel`` for words."""
     return "".join(
-        f"-{value}" if value[:1].isalpha() else f"-{key}{value}"
-        for key, value in given.items()
-        if key != "name"
+        f"-{value}" if value[:1].isalpha() else f"-{key}{value}" for key, value in given.items() if key != "name"
     )
 
 

@@ -145,9 +145,7 @@ def search_path(kernel_dirs: Sequence[str | Path] = ()) -> list[Path]:
     named += [Path(text) for text in os.environ.get("CNNFILTER_KERNELS", "").split(os.pathsep) if text]
     for folder in named:
         if not folder.is_dir():
-            raise KernelFileError(
-                str(folder), "no such kernel folder (check --kernel-dir and CNNFILTER_KERNELS)"
-            )
+            raise KernelFileError(str(folder), "no such kernel folder (check --kernel-dir and CNNFILTER_KERNELS)")
     user = user_folder()
     return [*named, *([user] if user.is_dir() else []), shipped_folder()]
 

@@ -94,9 +94,7 @@ class _Loader:
     def load(self, spec: Spec) -> list[Kernel]:
         """Return the kernels of a parsed spec."""
         if self.steps > MAX_STEPS:
-            raise ParameterError(
-                f"{spec.text!r}: specs lead to one another in a circle, or more than {MAX_STEPS} deep"
-            )
+            raise ParameterError(f"{spec.text!r}: specs lead to one another in a circle, or more than {MAX_STEPS} deep")
         match spec.kind:
             case "matrix":
                 return self._matrix(spec)
@@ -148,9 +146,7 @@ class _Loader:
             kernels += found
         common = tuple((key, values) for key, values in spec.parameters if key in COMMON_NAMES)
         return [
-            _finished(kernel, given)
-            for given in replace(spec, parameters=common).combinations()
-            for kernel in kernels
+            _finished(kernel, given) for given in replace(spec, parameters=common).combinations() for kernel in kernels
         ]
 
     def _matrix(self, spec: Spec) -> list[Kernel]:
@@ -171,9 +167,7 @@ class _Loader:
             kernels = read_kernels(spec.body, spec.member, spec.selection)
             return [_finished(kernel, given) for given in spec.combinations() for kernel in kernels]
         if spec.selection:
-            raise ParameterError(
-                f"{spec.text!r}: only arrays take [...], and {spec.body} holds named kernels"
-            )
+            raise ParameterError(f"{spec.text!r}: only arrays take [...], and {spec.body} holds named kernels")
         file = read_kernel_file(spec.body)
         inside = _Loader(self.search, file, self.steps + 1)
         if spec.member:
@@ -208,9 +202,7 @@ def _finished(kernel: Kernel, given: Mapping[str, str]) -> Kernel:
     return replace(
         kernel,
         name=file_label(given.get("name") or kernel.name + words),
-        spec=kernel.spec
-        + ("," if ":" in kernel.spec else ":")
-        + ",".join(f"{k}={v}" for k, v in given.items()),
+        spec=kernel.spec + ("," if ":" in kernel.spec else ":") + ",".join(f"{k}={v}" for k, v in given.items()),
         weights=finish(kernel.name, kernel.weights, given),
     )
 

@@ -31,12 +31,8 @@ _MATRIX = {
     ],
 }
 
-Name = Annotated[
-    str, Meta(pattern=r"^\w[\w.+-]{0,79}$", description="Letters, digits, and . + - _ after the first.")
-]
-Number = Annotated[
-    int | float | str, Meta(description="A number, or a fraction or root such as 1/16 or sqrt(2)/4.")
-]
+Name = Annotated[str, Meta(pattern=r"^\w[\w.+-]{0,79}$", description="Letters, digits, and . + - _ after the first.")]
+Number = Annotated[int | float | str, Meta(description="A number, or a fraction or root such as 1/16 or sqrt(2)/4.")]
 Matrix = Annotated[str | list[Any], Meta(extra_json_schema=_MATRIX)]
 Vector = Annotated[str | list[Any], Meta(description="Numbers, as a list or as text parted by spaces.")]
 Parameters = dict[str, bool | int | float | str]
@@ -73,9 +69,7 @@ class KernelEntry(Struct, forbid_unknown_fields=True, frozen=True):
     matrix: Matrix | None = None
     outer: Annotated[Outer | None, Meta(description="A separable kernel: its column and its row.")] = None
     generator: Annotated[str | None, Meta(description="A formula of the program, such as gaussian.")] = None
-    parameters: Annotated[
-        Parameters, Meta(description="Of the generator: what differs from its defaults.")
-    ] = {}
+    parameters: Annotated[Parameters, Meta(description="Of the generator: what differs from its defaults.")] = {}
     spec: Annotated[str | None, Meta(description="Another kernel, changed: kirsch-n:rotate=45.")] = None
     scale: Annotated[Number | None, Meta(description="Every weight is multiplied by it.")] = None
     offset: Annotated[Number | None, Meta(description="What the original tool adds to 8-bit results.")] = None
@@ -98,9 +92,7 @@ class KernelFileSchema(Struct, forbid_unknown_fields=True, frozen=True):
 
     kernels: dict[Name, KernelEntry | Matrix] = {}
     banks: dict[Name, BankEntry] = {}
-    schema: Annotated[str, Meta(description="Where this schema is.")] = msgspec.field(
-        default="", name="$schema"
-    )
+    schema: Annotated[str, Meta(description="Where this schema is.")] = msgspec.field(default="", name="$schema")
 
 
 class _Top(Struct, forbid_unknown_fields=True, frozen=True):

@@ -81,9 +81,7 @@ class Spec:
         for _, values in self.parameters:
             count *= len(values)
         if count > MAX_SWEEP:
-            raise ParameterError(
-                f"{self.text!r} makes {count} kernels, more than {MAX_SWEEP} (use larger steps)"
-            )
+            raise ParameterError(f"{self.text!r} makes {count} kernels, more than {MAX_SWEEP} (use larger steps)")
         choices = itertools.product(*(values for _, values in self.parameters))
         return [dict(zip(keys, values, strict=True)) for values in choices]
 
@@ -195,9 +193,7 @@ def _sweep(key: str, item: str, text: str) -> list[str]:
             f"{text!r}: {key}={item} is not a sweep (write start..stop/step, as in 0..90/15)"
         ) from None
     if step == 0 or (stop - start) * step < 0:
-        raise ParameterError(
-            f"{text!r}: {key}={item}: a step of {step:g} never leads from {start:g} to {stop:g}"
-        )
+        raise ParameterError(f"{text!r}: {key}={item}: a step of {step:g} never leads from {start:g} to {stop:g}")
     steps = (stop - start) / step
     if steps >= MAX_SWEEP:
         raise ParameterError(f"{text!r}: {key}={item} has more than {MAX_SWEEP} values (use a larger step)")

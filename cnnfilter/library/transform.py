@@ -22,10 +22,10 @@ _RING = ((0, 0, 0, 1, 2, 2, 2, 1), (0, 1, 2, 2, 2, 1, 0, 0))
 def rotate(weights: Array, degrees: float) -> Array:
     """Return a kernel turned about its centre, from right towards down: clockwise on the screen.
 
-    ``sobel-x`` turned by 90 is ``sobel-y``. Multiples of 90 are exact at every size, multiples of 45 on 3x3 kernels
-    too: the ring of eight weights moves on by one place. Other angles keep the size and are resampled with
-    cubic convolution; weights from outside count as 0, and what that changes in the sum is spread evenly, so that a
-    kernel that sums to 0 or 1 still does.
+    ``sobel-x`` turned by 90 is ``sobel-y``. Multiples of 90 are exact at every size, multiples of 45 on 3x3
+    kernels too: the ring of eight weights moves on by one place. Other angles keep the size and are resampled
+    with cubic convolution; weights from outside count as 0, and what that changes in the sum is spread
+    evenly, so that a kernel that sums to 0 or 1 still does.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ def rotate(weights: Array, degrees: float) -> Array:
 
     References
     ----------
-    .. [1] R. G. Keys, "Cubic convolution interpolation for digital image processing", IEEE Transactions on Acoustics,
-           Speech, and Signal Processing 29(6), 1981.
+    .. [1] R. G. Keys, "Cubic convolution interpolation for digital image processing", IEEE Transactions on
+           Acoustics, Speech, and Signal Processing 29(6), 1981.
 
     Examples
     --------
@@ -74,7 +74,8 @@ def _resample(weights: Array, degrees: float) -> Array:
         for right in range(-1, 3):
             column = np.clip(left + right, -2, columns + 1)
             turned += padded[row + 2, column + 2] * vertical * _cubic(from_column - (left + right))
-    return turned + (weights.sum() - turned.sum()) / turned.size
+    result: Array = turned + (weights.sum() - turned.sum()) / turned.size
+    return result
 
 
 def _cubic(distance: Array) -> Array:
@@ -82,7 +83,8 @@ def _cubic(distance: Array) -> Array:
     d = np.abs(distance)
     near = (1.5 * d - 2.5) * d * d + 1
     far = ((-0.5 * d + 2.5) * d - 4) * d + 2
-    return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
+    values: Array = np.where(d <= 1, near, np.where(d < 2, far, 0.0))
+    return values
 
 
 def normalize(weights: Array, rule: str) -> Array:
@@ -145,4 +147,5 @@ def apply_common(weights: Array, values: dict[str, Any]) -> Array:
     if values.get("rotate"):
         weights = rotate(weights, values["rotate"])
     weights = normalize(weights, values.get("normalize", "none"))
-    return weights * values.get("scale", 1.0)
+    factor: float = values.get("scale", 1.0)
+    return weights * factor

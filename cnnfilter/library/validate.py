@@ -56,7 +56,7 @@ def convert(document: Document, model: type[Model], value: Any = ..., steps: Ste
 def _explain(document: Document, model: Any, value: Any, steps: Steps, message: str) -> NoReturn:
     """Say a msgspec message in our words, at its line."""
     reason, _, where = message.partition(" - at `")
-    inner = _steps(where.rstrip("`"), value)
+    inner = _steps(where.rstrip("`"))
     missing = re.search(r"missing required field `(.+)`", reason)
     if missing:
         document.fail((*steps, *inner), f"{missing[1]} is missing")
@@ -70,7 +70,7 @@ def _explain(document: Document, model: Any, value: Any, steps: Steps, message: 
     document.fail((*steps, *inner), _plain(reason, _at(value, inner)))
 
 
-def _steps(where: str, value: Any) -> Steps:
+def _steps(where: str) -> Steps:
     """Return a msgspec path as steps; ``[...]`` stands for a key that msgspec does not name."""
     steps: list[str | int] = []
     for match in _STEP.finditer(where.removeprefix("$").removeprefix("key in $")):

@@ -13,16 +13,17 @@ from cnnfilter.library.parameters import Generator
 
 #: Which module holds each generator, so that using one imports no other.
 MODULES: dict[str, str] = {
-    "box": "smoothing",
-    "gaussian": "smoothing",
-    "binomial": "smoothing",
-    "disk": "smoothing",
-    "motion": "motion",
-    "sobel": "derivatives",
-    "log": "derivatives",
-    "unsharp": "sharpening",
-    "high-boost": "sharpening",
+    **dict.fromkeys(("box", "gaussian", "binomial", "disk", "cone", "hann"), "smoothing"),
+    **dict.fromkeys(("motion", "comet"), "motion"),
+    **dict.fromkeys(
+        ("sobel", "gaussian-derivative", "laplacian", "laplacian-ones", "laplacian-alpha", "log", "dog"), "derivatives"
+    ),
+    **dict.fromkeys(("unsharp", "high-boost", "outline", "sharpen-imagemagick"), "sharpening"),
     "gabor": "gabor",
+    **dict.fromkeys(("oriented", "schmid", "steerable"), "oriented"),
+    **dict.fromkeys(("dct", "hadamard", "haar-like", "laws"), "bases"),
+    "random": "chance",
+    "shape": "shapes",
 }
 
 

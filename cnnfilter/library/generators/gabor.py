@@ -104,9 +104,7 @@ GENERATORS: dict[str, Generator] = {
     "gabor": Generator(
         gabor,
         (
-            Parameter(
-                "theta", "number", 0.0, "direction of the wave, from right towards down", unit="degrees"
-            ),
+            Parameter("theta", "number", 0.0, "direction of the wave, from right towards down", unit="degrees"),
             Parameter("wavelength", "number", 8.0, "of the wave", unit="pixels", above=0),
             Parameter(
                 "sigma",

@@ -31,8 +31,22 @@ def motion(*, length: float, angle: float) -> Array:
            [0., 1., 0.],
            [0., 1., 0.]])
     """
+    side_for("motion", (length - 1) / 2)
     steps = np.linspace(-(length - 1) / 2, (length - 1) / 2, max(1, math.ceil(length)))
     return splat(steps, np.ones_like(steps), angle, side_for("motion", (length - 1) / 2))
+
+
+def comet(*, sigma: float, angle: float) -> Array:
+    """Return half a Gaussian along a line from the centre, brightest there, like a comet's tail; it sums to 1.
+
+    The tail is ``ceil(3 sigma)`` pixels long and points where `angle` says.
+
+    References
+    ----------
+    .. [1] ImageMagick, "Morphology of shapes", kernel Comet.
+    """
+    steps = np.arange(1 + (side_for("comet", 3 * sigma) - 1) // 2, dtype=np.float64)
+    return splat(steps, np.exp(-0.5 * (steps / sigma) ** 2), angle, 2 * len(steps) - 1)
 
 
 def splat(steps: Array, weights: Array, angle: float, side: int) -> Array:
@@ -46,8 +60,8 @@ def splat(steps: Array, weights: Array, angle: float, side: int) -> Array:
     for down, vertical in ((0, 1 - bottom_share), (1, bottom_share)):
         for right, horizontal in ((0, 1 - right_share), (1, right_share)):
             np.add.at(kernel, (top + down, left + right), weights * vertical * horizontal)
-    kernel = kernel[:side, :side]
-    return kernel / kernel.sum()
+    kept: Array = kernel[:side, :side]
+    return kept / kept.sum()
 
 
 GENERATORS: dict[str, Generator] = {
@@ -56,6 +70,13 @@ GENERATORS: dict[str, Generator] = {
         (
             Parameter("length", "number", 9.0, "of the line", unit="pixels", minimum=1),
             Parameter("angle", "number", 0.0, "of the line, from right towards down", unit="degrees"),
+        ),
+    ),
+    "comet": Generator(
+        comet,
+        (
+            Parameter("sigma", "number", 3.0, "of the tail", unit="pixels", above=0),
+            Parameter("angle", "number", 0.0, "of the tail, from right towards down", unit="degrees"),
         ),
     ),
 }

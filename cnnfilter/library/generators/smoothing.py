@@ -1,4 +1,4 @@
-"""Kernels that average: box, Gaussian in three forms, binomial, disk. All sum to 1."""
+"""Kernels that average: box, Gaussian, binomial, disk, cone, Hann. All sum to 1."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def _size_and_sigma(size: Size | None, sigma: float | None) -> tuple[tuple[int, 
         sigma = 1.0 if sigma is None else sigma
         side = side_for("gaussian", 3 * sigma)
         return (side, sigma), (side, sigma)
-    rows, columns = (
-        (length, 0.3 * ((length - 1) / 2 - 1) + 0.8 if sigma is None else sigma) for length in size
-    )
+    rows, columns = ((length, 0.3 * ((length - 1) / 2 - 1) + 0.8 if sigma is None else sigma) for length in size)
     return rows, columns
 
 
@@ -132,20 +130,50 @@ def disk(*, radius: float, antialias: bool) -> Array:
     Parameters
     ----------
     radius
-        In pixels from the centre of the middle pixel.
+        In pixels, from the middle of the centre pixel.
     antialias
-        Whether pixels on the rim count by the share of them inside (on a grid of 16 x 16 points), or
-        wholly where their centre is inside.
+        Whether pixels on the rim count by the share of them inside, exact along rows and taken at 16 heights of
+        each row; otherwise a pixel counts wholly where its middle is inside.
     """
-    side = side_for("disk", radius - 0.5 if antialias else radius)
+    side = side_for("disk", radius - 0.5 if antialias else math.floor(radius))
+    x, y = axes((side, side))
     if not antialias:
-        x, y = axes((side, side))
-        inside = (x * x + y * y <= radius * radius).astype(np.float64)
-        return inside / inside.sum()
-    fine = (np.arange(side * 16) + 0.5) / 16 - side / 2
-    inside = (fine[None, :] ** 2 + fine[:, None] ** 2 <= radius * radius).astype(np.float64)
-    share = inside.reshape(side, 16, side, 16).mean(axis=(1, 3))  # (side, side)
-    return share / share.sum()
+        share = (x * x + y * y <= radius * radius).astype(np.float64)
+    else:
+        share = np.zeros((side, side))
+        for height in (np.arange(16) + 0.5) / 16 - 0.5:
+            half = np.sqrt(np.maximum(radius * radius - (y + height) ** 2, 0))  # (side, 1)
+            share += np.clip(np.minimum(x + 0.5, half) - np.maximum(x - 0.5, -half), 0, 1)
+        share = (share + share[::-1] + share.T + share.T[::-1]) / 4
+    weights: Array = share / share.sum()
+    return weights
+
+
+def cone(*, radius: float) -> Array:
+    """Return a cone, ``1 - r / radius`` and 0 outside, divided by its sum."""
+    side = side_for("cone", max(1, math.ceil(radius) - 1))
+    x, y = axes((side, side))
+    height: Array = np.maximum(0, 1 - np.hypot(x, y) / radius)
+    return height / height.sum()
+
+
+def hann(*, size: Size) -> Array:
+    """Return a Hann window, ``sin^2(pi (k + 1) / (n + 1))`` along each axis, divided by its sum.
+
+    The window's zeros lie just outside, so that every weight counts.
+
+    References
+    ----------
+    .. [1] R. B. Blackman and J. W. Tukey, "The measurement of power spectra", Dover, 1958.
+
+    Examples
+    --------
+    >>> hann(size=(1, 3))
+    array([[0.25, 0.5 , 0.25]])
+    """
+    column, row = (np.sin(np.pi * (np.arange(n) + 1) / (n + 1)) ** 2 for n in size)
+    weights: Array = np.outer(column, row)
+    return weights / weights.sum()
 
 
 _SIZE = Parameter("size", "size", (3, 3), "n, or rows,columns", unit="pixels")
@@ -176,4 +204,8 @@ GENERATORS: dict[str, Generator] = {
             Parameter("antialias", "flag", True, "count pixels on the rim by the share inside"),
         ),
     ),
+    "cone": Generator(
+        cone, (Parameter("radius", "number", 3.0, "from the centre to the rim", unit="pixels", above=0),)
+    ),
+    "hann": Generator(hann, (Parameter("size", "size", (5, 5), "n, or rows,columns", unit="pixels"),)),
 }

@@ -52,6 +52,7 @@ def read_yaml(text: str, path: str, lines: Lines | None) -> Any:
     stack = [top]
     documents = 0
     try:
+        event: Any
         for event in yaml.parse(text, Loader=loader):
             kind = type(event)
             if kind is yaml.ScalarEvent or kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:

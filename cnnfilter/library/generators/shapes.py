@@ -1,0 +1,56 @@
+"""Flat neighbourhoods of ones: diamond, plus, cross, ring and others."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from cnnfilter.library.generators.grid import Array, axes, side_for
+from cnnfilter.library.parameters import Generator, Parameter
+
+
+def shape(*, kind: str, radius: float) -> Array:
+    """Return ones inside a shape and zeros outside, on a square of ``2 * floor(radius) + 1``.
+
+    With dx and dy from the centre: square ``max(|dx|, |dy|) <= r``, diamond ``|dx| + |dy| <= r``, disk ``hypot <= r``,
+    octagon both of ``max <= r`` and ``|dx| + |dy| <= 3 r / 2`` rounded up, plus and cross the two lines, ring the square's
+    rim. ``normalize=sum`` makes a mean of it.
+
+    References
+    ----------
+    .. [1] ImageMagick, "Morphology of shapes".
+
+    Examples
+    --------
+    >>> shape(kind="diamond", radius=1.0)
+    array([[0., 1., 0.],
+           [1., 1., 1.],
+           [0., 1., 0.]])
+    """
+    side = side_for("shape", math.floor(radius))
+    x, y = (np.abs(axis) for axis in axes((side, side)))
+    half = (side - 1) / 2
+    inside = {
+        "square": np.maximum(x, y) <= half,
+        "diamond": x + y <= half,
+        "octagon": x + y <= math.ceil(1.5 * half),
+        "disk": x * x + y * y <= radius * radius,
+        "plus": (x == 0) | (y == 0),
+        "cross": x == y,
+        "ring": np.maximum(x, y) == half,
+    }[kind]
+    return inside.astype(np.float64)
+
+
+_KINDS = ("square", "diamond", "octagon", "disk", "plus", "cross", "ring")
+
+GENERATORS: dict[str, Generator] = {
+    "shape": Generator(
+        shape,
+        (
+            Parameter("kind", "choice", "diamond", "which shape", choices=_KINDS),
+            Parameter("radius", "number", 1.0, "from the centre to the rim", unit="pixels", minimum=1),
+        ),
+    ),
+}
