@@ -115,9 +115,7 @@ def _decode(read: Source, size: int, name: str, limits: Limits) -> Picture:
     else:
         row = (width + 7) // 8 if magic == "P4" else width * channels * dtype.itemsize
         if start + row * height > size:
-            raise ImageError(
-                f"truncated PNM: {height} rows of {row} bytes are announced, {size - start} bytes follow"
-            )
+            raise ImageError(f"truncated PNM: {height} rows of {row} bytes are announced, {size - start} bytes follow")
         strip = partial(_raw, read, magic, start, row, (height, width, channels), dtype)
     return Picture(
         name, height, width, channels, has_alpha=False, dtype=dtype.newbyteorder("="), notes=(), strip=strip,
@@ -132,9 +130,7 @@ def _scale(text: bytes) -> float:
     except ValueError:
         value = math.nan
     if not value or math.isnan(value):
-        raise ImageError(
-            f"damaged PNM: its scale is {text[:20].decode('latin-1')!r}, needs a number other than 0"
-        )
+        raise ImageError(f"damaged PNM: its scale is {text[:20].decode('latin-1')!r}, needs a number other than 0")
     return value
 
 
@@ -183,7 +179,5 @@ def _plain(text: bytes, magic: str, height: int, width: int, full: float) -> Str
             raise ImageError(f"damaged PNM: a value is outside 0 to {full:.0f}")
     if values.size < count:
         raise ImageError(f"truncated PNM: {count} values are announced, {values.size} follow")
-    pixels: Strip = (
-        values[:count].astype(np.uint8 if full < 256 else np.uint16).reshape(height, width, channels)
-    )
+    pixels: Strip = values[:count].astype(np.uint8 if full < 256 else np.uint16).reshape(height, width, channels)
     return np.moveaxis(pixels, 2, 0)  # (C, H, W)

@@ -198,9 +198,7 @@ def _grid_picture(data: bytes, name: str, limits: Limits) -> Picture:
 def _from_array(grid: NDArray[Any], name: str, limits: Limits) -> Picture:
     """Return an array of 1 to 3 axes as a picture."""
     if not 1 <= grid.ndim <= 3:
-        raise ImageError(
-            f"its shape is {grid.shape}: an image has rows and columns, and channels in front of them"
-        )
+        raise ImageError(f"its shape is {grid.shape}: an image has rows and columns, and channels in front of them")
     values = grid.reshape((1,) * (3 - grid.ndim) + grid.shape)  # (C, H, W)
     channels, height, width = values.shape
     limits.check_size(height, width)
@@ -212,6 +210,4 @@ def _from_array(grid: NDArray[Any], name: str, limits: Limits) -> Picture:
     def strip(start: int, stop: int) -> Strip:
         return values[:, start:stop]
 
-    return Picture(
-        name, height, width, channels, has_alpha=False, dtype=grid.dtype, notes=tuple(notes), strip=strip
-    )
+    return Picture(name, height, width, channels, has_alpha=False, dtype=grid.dtype, notes=tuple(notes), strip=strip)
