@@ -121,16 +121,19 @@ def _tensor_info(info: object, path: str, name: str) -> tuple[str, tuple[int, ..
     if dtype not in _SAFE_DTYPES:
         known = ", ".join(_SAFE_DTYPES)
         raise KernelFileError(path, f"{name!r} is of type {describe(dtype)}, expected one of {known}")
-    if not (_whole_numbers(shape) and _whole_numbers(offsets) and len(offsets) == 2):
+    sides, ends = _whole_numbers(shape), _whole_numbers(offsets)
+    if sides is None or ends is None or len(ends) != 2:
         raise KernelFileError(path, f"{name!r}: its shape or offsets are not whole numbers")
-    if offsets[0] > offsets[1]:
+    if ends[0] > ends[1]:
         raise KernelFileError(path, f"{name!r}: its offsets run backwards")
-    return dtype, tuple(shape), (offsets[0], offsets[1])
+    return dtype, sides, (ends[0], ends[1])
 
 
-def _whole_numbers(value: Any) -> bool:
-    """Return whether a value is a list of whole numbers from 0 to 2^62."""
-    return isinstance(value, list) and all(type(item) is int and 0 <= item < 1 << 62 for item in value)
+def _whole_numbers(value: object) -> tuple[int, ...] | None:
+    """Return a list of whole numbers from 0 to 2^62 as a tuple; None for anything else."""
+    if isinstance(value, list) and all(type(item) is int and 0 <= item < 1 << 62 for item in value):
+        return tuple(value)
+    return None
 
 
 def _choose(member: str, names: list[str], path: str) -> str:

@@ -133,7 +133,8 @@ def _generated(entry: Entry, data: Mapping[str, Any], own: dict[str, str]) -> tu
 def call_generator(name: str, maker: Generator, values: Mapping[str, Any]) -> tuple[Array, tuple[str, ...]]:
     """Return a generator's weights, and a warning where its size cuts off more than CUT_LIMIT."""
     arguments = {key.replace("-", "_"): value for key, value in values.items()}
-    weights = maker.function(**arguments)
+    with np.errstate(all="ignore"):  # what is not finite is refused below
+        weights = maker.function(**arguments)
     if not np.isfinite(weights).all():
         raise ParameterError(f"{name}: these parameters give weights that are not finite (use less extreme ones)")
     cut = 0.0 if maker.kept is None else 1 - maker.kept(**arguments)

@@ -27,8 +27,8 @@ def load_kernel(spec: str, *, search: Sequence[str | Path] | None = None) -> Ker
     Parameters
     ----------
     spec
-        As in ``sobel-x``, ``gabor:theta=0..157.5/22.5``, ``bank:laws-5``, ``"0 -1 0; -1 5 -1; 0 -1 0"``, ``mine.yaml#edge``:
-        see `cnnfilter.library.spec`.
+        As in ``sobel-x``, ``gabor:theta=0..157.5/22.5``, ``bank:laws-5``, ``"0 -1 0; -1 5 -1; 0 -1 0"``,
+        ``mine.yaml#edge``: see `cnnfilter.library.spec`.
     search
         Folders where names are looked for; the search path unless given.
 

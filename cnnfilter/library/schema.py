@@ -22,7 +22,7 @@ _NUMBER = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": _FRACTION
 _ROW = {"type": "array", "minItems": 1, "items": _NUMBER}
 _PLANE = {"type": "array", "minItems": 1, "items": _ROW}
 _MATRIX = {
-    "description": "Rows of numbers: lists, or text whose rows end in ; or a new line. Three levels of lists make a 3-D kernel.",
+    "description": "Rows of numbers: lists, or text whose rows end in ; or a new line. Three levels make it 3-D.",
     "anyOf": [
         {"type": "string", "minLength": 1},
         _ROW,
@@ -154,7 +154,7 @@ def _check_kernel(document: Document, steps: Steps, entry: Any) -> None:
     if kernel.parameters and kernel.generator is None:
         document.fail((*steps, "parameters"), "only a kernel with a generator has parameters")
     _check_weights(document, steps, kernel)
-    for name, variant in kernel.variants.items():
+    for name in kernel.variants:
         inner = convert(document, Variant, entry["variants"][name], (*steps, "variants", name))
         _check_weights(document, (*steps, "variants", name), inner)
     return None

@@ -79,8 +79,8 @@ def haar_like(*, kind: str, size: Size) -> Array:
     Parameters
     ----------
     kind
-        ``edge-x``: left against right half; ``edge-y``: upper against lower half; ``line-x``, ``line-y``: the middle third
-        counts -2, so that the feature sums to 0; ``diagonal``: opposite quarters.
+        ``edge-x``: left against right half; ``edge-y``: upper against lower half; ``line-x``, ``line-y``: the
+        middle third counts -2, so that the feature sums to 0; ``diagonal``: opposite quarters.
     size
         Rows and columns, which must divide into the rectangles.
 
@@ -97,7 +97,12 @@ def haar_like(*, kind: str, size: Size) -> Array:
     for name, parts, length in (("rows", column, size[0]), ("columns", row, size[1])):
         if length % len(parts):
             raise ParameterError(f"haar-like: {kind} needs {name} in {len(parts)} equal parts, got {length}")
-    return np.outer(np.repeat(np.array(column), size[0] // len(column)), np.repeat(np.array(row), size[1] // len(row)))
+    return np.outer(_stretched(column, size[0]), _stretched(row, size[1]))
+
+
+def _stretched(parts: tuple[float, ...], length: int) -> Array:
+    """Return each part repeated until there are `length`, ``(length,)``."""
+    return np.repeat(np.array(parts, dtype=np.float64), length // len(parts))
 
 
 _HAAR: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {

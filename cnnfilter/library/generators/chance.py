@@ -12,15 +12,16 @@ from cnnfilter.library.numbers import MAX_WEIGHTS
 from cnnfilter.library.parameters import Generator, Parameter
 
 
-def random(*, distribution: str, size: Size, channels: int, filters: int, scale_of: float, seed: int) -> Array:
+def random(*, distribution: str, size: Size, channels: int, filters: int, width: float, seed: int) -> Array:
     """Return seeded random weights, ``(rows, columns)``, or ``(channels, rows, columns)`` for more than one channel.
 
     Parameters
     ----------
     distribution
         ``he``: normal with variance ``2 / fan_in``; ``he-uniform``: within ``sqrt(6 / fan_in)``; ``xavier``: within
-        ``sqrt(6 / (fan_in + fan_out))``; ``xavier-normal``: normal with variance ``2 / (fan_in + fan_out)``; ``lecun``: normal with
-        variance ``1 / fan_in``; ``uniform``: within `scale_of`; ``normal``: with standard deviation `scale_of`.
+        ``sqrt(6 / (fan_in + fan_out))``; ``xavier-normal``: normal with variance ``2 / (fan_in + fan_out)``;
+        ``lecun``: normal with variance ``1 / fan_in``; ``uniform``: within `width`; ``normal``: with standard
+        deviation `width`.
     size, channels, filters
         ``fan_in = rows * columns * channels``, ``fan_out = rows * columns * filters``.
     seed
@@ -36,22 +37,22 @@ def random(*, distribution: str, size: Size, channels: int, filters: int, scale_
     if math.prod(shape) > MAX_WEIGHTS:
         raise ParameterError(f"random: {math.prod(shape):,} weights, more than {MAX_WEIGHTS:,} (use a smaller size)")
     fan_in, fan_out = size[0] * size[1] * channels, size[0] * size[1] * filters
-    kind, width = {
+    kind, spread = {
         "he": ("normal", math.sqrt(2 / fan_in)),
         "he-uniform": ("uniform", math.sqrt(6 / fan_in)),
         "xavier": ("uniform", math.sqrt(6 / (fan_in + fan_out))),
         "xavier-normal": ("normal", math.sqrt(2 / (fan_in + fan_out))),
         "lecun": ("normal", math.sqrt(1 / fan_in)),
-        "uniform": ("uniform", scale_of),
-        "normal": ("normal", scale_of),
+        "uniform": ("uniform", width),
+        "normal": ("normal", width),
     }[distribution]
     # The bit generator's raw stream is fixed by NumPy's policy; Generator's distributions are not.
     stream = np.random.PCG64(seed)
     draws = (stream.random_raw(2 * math.prod(shape)) >> np.uint64(11)).astype(np.float64) * 2.0**-53  # [0, 1)
     first, second = draws[0::2].reshape(shape), draws[1::2].reshape(shape)
     if kind == "uniform":
-        return (2 * first - 1) * width
-    weights: Array = np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second) * width  # Box and Muller, 1958
+        return (2 * first - 1) * spread
+    weights: Array = np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second) * spread  # Box and Muller, 1958
     return weights
 
 
@@ -65,7 +66,7 @@ GENERATORS: dict[str, Generator] = {
             Parameter("size", "size", (3, 3), "n, or rows,columns", unit="pixels"),
             Parameter("channels", "whole", 1, "of the picture that it filters", minimum=1, maximum=65536),
             Parameter("filters", "whole", 1, "of its layer, for xavier", minimum=1, maximum=65536),
-            Parameter("scale-of", "number", 1.0, "bound of uniform, deviation of normal", above=0),
+            Parameter("width", "number", 1.0, "bound of uniform, deviation of normal", above=0),
             Parameter("seed", "whole", 0, "the same seed, the same weights", minimum=0, maximum=2**53),
         ),
     ),

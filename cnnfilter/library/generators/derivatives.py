@@ -79,8 +79,8 @@ def log_kept(*, sigma: float, size: Size | None, zero_mean: bool) -> float:
 def gaussian_derivative(*, sigma: float, dx: int, dy: int, size: Size | None) -> Array:
     """Return a derivative of a Gaussian as a correlation kernel: it answers what grows rightwards or downwards.
 
-    Along each axis ``(-1)^n d^n/dx^n g(x)`` with ``g(x) = exp(-x^2 / 2 sigma^2) / (sqrt(2 pi) sigma)``, sampled; the size
-    is ``2 * ceil(4 sigma) + 1`` unless given.
+    Along each axis ``(-1)^n d^n/dx^n g(x)`` with ``g(x) = exp(-x^2 / 2 sigma^2) / (sqrt(2 pi) sigma)``, sampled;
+    the size is ``2 * ceil(4 sigma) + 1`` unless given.
 
     References
     ----------

@@ -61,7 +61,8 @@ def splat(steps: Array, weights: Array, angle: float, side: int) -> Array:
         for right, horizontal in ((0, 1 - right_share), (1, right_share)):
             np.add.at(kernel, (top + down, left + right), weights * vertical * horizontal)
     kept: Array = kernel[:side, :side]
-    return kept / kept.sum()
+    total: float = kept.sum()
+    return kept / total
 
 
 GENERATORS: dict[str, Generator] = {

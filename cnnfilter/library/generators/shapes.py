@@ -13,9 +13,9 @@ from cnnfilter.library.parameters import Generator, Parameter
 def shape(*, kind: str, radius: float) -> Array:
     """Return ones inside a shape and zeros outside, on a square of ``2 * floor(radius) + 1``.
 
-    With dx and dy from the centre: square ``max(|dx|, |dy|) <= r``, diamond ``|dx| + |dy| <= r``, disk ``hypot <= r``,
-    octagon both of ``max <= r`` and ``|dx| + |dy| <= 3 r / 2`` rounded up, plus and cross the two lines, ring the square's
-    rim. ``normalize=sum`` makes a mean of it.
+    With dx and dy from the centre: square ``max(|dx|, |dy|) <= r``, diamond ``|dx| + |dy| <= r``, disk
+    ``hypot(dx, dy) <= r``, octagon ``|dx| + |dy| <= 3 r / 2`` rounded up, plus and cross the two lines, ring the
+    square's rim. ``normalize=sum`` makes a mean of it.
 
     References
     ----------
@@ -40,7 +40,8 @@ def shape(*, kind: str, radius: float) -> Array:
         "cross": x == y,
         "ring": np.maximum(x, y) == half,
     }[kind]
-    return inside.astype(np.float64)
+    weights: Array = inside.astype(np.float64)
+    return weights
 
 
 _KINDS = ("square", "diamond", "octagon", "disk", "plus", "cross", "ring")

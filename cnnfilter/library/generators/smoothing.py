@@ -154,7 +154,8 @@ def cone(*, radius: float) -> Array:
     side = side_for("cone", max(1, math.ceil(radius) - 1))
     x, y = axes((side, side))
     height: Array = np.maximum(0, 1 - np.hypot(x, y) / radius)
-    return height / height.sum()
+    total: float = height.sum()
+    return height / total
 
 
 def hann(*, size: Size) -> Array:
@@ -173,7 +174,8 @@ def hann(*, size: Size) -> Array:
     """
     column, row = (np.sin(np.pi * (np.arange(n) + 1) / (n + 1)) ** 2 for n in size)
     weights: Array = np.outer(column, row)
-    return weights / weights.sum()
+    total: float = weights.sum()
+    return weights / total
 
 
 _SIZE = Parameter("size", "size", (3, 3), "n, or rows,columns", unit="pixels")

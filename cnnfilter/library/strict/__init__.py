@@ -92,7 +92,7 @@ def read_bytes(path: str | Path, limit: int = MAX_BYTES) -> bytes:
 
 
 def parse_document(data: bytes, path: str) -> Document:
-    """Read bytes as `read_document` does; `path` gives the format, and the name for messages.
+    r"""Read bytes as `read_document` does; `path` gives the format, and the name for messages.
 
     Raises
     ------
@@ -101,9 +101,9 @@ def parse_document(data: bytes, path: str) -> Document:
 
     Examples
     --------
-    >>> parse_document(b"edge:\\n  size: 1e3\\n  on: no", "mine.yaml").value
+    >>> parse_document(b"edge:\n  size: 1e3\n  on: no", "mine.yaml").value
     {'edge': {'size': 1000.0, 'on': 'no'}}
-    >>> parse_document(b"a: 1\\na: 2", "mine.yaml")
+    >>> parse_document(b"a: 1\na: 2", "mine.yaml")
     Traceback (most recent call last):
         ...
     cnnfilter.errors.KernelFileError: mine.yaml:2: a: the key is given twice (remove one)
