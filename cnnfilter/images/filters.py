@@ -7,7 +7,6 @@ W3C, Portable Network Graphics (PNG) Specification, 3rd edition, section 9.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -67,14 +66,6 @@ def choose_fast(rows: Bytes, step: int) -> int:
     here, above = rows[pick], rows[pick - 1]
     costs = [_cost(here), _cost(here[:, step:] - here[:, :-step]), _cost(here - above)]
     return int(np.argmin(costs))
-
-
-def choose_small(rows: Bytes, step: int) -> int:
-    """Return the filter under which a sample of the rows compresses best."""
-    at = max((len(rows) - 64) // 2, 0)
-    sample = rows[at : at + 64]
-    sizes = [len(zlib.compress(filtered(sample, None, step, kind).tobytes(), 6)) for kind in range(ADAPTIVE + 1)]
-    return int(np.argmin(sizes))
 
 
 def _cost(differences: Bytes) -> int:
