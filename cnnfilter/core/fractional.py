@@ -1,0 +1,143 @@
+"""Fractional pooling: windows at random places, so that an image can shrink by any factor between 1 and its size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
+from cnnfilter.core.blocks import for_each
+from cnnfilter.core.reduce import POOLINGS, pool_bounds
+from cnnfilter.core.shapes import Pair, pair
+from cnnfilter.errors import ParameterError, ShapeError, lookup
+
+
+def fractional_pool2d(
+    image: ArrayLike,
+    size: int | str | tuple[int, int],
+    *,
+    output_size: int | str | tuple[int, int] | None = None,
+    output_ratio: float | tuple[float, float] | None = None,
+    kind: str = "max",
+    samples: ArrayLike | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+) -> Array:
+    """Pool each channel over windows whose places are drawn at random, evenly spread on the whole.
+
+    Parameters
+    ----------
+    image
+        ``(H, W)``, ``(C, H, W)`` or ``(N, C, H, W)``, any real type. float64 is computed in float64, everything
+        else in float32.
+    size
+        Rows and columns of a window: n, or both.
+    output_size
+        Rows and columns of the result: n, or both. Either this or `output_ratio` must be given.
+    output_ratio
+        The result's share of the image's rows and columns, each between 0 and 1: one number, or both.
+    kind
+        ``max``, ``min``, ``avg``, ``sum`` or ``lp`` (p = 2).
+    samples
+        ``(N, C, 2)`` in [0, 1), without N for an image without it: as in PyTorch, the first of each pair places the
+        columns of that channel, the second its rows.
+    seed
+        Draws the samples where they are not given; the same seed gives the same result.
+    threads
+        At most this many; all cores by default. The result does not depend on it.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(oH, oW)``, ``(C, oH, oW)`` or ``(N, C, oH, oW)``: `output_size`, or ``floor(in * output_ratio)``.
+
+    Raises
+    ------
+    ShapeError
+        If ``output_size + size - 1`` is larger than the image, or the samples have another shape.
+    ParameterError
+        If not exactly one of `output_size` and `output_ratio` is given, if both samples and a seed are, or if a ratio
+        or sample is out of its range.
+    UnknownNameError
+        If there is no such kind.
+
+    Notes
+    -----
+    Along an axis, with sample u and ``alpha = (in - size) / (out - 1)``, window i starts at
+    ``floor((i + u)*alpha) - floor(u*alpha)`` and the last one at ``in - size``, in the image's computing type.
+
+    References
+    ----------
+    .. [1] B. Graham, "Fractional max-pooling", 2014, arXiv:1412.6071.
+
+    Examples
+    --------
+    >>> fractional_pool2d(np.arange(35).reshape(5, 7), 2, output_size=(3, 4), samples=[0.5, 0.25])
+    array([[ 8., 10., 12., 13.],
+           [15., 17., 19., 20.],
+           [29., 31., 33., 34.]], dtype=float32)
+    """
+    planes, lead = as_planes(image)
+    pooling = lookup(POOLINGS, kind, "pooling")
+    window = pair(size, "size")
+    length = planes.shape[1], planes.shape[2]
+    wanted = _output_size(length, window, output_size, output_ratio)
+    out: Array = np.empty((len(planes), *wanted), computing_type(planes))
+    draws = _samples(samples, seed, lead).astype(out.dtype)  # (P, 2)
+
+    def work(plane: int) -> None:
+        part = slice(plane, plane + 1)
+        rows = _bounds(draws[plane, 1], length[0], window[0], wanted[0])
+        columns = _bounds(draws[plane, 0], length[1], window[1], wanted[1])
+        pool_bounds(planes[part], rows, columns, pooling, out[part])
+
+    for_each(work, range(len(planes)), threads)
+    return out.reshape((*lead, *wanted))
+
+
+def _output_size(length: Pair, window: Pair, output_size: Any, output_ratio: Any) -> Pair:
+    """Return the rows and columns of the result, from whichever of the two arguments is given."""
+    if (output_size is None) == (output_ratio is None):
+        raise ParameterError("fractional pooling needs either output_size or output_ratio, and not both")
+    if output_ratio is None:
+        wanted = pair(output_size, "output_size")
+    else:
+        ratios = real_array(output_ratio, "output_ratio").ravel()
+        if ratios.size not in (1, 2) or not np.all((ratios > 0) & (ratios < 1)):
+            raise ParameterError(f"output_ratio must be one or two numbers between 0 and 1, got {output_ratio!r}")
+        wanted = int(length[0] * ratios[0]), int(length[1] * ratios[-1])
+    for name, n, k, out in zip(("rows", "columns"), length, window, wanted, strict=True):
+        if out < 1 or out + k - 1 > n:
+            raise ShapeError(
+                f"{out} {name} of output from {n} with windows of {k}: output + size - 1 = {out + k - 1} must be at "
+                f"most {n}, and output at least 1 (use a smaller output or window)"
+            )
+    return wanted
+
+
+def _samples(samples: Any, seed: int | None, lead: tuple[int, ...]) -> Array:
+    """Return two numbers in [0, 1) for each plane: ``(P, 2)``."""
+    if samples is None:
+        return np.random.default_rng(seed).random((*lead, 2)).reshape(-1, 2)
+    if seed is not None:
+        raise ParameterError("give either samples or a seed: samples leave nothing to draw")
+    values = real_array(samples, "samples")
+    accepted = {(*lead, 2), *([(1, 1, *lead, 2)[-3:]] if len(lead) < 2 else [])}
+    if values.shape not in accepted:
+        raise ShapeError(f"samples must have shape {(*lead, 2)}, two for each channel; got {values.shape}")
+    if not np.all((values >= 0) & (values < 1)):
+        raise ParameterError(f"samples must be at least 0 and below 1, got {values.min()} to {values.max()}")
+    return values.reshape(-1, 2)
+
+
+def _bounds(sample: Any, length: int, window: int, count: int) -> Array:
+    """Return the start and stop of `count` windows along one axis: ``(count, 2)``; rounds as PyTorch does."""
+    starts = np.zeros(count, np.int64)
+    if count > 1:
+        alpha = sample.dtype.type(length - window) / sample.dtype.type(count - 1)
+        steps = (np.arange(count, dtype=sample.dtype) + sample) * alpha
+        starts = steps.astype(np.int64) - int(sample * alpha)
+    starts[-1] = length - window
+    return np.stack([starts, starts + window], axis=1)

@@ -1,0 +1,208 @@
+"""Values combined over windows, one axis at a time, without ever copying a window.
+
+A window's maximum is the maximum over its rows of the maxima along each row, and sums are alike. So a pooling is
+two passes of `slide_windows`, or of `reduce_bounds` where the windows lie at irregular places.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from cnnfilter.core.arrays import Array
+from cnnfilter.core.blocks import BLOCK_BYTES
+from cnnfilter.core.windows import Windows
+
+#: How many cells a window counts: one number for all windows, or one for each.
+Cells: TypeAlias = "Array | float"
+
+#: How many terms are added one after the other. More are added in a tree, which keeps the rounding error small.
+IN_A_ROW = 8
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """One kind of pooling.
+
+    Parameters
+    ----------
+    combine
+        What makes one value of two.
+    padding
+        The value that changes nothing, which stands in the padding.
+    prepare
+        Gives the terms to combine from the values and p; None where they are the values themselves.
+    finish
+        Turns totals into results in place, given how many cells each holds, the cells of a whole window, and p.
+    """
+
+    combine: np.ufunc
+    padding: float
+    prepare: Callable[[Array, float], Array] | None = None
+    finish: Callable[[Array, Cells, Cells, float], None] | None = None
+
+
+def slide_windows(
+    values: Array, axis: int, windows: Windows, count: int, combine: np.ufunc, out: Array | None = None
+) -> Array:
+    """Return the first `count` windows along `axis` (-1 or -2), each combined to one value.
+
+    Parameters
+    ----------
+    values
+        ``(P, rows, columns)``, whose first cell is the first window's first tap.
+    combine
+        ``np.maximum``, ``np.minimum`` or ``np.add``.
+
+    Notes
+    -----
+    A window of k taps costs k - 1 operations for each result. Where windows overlap much it is cheaper to combine
+    neighbours first, then pairs of pairs: about log2(k) operations for each cell (van Herk's idea, for vectors).
+    Nothing is ever subtracted, so sums lose no digits, and an infinity or NaN stays inside its windows.
+    """
+    size, stride, step = windows.size, windows.stride, windows.dilation
+    doublings = size.bit_length() - 1
+    last_terms = size.bit_count() if combine is np.add else 2
+    if axis == -1 and size > IN_A_ROW and stride >= size and step == 1:  # long rows, which NumPy adds up in pairs
+        whole = sliding_window_view(values, size, axis=-1)[..., : (count - 1) * stride + 1 : stride, :]
+        return combine.reduce(whole, axis=-1, out=out)  # type: ignore[no-any-return]
+    if (size - 1) / stride <= doublings + (last_terms - 1) / stride:
+        pieces = [(values, tap * step) for tap in range(size)]
+    elif combine is np.add:
+        pieces = _binary_sums(values, axis, size, step)
+    else:
+        pieces = _overlapping_extrema(values, axis, size, step, combine)
+    reach = (count - 1) * stride + 1
+    return _tree([_cut(piece, axis, at, at + reach, stride) for piece, at in pieces], combine, out)
+
+
+def _cut(values: Array, axis: int, start: int, stop: int, step: int = 1) -> Array:
+    """Return a view of ``start:stop:step`` along the last axis or the one before it."""
+    part = slice(start, stop, step)
+    return values[..., part] if axis == -1 else values[..., part, :]
+
+
+def _double(spans: Array, axis: int, distance: int, combine: np.ufunc) -> Array:
+    """Combine every cell with the one `distance` further on."""
+    length = spans.shape[axis]
+    return combine(_cut(spans, axis, 0, length - distance), _cut(spans, axis, distance, length))  # type: ignore[no-any-return]
+
+
+def _overlapping_extrema(values: Array, axis: int, size: int, step: int, combine: np.ufunc) -> list[tuple[Array, int]]:
+    """Return the two overlapping spans, each a power of two long, that cover a window of `size` taps."""
+    span = 1
+    while 2 * span <= size:
+        values = _double(values, axis, span * step, combine)
+        span *= 2
+    return [(values, 0), (values, (size - span) * step)]
+
+
+def _binary_sums(values: Array, axis: int, size: int, step: int) -> list[tuple[Array, int]]:
+    """Return the spans, one for each binary digit of `size`, that lie end to end in a window of `size` taps."""
+    pieces = []
+    span, at = 1, 0
+    while True:
+        if size & span:
+            pieces.append((values, at * step))
+            at += span
+        if 2 * span > size:
+            return pieces
+        values = _double(values, axis, span * step, np.add)
+        span *= 2
+
+
+def _tree(parts: Sequence[Array], combine: np.ufunc, out: Array | None) -> Array:
+    """Combine arrays of one shape: a few in a row, more as the two halves of a tree."""
+    if len(parts) == 1:
+        if out is None:
+            return parts[0]
+        np.copyto(out, parts[0])
+        return out
+    if len(parts) > IN_A_ROW:
+        middle = len(parts) // 2
+        parts = [_tree(parts[:middle], combine, out), _tree(parts[middle:], combine, None)]
+    total: Array = combine(parts[0], parts[1], out=out)
+    for part in parts[2:]:
+        combine(total, part, out=total)
+    return total
+
+
+def reduce_bounds(values: Array, axis: int, bounds: Array, combine: np.ufunc) -> Array:
+    """Combine the cells ``start:stop`` along `axis` (-1 or -2) for each row of `bounds` ``(count, 2)``.
+
+    Parameters
+    ----------
+    values
+        ``(P, rows, columns)``. Its last cell along `axis` lies in no window and holds what changes nothing: zero for
+        sums, minus infinity for maxima.
+
+    Notes
+    -----
+    Short windows take their first cells together, then their second ones, and so on. Long sums are added up in
+    pairs by NumPy along the columns, and in float64 down the rows.
+    """
+    starts, stops = bounds.T
+    longest = int((stops - starts).max())
+    if longest <= IN_A_ROW:
+        nothing = values.shape[axis] - 1
+        taps = [np.where(starts + tap < stops, starts + tap, nothing) for tap in range(longest)]
+        return _tree([np.take(values, cells, axis=axis) for cells in taps], combine, None)
+    if axis == -1:
+        between = combine.reduceat(values, bounds.ravel(), axis=-1)
+        return between[..., ::2]  # what lies between two windows is combined too
+    wide = np.float64 if combine is np.add else None
+    rows = [combine.reduce(values[..., start:stop, :], axis=-2, dtype=wide) for start, stop in bounds]
+    return np.stack(rows, axis=-2)
+
+
+def pool_bounds(planes: Array, rows: Array, columns: Array, pooling: Pooling, out: Array) -> None:
+    """Pool planes ``(P, H, W)`` over every pair of row bounds and column bounds ``(count, 2)``, into `out`."""
+    top, bottom, width = rows[0, 0], rows[:, 1].max(), planes.shape[2]
+    slim = np.full((len(planes), bottom - top + 1, len(columns)), pooling.padding, out.dtype)
+    step = max(1, BLOCK_BYTES // (len(planes) * width * out.itemsize))
+    for start in range(top, bottom, step):
+        part = planes[:, start : min(start + step, bottom)]
+        strip = np.full((*part.shape[:2], width + 1), pooling.padding, out.dtype)
+        strip[..., :-1] = part
+        if pooling.prepare:
+            strip = pooling.prepare(strip, 2)
+        done = start - top
+        slim[:, done : done + part.shape[1]] = reduce_bounds(strip, -1, columns, pooling.combine)  # (P, rows, oW)
+    out[...] = reduce_bounds(slim, -2, rows - top, pooling.combine)  # (P, oH, oW)
+    if pooling.finish:
+        cells = np.outer(np.diff(rows), np.diff(columns)).astype(out.dtype)  # (oH, oW)
+        pooling.finish(out, cells, cells, 2)
+
+
+def _average(totals: Array, cells: Cells, whole: Cells, p: float) -> None:
+    """Divide by the number of cells."""
+    np.divide(totals, cells, out=totals)
+
+
+def _powers(values: Array, p: float) -> Array:
+    """Return ``x**p``."""
+    return values * values if p == 2 else np.power(values, p, dtype=values.dtype)
+
+
+def _root(totals: Array, cells: Cells, whole: Cells, p: float) -> None:
+    """Take the p-th root, after scaling windows that hang over the end up to whole ones."""
+    if cells is not whole:
+        np.multiply(totals, whole / cells, out=totals)
+    if p == 2:
+        np.sqrt(totals, out=totals)
+    elif p != 1:
+        np.power(totals, 1 / p, out=totals)
+
+
+POOLINGS: dict[str, Pooling] = {
+    "max": Pooling(np.maximum, -math.inf),
+    "min": Pooling(np.minimum, math.inf),
+    "avg": Pooling(np.add, 0.0, finish=_average),
+    "sum": Pooling(np.add, 0.0),
+    "lp": Pooling(np.add, 0.0, prepare=_powers, finish=_root),
+}
