@@ -127,17 +127,19 @@ def _generated(entry: Entry, data: Mapping[str, Any], own: dict[str, str]) -> tu
         if key not in known:
             raise unknown_parameter(entry.name, key, [*known, *COMMON_NAMES])
     values = read_parameters(entry.name, maker.parameters, {**preset, **own})
-    return call_generator(entry.name, maker, values)
+    return _call(entry.name, maker, values, chosen=bool(own))
 
 
-def call_generator(name: str, maker: Generator, values: Mapping[str, Any]) -> tuple[Array, tuple[str, ...]]:
-    """Return a generator's weights, and a warning where its size cuts off more than CUT_LIMIT."""
+def _call(name: str, maker: Generator, values: Mapping[str, Any], *, chosen: bool) -> tuple[Array, tuple[str, ...]]:
+    """Return a generator's weights, and a warning where a size that was chosen cuts off more than CUT_LIMIT."""
     arguments = {key.replace("-", "_"): value for key, value in values.items()}
     with np.errstate(all="ignore"):  # what is not finite is refused below
         weights = maker.function(**arguments)
     if not np.isfinite(weights).all():
         raise ParameterError(f"{name}: these parameters give weights that are not finite (use less extreme ones)")
-    cut = 0.0 if maker.kept is None else 1 - maker.kept(**arguments)
+    if not chosen or maker.kept is None:
+        return weights, ()
+    cut = 1 - maker.kept(**arguments)
     if cut <= CUT_LIMIT:
         return weights, ()
     rows, columns = weights.shape[-2:]

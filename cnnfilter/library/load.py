@@ -143,7 +143,7 @@ class _Loader:
                 if down:
                     raise
                 entry.document.fail((*entry.steps, "kernels"), str(error))
-            kernels += found
+            kernels += found if down else [replace(kernel, warnings=()) for kernel in found]  # the bank's own sizes
         common = tuple((key, values) for key, values in spec.parameters if key in COMMON_NAMES)
         return [
             _finished(kernel, given) for given in replace(spec, parameters=common).combinations() for kernel in kernels

@@ -56,7 +56,7 @@ def read_yaml(text: str, path: str, lines: Lines | None) -> Any:
         for event in yaml.parse(text, Loader=loader):
             kind = type(event)
             if kind is yaml.ScalarEvent or kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-                opened = _place(event, kind, stack[-1], path, lines)
+                opened = _place(event, stack[-1], path, text, lines)
                 if opened is not None:
                     stack.append(opened)
                     if len(stack) > MAX_DEPTH + 1:
@@ -76,7 +76,7 @@ def read_yaml(text: str, path: str, lines: Lines | None) -> Any:
     return top.value[0] if top.value else None
 
 
-def _place(event: Any, kind: type, parent: _Open, path: str, lines: Lines | None) -> _Open | None:
+def _place(event: Any, parent: _Open, path: str, text: str, lines: Lines | None) -> _Open | None:
     """Put one scalar or an empty container into `parent`; return the container that it opens."""
     if event.anchor is not None:
         _refuse(path, event, f"anchor &{event.anchor} is not allowed (write the value again)")
@@ -99,7 +99,7 @@ def _place(event: Any, kind: type, parent: _Open, path: str, lines: Lines | None
     if scalar is not None:
         value = _resolve(scalar) if event.implicit[0] else scalar
     else:
-        value = {} if kind.__name__ == "MappingStartEvent" else []
+        value = {} if type(event).__name__ == "MappingStartEvent" else []
     if isinstance(parent.value, dict):
         steps = (*parent.steps, str(parent.key))
         parent.value[parent.key], parent.key = value, None
@@ -107,17 +107,21 @@ def _place(event: Any, kind: type, parent: _Open, path: str, lines: Lines | None
         steps = () if parent.top else (*parent.steps, len(parent.value))
         parent.value.append(value)
     if lines is not None:
-        _note(event, steps, lines)
+        _note(event, steps, lines, text)
     return _Open(value, steps) if scalar is None else None
 
 
-def _note(event: Any, steps: Steps, lines: Lines) -> None:
-    """Note the line of a value, and of each line of a ``|`` block."""
+def _note(event: Any, steps: Steps, lines: Lines, text: str) -> None:
+    """Note the line of a value, and of each row of a matrix that is written as text over several lines."""
     line = event.start_mark.line + 1
     lines.setdefault(steps, line)
-    if getattr(event, "style", None) == "|":
-        for row in range(event.value.count("\n") + 1):
-            lines[(*steps, row)] = line + 1 + row
+    if event.end_mark.line > event.start_mark.line and hasattr(event, "value"):
+        source = text[event.start_mark.index : event.end_mark.index]
+        block = event.style in ("|", ">")
+        rows = re.finditer(r"[^;\n]*\S[^;\n]*" if block else r"[^;]*\S[^;]*", source)
+        for number, row in enumerate(rows, start=-1 if block else 0):  # a block begins with its header
+            first = row.start() + len(row[0]) - len(row[0].lstrip())
+            lines[(*steps, number)] = line + source.count("\n", 0, first)
 
 
 def _resolve(text: str) -> Any:
@@ -142,4 +146,6 @@ def _yaml_error(path: str, error: Any) -> KernelFileError:
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
     if mark is None:
         return KernelFileError(path, f"not YAML: {problem}")
+    if problem == "did not find expected key":
+        problem += " (is it indented like its neighbours? in a | block no line may start left of the first)"
     return KernelFileError(path, f"not YAML: {problem}, column {mark.column + 1}", line=mark.line + 1)
