@@ -1,0 +1,170 @@
+"""From values to pixels, and back to what was stated."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnfilter.errors import ParameterError, ShapeError, UnknownNameError
+from cnnfilter.images.display import (
+    DISPLAYS,
+    Display,
+    Extent,
+    apply_colormap,
+    choose_kind,
+    colour_table,
+    extent_of,
+    needs_statistics,
+    parse_display,
+    resolve,
+    to_pixels,
+)
+
+
+def by_the_formula(strip, display, top):
+    """The contract's formula, cell by cell, in Python's own numbers."""
+    out = np.zeros(strip.shape)
+    for index, value in np.ndenumerate(strip):
+        v = float(value)
+        if v != v:
+            continue
+        v = abs(v) if display.absolute else v
+        scaled = (v - display.low) * top / (display.high - display.low)
+        out[index] = top if scaled >= top else 0 if scaled <= 0 else round(scaled)
+    return out.transpose(1, 2, 0)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    "display",
+    [
+        Display("clip", 0.0, 255.0),
+        Display("clip", 0.0, 65535.0),
+        Display("abs", 0.0, 255.0, absolute=True),
+        Display("minmax", -70.0, 330.0),
+        Display("symmetric", -400.0, 400.0),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixels_follow_the_formula(channels, display, bits):
+    strip = np.random.default_rng(0).normal(60, 150, (channels, 7, 5))
+    strip[0, 0, :3] = np.nan, np.inf, -np.inf
+    top = 2**bits - 1
+    pixels = to_pixels(strip, display, bits)
+    assert pixels.dtype == (np.uint8 if bits == 8 else np.uint16)
+    assert pixels.shape == (7, 5, channels)
+    np.testing.assert_array_equal(pixels, by_the_formula(strip, display, top))
+    single = to_pixels(strip.astype(np.float32), display, bits).astype(int)
+    assert np.abs(single - pixels).max() <= 1
+
+
+@given(st.integers(1, 200), st.integers(1, 3000), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_blocks_do_not_show(rows, width, channels, seed):
+    rng = np.random.default_rng(seed)
+    strip = rng.integers(-50, 300, (channels, rows, width)).astype(np.float32)
+    expected = np.clip(strip, 0, 255).astype(np.uint8).transpose(1, 2, 0)
+    np.testing.assert_array_equal(to_pixels(strip, Display("clip", 0.0, 255.0)), expected)
+
+
+def test_nothing_finite_is_black_and_infinity_is_white():
+    values = np.array([[np.nan, -np.inf, np.inf]])
+    for kind in ("clip", "abs", "minmax", "symmetric"):
+        pixels = to_pixels(values, resolve(kind, 255, extent_of([values])))
+        np.testing.assert_array_equal(pixels.ravel(), [0, 255 if kind == "abs" else 0, 255])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.float32, np.float64, bool])
+def test_every_type_of_value(dtype):
+    strip = np.array([[[0, 1, 1], [1, 0, 1]]], dtype)
+    np.testing.assert_array_equal(to_pixels(strip, Display("clip", 0.0, 1.0))[..., 0], strip[0].astype(int) * 255)
+
+
+def test_the_input_stays_as_it_was():
+    strip = np.array([[[-5.0, 3.0]]], np.float32)
+    strip.flags.writeable = False
+    to_pixels(strip, Display("abs", 0.0, 2.0, absolute=True))
+    np.testing.assert_array_equal(strip, [[[-5.0, 3.0]]])
+
+
+@pytest.mark.parametrize(
+    ("weights", "processed", "kind"),
+    [
+        (np.full((3, 3), 1 / 9), False, "clip"),
+        ([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], False, "clip"),
+        ([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], False, "abs"),
+        (np.full((3, 3), 1.0), False, "minmax"),
+        ([[-1, 0, 1]], True, "minmax"),
+        (None, False, "minmax"),
+        (np.zeros((3, 3)), False, "abs"),
+    ],
+)
+def test_auto(weights, processed, kind):
+    assert choose_kind(None if weights is None else np.asarray(weights), processed) == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "white", "extent", "low", "high"),
+    [
+        ("clip", 65535, None, 0, 65535),
+        ("abs", 1, None, 0, 1),
+        ("minmax", 255, (-3, 7), -3, 7),
+        ("symmetric", 255, (-3, 7), -7, 7),
+        ("percentile:99", 255, (-3, 7), -3, 7),
+        ("minmax", 255, (5, 5), 5, 10),
+        ("minmax", 255, (-0.5, -0.5), -0.5, 0.5),
+        ("symmetric", 255, (0, 0), -1, 1),
+    ],
+)
+def test_resolve(kind, white, extent, low, high):
+    display = resolve(kind, white, extent and Extent(*extent))
+    assert (display.low, display.high, display.absolute) == (low, high, kind == "abs")
+
+
+def test_constant_values_come_out_black():
+    values = np.full((4, 5), 3.5)
+    assert not to_pixels(values, resolve("minmax", 255, extent_of([values]))).any()
+
+
+def test_extents_leave_out_what_is_not_finite():
+    values = np.array([1.0, np.nan, -4.0, np.inf])
+    assert extent_of([values, np.array([2.0])]) == Extent(-4.0, 2.0)
+    assert extent_of([np.array([np.nan])]) == Extent(0.0, 0.0)
+    assert extent_of([]) == Extent(0.0, 0.0)
+    many = np.append(np.arange(101.0), np.inf)
+    assert extent_of([many], "percentile:90") == extent_of([many], "percentile:10") == Extent(10.0, 90.0)
+
+
+def test_which_displays_wait_for_all_values():
+    assert {kind for kind in DISPLAYS if needs_statistics(kind)} == {"minmax", "symmetric", "percentile"}
+    with pytest.raises(ParameterError, match="needs the smallest"):
+        resolve("minmax", 255)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("minmaks", UnknownNameError, "did you mean minmax"),
+        ("percentile", ParameterError, "percentile:99"),
+        ("percentile:x", ParameterError, "0 to 100"),
+        ("percentile:101", ParameterError, "0 to 100"),
+        ("percentile:50", ParameterError, "0 to 100"),
+        ("clip:3", ParameterError, "takes no value"),
+    ],
+)
+def test_displays_that_are_refused(text, error, words):
+    with pytest.raises(error, match=words):
+        parse_display(text)
+
+
+def test_colour_maps():
+    table = colour_table("viridis")
+    assert table.shape == (256, 3)
+    np.testing.assert_array_equal(table[[0, -1]], [[68, 1, 84], [253, 231, 37]])
+    pixels = np.array([[0, 255, 0], [255, 255, 0]], np.uint8)
+    coloured = apply_colormap(pixels[..., None], table)
+    np.testing.assert_array_equal(coloured, table[pixels])
+    with pytest.raises(UnknownNameError, match="viridis"):
+        colour_table("viridid")
+    with pytest.raises(ShapeError, match="one channel"):
+        apply_colormap(np.zeros((2, 3, 3), np.uint8), table)
