@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from cnnfilter.library.generators import generator
 from cnnfilter.library.generators.grid import Array
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.numbers import MatrixError, matrix, number
-from cnnfilter.library.parameters import Generator, read_parameters, unknown_parameter
+from cnnfilter.library.parameters import Generator, Parameter, read_parameters, unknown_parameter
+from cnnfilter.library.spec import parse_spec
 from cnnfilter.library.transform import COMMON, COMMON_NAMES, apply_common
 
 #: How an entry's `spec` is loaded: the text of the spec, to one kernel.
@@ -22,6 +24,14 @@ LoadOne = Callable[[str], Kernel]
 
 #: A size that cuts off more than this share of a formula's mass is worth a word.
 CUT_LIMIT = 0.01
+
+
+class Made(NamedTuple):
+    """An entry's weights before its scale, what is to be said about them, and what the original tool adds."""
+
+    weights: Array
+    warnings: tuple[str, ...] = ()
+    offset: float = 0.0
 
 
 def build_kernel(entry: Entry, given: Mapping[str, str], load_one: LoadOne) -> Kernel:
@@ -45,21 +55,19 @@ def build_kernel(entry: Entry, given: Mapping[str, str], load_one: LoadOne) -> K
     """
     data = _with_variant(entry, given.get("variant"))
     own = {key: value for key, value in given.items() if key not in (*COMMON_NAMES, "variant", "name")}
-    weights, warnings = _weights(entry, data, own, load_one)
-    if "scale" in data:
-        weights = weights * number(data["scale"])
-    label = given.get("name") or entry.name + _suffix(given)
+    made = _make(entry, data, own, load_one)
+    weights = made.weights * number(data["scale"]) if "scale" in data else made.weights
     return Kernel(
-        name=file_label(label),
-        spec=_retype(entry.name, given),
+        name=label(entry.name, given),
+        spec=typed(entry.name, given),
         weights=finish(entry.name, weights, given),
         title=entry.title,
         family=entry.family,
         source=entry.source,
         formula=str(data.get("formula", "")),
         origin=entry.path,
-        warnings=warnings,
-        offset=number(data.get("offset", 0)),
+        warnings=made.warnings,
+        offset=number(data.get("offset", made.offset)),
     )
 
 
@@ -87,10 +95,8 @@ def _with_variant(entry: Entry, variant: str | None) -> dict[str, Any]:
     return {**data, "parameters": merged} if merged else data
 
 
-def _weights(
-    entry: Entry, data: Mapping[str, Any], own: dict[str, str], load_one: LoadOne
-) -> tuple[Array, tuple[str, ...]]:
-    """Return an entry's weights before its scale, and what is to be said about them."""
+def _make(entry: Entry, data: Mapping[str, Any], own: dict[str, str], load_one: LoadOne) -> Made:
+    """Return an entry's weights from whichever of its forms it has."""
     if "generator" in data:
         return _generated(entry, data, own)
     if own:
@@ -101,17 +107,17 @@ def _weights(
             kernel = load_one(data["spec"])
         except CnnFilterError as error:
             entry.document.fail(entry.place("spec"), str(error))
-        return kernel.weights, kernel.warnings
+        return Made(kernel.weights, kernel.warnings, kernel.offset)
     if "outer" in data:
         column, row = (np.array(matrix(data["outer"][side])[0]) for side in ("column", "row"))
-        return np.outer(column, row), ()
+        return Made(np.outer(column, row))
     try:
-        return np.array(matrix(data["matrix"])), ()
+        return Made(np.array(matrix(data["matrix"])))
     except MatrixError as error:
         entry.document.fail(entry.place("matrix"), str(error), at=entry.place("matrix", *error.steps))
 
 
-def _generated(entry: Entry, data: Mapping[str, Any], own: dict[str, str]) -> tuple[Array, tuple[str, ...]]:
+def _generated(entry: Entry, data: Mapping[str, Any], own: dict[str, str]) -> Made:
     """Return a generator's weights."""
     try:
         maker = generator(data["generator"])
@@ -130,7 +136,7 @@ def _generated(entry: Entry, data: Mapping[str, Any], own: dict[str, str]) -> tu
     return _call(entry.name, maker, values, chosen=bool(own))
 
 
-def _call(name: str, maker: Generator, values: Mapping[str, Any], *, chosen: bool) -> tuple[Array, tuple[str, ...]]:
+def _call(name: str, maker: Generator, values: Mapping[str, Any], *, chosen: bool) -> Made:
     """Return a generator's weights, and a warning where a size that was chosen cuts off more than CUT_LIMIT."""
     arguments = {key.replace("-", "_"): value for key, value in values.items()}
     with np.errstate(all="ignore"):  # what is not finite is refused below
@@ -138,24 +144,47 @@ def _call(name: str, maker: Generator, values: Mapping[str, Any], *, chosen: boo
     if not np.isfinite(weights).all():
         raise ParameterError(f"{name}: these parameters give weights that are not finite (use less extreme ones)")
     if not chosen or maker.kept is None:
-        return weights, ()
+        return Made(weights)
     cut = 1 - maker.kept(**arguments)
     if cut <= CUT_LIMIT:
-        return weights, ()
+        return Made(weights)
     rows, columns = weights.shape[-2:]
-    return weights, (f"{name}: size {rows}x{columns} cuts off {cut:.1%} of it (use a larger size)",)
+    return Made(weights, (f"{name}: size {rows}x{columns} cuts off {cut:.1%} of it (use a larger size)",))
 
 
-def _suffix(given: Mapping[str, str]) -> str:
-    """Return what a name says about its parameters: ``-theta45`` for numbers, ``-bessel`` for words."""
-    return "".join(
-        f"-{value}" if value[:1].isalpha() else f"-{key}{value}" for key, value in given.items() if key != "name"
-    )
+def label(name: str, given: Mapping[str, str]) -> str:
+    """Return the name of a kernel with its parameters: ``-theta45`` for numbers, ``-bessel`` for words.
+
+    Examples
+    --------
+    >>> label("gaussian", {"sigma": "2", "form": "bessel"})
+    'gaussian-sigma2-bessel'
+    """
+    words = (f"-{value}" if value[:1].isalpha() else f"-{key}{value}" for key, value in given.items())
+    return file_label(given.get("name") or name + "".join(words))
 
 
-def _retype(name: str, given: Mapping[str, str]) -> str:
-    """Return the spec of one kernel, without sweeps."""
-    return name + (":" if given else "") + ",".join(f"{key}={value}" for key, value in given.items())
+def typed(spec: str, given: Mapping[str, str]) -> str:
+    """Return a spec with more parameters, without sweeps.
+
+    Examples
+    --------
+    >>> typed("gabor:theta=45", {"scale": "2"})
+    'gabor:theta=45,scale=2'
+    """
+    pairs = ",".join(f"{key}={value}" for key, value in given.items())
+    if not pairs:
+        return spec
+    return f"{spec},{pairs}" if parse_spec(spec).parameters else f"{spec}:{pairs}"
+
+
+def parameters_of(entry: Entry) -> tuple[Parameter, ...]:
+    """Return the parameters of an entry's formula, with the entry's own values as defaults; none for a matrix."""
+    if "generator" not in entry.data:
+        return ()
+    table = generator(entry.data["generator"]).parameters
+    preset = read_parameters(entry.name, table, entry.data.get("parameters", {}))
+    return tuple(replace(parameter, default=preset[parameter.name]) for parameter in table)
 
 
 def file_label(text: str) -> str:
@@ -166,5 +195,5 @@ def file_label(text: str) -> str:
     >>> file_label("gabor-theta22.5"), file_label("../a b")
     ('gabor-theta22.5', 'a_b')
     """
-    label = re.sub(r"[^\w.+-]+", "_", text).strip("._- ")
-    return label[:100] or "kernel"
+    text = re.sub(r"[^\w.+-]+", "_", text).strip("._- ")
+    return text[:100] or "kernel"

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cnnfilter.errors import CnnFilterError, KernelFileError, UnknownNameError, closest
+from cnnfilter.errors import CnnFilterError, KernelFileError, ResourceError, UnknownNameError, closest
 from cnnfilter.library.spec import canonical
 from cnnfilter.library.strict import Document, parse_document, read_bytes, read_document
 from cnnfilter.library.strict.places import Steps
@@ -120,8 +120,8 @@ def user_folder() -> Path:
     """Return the user's own kernel folder, whether it exists or not."""
     if sys.platform.startswith("linux"):  # what platformdirs would say, without importing it
         base = os.environ.get("XDG_CONFIG_HOME", "")
-        folder = Path(base) if Path(base).is_absolute() else Path("~/.config").expanduser()
-        return folder / "cnnfilter" / "kernels"
+        home = os.path.expanduser("~")  # noqa: PTH111 -- where nobody has a home this returns "~" and raises nothing
+        return Path(base if base.startswith("/") else f"{home}/.config", "cnnfilter", "kernels")
     import platformdirs
 
     return Path(platformdirs.user_config_dir("cnnfilter", appauthor=False)) / "kernels"
@@ -144,19 +144,22 @@ def search_path(kernel_dirs: Sequence[str | Path] = ()) -> list[Path]:
     named = [Path(folder) for folder in kernel_dirs]
     named += [Path(text) for text in os.environ.get("CNNFILTER_KERNELS", "").split(os.pathsep) if text]
     for folder in named:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112 -- False, not an error, where a parent may not be read
             raise KernelFileError(str(folder), "no such kernel folder (check --kernel-dir and CNNFILTER_KERNELS)")
     user = user_folder()
-    return [*named, *([user] if user.is_dir() else []), shipped_folder()]
+    return [*named, *([user] if os.path.isdir(user) else []), shipped_folder()]  # noqa: PTH112
 
 
 def kernel_files(folder: Path) -> list[Path]:
     """Return the kernel files of a folder, in order of name."""
     try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208 -- pathlib costs more than reading the files
+        with os.scandir(folder) as items:
+            names = sorted(item.name for item in items if item.name.lower().endswith(SUFFIXES) and item.is_file())
+    except PermissionError as error:
+        raise ResourceError(f"{folder}: {error.strerror} (a kernel folder; check who may read it)") from error
     except OSError as error:
         raise KernelFileError(str(folder), f"{error.strerror} (a kernel folder)") from error
-    return [folder / name for name in names if name.lower().endswith(SUFFIXES) and name != SCHEMA_NAME]
+    return [folder / name for name in names if name != SCHEMA_NAME]
 
 
 def read_kernel_file(path: str | Path, *, check: bool = True) -> KernelFile:

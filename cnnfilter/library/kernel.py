@@ -98,15 +98,12 @@ class FilterBank(Sequence[Kernel]):
         ShapeError
             If the kernels have several sizes.
         """
-        shapes = {kernel.weights.shape[-3:] for kernel in self.kernels}
-        planes = [
-            np.atleast_3d(kernel.weights) if kernel.weights.ndim == 3 else kernel.weights[None]
-            for kernel in self.kernels
-        ]
-        if len({plane.shape for plane in planes}) != 1:
-            sizes = ", ".join(sorted("x".join(map(str, shape)) for shape in shapes))
+        planes = [kernel.weights if kernel.weights.ndim == 3 else kernel.weights[None] for kernel in self.kernels]
+        shapes = sorted({plane.shape for plane in planes})
+        if len(shapes) != 1:
+            sizes = ", ".join("x".join(map(str, shape[1:] if shape[0] == 1 else shape)) for shape in shapes[:4])
             raise ShapeError(
-                f"bank {self.name!r} holds kernels of several sizes ({sizes}): one array needs one size "
+                f"bank {self.name!r} holds kernels of {len(shapes)} sizes ({sizes}): one array needs one size "
                 "(give a size, or use the kernels one by one)"
             )
         return np.stack(planes)  # (K, C, kH, kW)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnfilter.errors import CnnFilterError, ParameterError, UnknownNameError, closest
-from cnnfilter.library.build import build_kernel, file_label, finish
+from cnnfilter.library.build import build_kernel, file_label, finish, label, typed
 from cnnfilter.library.catalog import Entry, KernelFile, find, read_kernel_file, search_path
 from cnnfilter.library.kernel import FilterBank, Kernel
 from cnnfilter.library.numbers import MatrixError, matrix
@@ -155,8 +155,7 @@ class _Loader:
             weights = np.array(matrix(matrix_value(spec.body)))
         except MatrixError as error:
             raise ParameterError(f"kernel {spec.body!r}: {error}") from None
-        label = "matrix-" + "x".join(map(str, weights.shape))
-        kernel = Kernel(label, spec.body, weights)
+        kernel = Kernel("matrix-" + "x".join(map(str, weights.shape)), spec.body, weights)
         return [_finished(kernel, given) for given in spec.combinations()]
 
     def _file(self, spec: Spec) -> list[Kernel]:
@@ -198,11 +197,10 @@ def _finished(kernel: Kernel, given: Mapping[str, str]) -> Kernel:
             raise unknown_parameter(kernel.name, key, [*COMMON_NAMES, "name"])
     if not given:
         return kernel
-    words = "".join(f"-{v}" if v[:1].isalpha() else f"-{k}{v}" for k, v in given.items() if k != "name")
     return replace(
         kernel,
-        name=file_label(given.get("name") or kernel.name + words),
-        spec=kernel.spec + ("," if ":" in kernel.spec else ":") + ",".join(f"{k}={v}" for k, v in given.items()),
+        name=label(kernel.name, given),
+        spec=typed(kernel.spec, given),
         weights=finish(kernel.name, kernel.weights, given),
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from cnnfilter.library.numbers import MatrixError, describe, matrix, number
 from cnnfilter.library.spec import canonical
@@ -18,23 +18,35 @@ from cnnfilter.library.strict.places import Steps
 from cnnfilter.library.validate import convert
 
 _FRACTION = r"^\s*[-+]?[0-9.]*(\*?sqrt\([0-9]+\))?([eE][-+]?[0-9]+)?(/[0-9.]*(\*?sqrt\([0-9]+\))?)?\s*$"
-_NUMBER = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": _FRACTION}]}
-_ROW = {"type": "array", "minItems": 1, "items": _NUMBER}
-_PLANE = {"type": "array", "minItems": 1, "items": _ROW}
-_MATRIX = {
-    "description": "Rows of numbers: lists, or text whose rows end in ; or a new line. Three levels make it 3-D.",
-    "anyOf": [
-        {"type": "string", "minLength": 1},
-        _ROW,
-        _PLANE,
-        {"type": "array", "minItems": 1, "items": _PLANE},
-    ],
+_TEXT = {"type": "string", "minLength": 1}
+
+#: Parts of the published schema that msgspec's types cannot say; a type marked with ``x-part`` points to one.
+_PARTS: dict[str, Any] = {
+    "Number": {
+        "description": "A number, or a fraction or root such as 1/16 or sqrt(2)/4.",
+        "anyOf": [{"type": "number"}, {"type": "string", "pattern": _FRACTION}],
+    },
+    "Row": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Number"}},
+    "Plane": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Row"}},
+    "Vector": {
+        "description": "Numbers, as a list or as text parted by spaces.",
+        "anyOf": [_TEXT, {"$ref": "#/$defs/Row"}],
+    },
+    "Matrix": {
+        "description": "Rows of numbers: lists, or text whose rows end in ; or a new line. Three levels make it 3-D.",
+        "anyOf": [
+            _TEXT,
+            {"$ref": "#/$defs/Row"},
+            {"$ref": "#/$defs/Plane"},
+            {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Plane"}},
+        ],
+    },
 }
 
 Name = Annotated[str, Meta(pattern=r"^\w[\w.+-]{0,79}$", description="Letters, digits, and . + - _ after the first.")]
-Number = Annotated[int | float | str, Meta(description="A number, or a fraction or root such as 1/16 or sqrt(2)/4.")]
-Matrix = Annotated[str | list[Any], Meta(extra_json_schema=_MATRIX)]
-Vector = Annotated[str | list[Any], Meta(description="Numbers, as a list or as text parted by spaces.")]
+Number = Annotated[int | float | str, Meta(extra_json_schema={"x-part": "Number"})]
+Matrix = Annotated[str | list[Any], Meta(extra_json_schema={"x-part": "Matrix"})]
+Vector = Annotated[str | list[Any], Meta(extra_json_schema={"x-part": "Vector"})]
 Parameters = dict[str, bool | int | float | str]
 
 
@@ -49,12 +61,12 @@ class Variant(Struct, forbid_unknown_fields=True, frozen=True):
     """How another tool means the same name: what differs from the entry around it."""
 
     note: Annotated[str, Meta(description="How this variant differs, in a line.")] = ""
-    matrix: Matrix | None = None
-    outer: Outer | None = None
-    spec: str | None = None
+    matrix: Matrix | UnsetType = UNSET
+    outer: Outer | UnsetType = UNSET
+    spec: str | UnsetType = UNSET
     parameters: Parameters = {}
-    scale: Number | None = None
-    offset: Number | None = None
+    scale: Number | UnsetType = UNSET
+    offset: Number | UnsetType = UNSET
 
 
 class KernelEntry(Struct, forbid_unknown_fields=True, frozen=True):
@@ -66,13 +78,13 @@ class KernelEntry(Struct, forbid_unknown_fields=True, frozen=True):
     aliases: Annotated[list[Name], Meta(description="Other names that find it.")] = []
     description: Annotated[str, Meta(description="What it does to a picture.")] = ""
     formula: Annotated[str, Meta(description="How the weights are computed.")] = ""
-    matrix: Matrix | None = None
-    outer: Annotated[Outer | None, Meta(description="A separable kernel: its column and its row.")] = None
-    generator: Annotated[str | None, Meta(description="A formula of the program, such as gaussian.")] = None
+    matrix: Matrix | UnsetType = UNSET
+    outer: Annotated[Outer | UnsetType, Meta(description="A separable kernel: its column and its row.")] = UNSET
+    generator: Annotated[str | UnsetType, Meta(description="A formula of the program, such as gaussian.")] = UNSET
     parameters: Annotated[Parameters, Meta(description="Of the generator: what differs from its defaults.")] = {}
-    spec: Annotated[str | None, Meta(description="Another kernel, changed: kirsch-n:rotate=45.")] = None
-    scale: Annotated[Number | None, Meta(description="Every weight is multiplied by it.")] = None
-    offset: Annotated[Number | None, Meta(description="What the original tool adds to 8-bit results.")] = None
+    spec: Annotated[str | UnsetType, Meta(description="Another kernel, changed: kirsch-n:rotate=45.")] = UNSET
+    scale: Annotated[Number | UnsetType, Meta(description="Every weight is multiplied by it.")] = UNSET
+    offset: Annotated[Number | UnsetType, Meta(description="What the original tool adds to 8-bit results.")] = UNSET
     variants: Annotated[dict[Name, Variant], Meta(description="Other tools' versions.")] = {}
 
 
@@ -147,11 +159,11 @@ def _check_kernel(document: Document, steps: Steps, entry: Any) -> None:
     if isinstance(entry, str | list):
         return _check_matrix(document, steps, entry)
     kernel = convert(document, KernelEntry, entry, steps)
-    forms = [form for form in ("matrix", "outer", "generator", "spec") if getattr(kernel, form) is not None]
+    forms = [form for form in ("matrix", "outer", "generator", "spec") if getattr(kernel, form) is not UNSET]
     if len(forms) != 1:
         got = " and ".join(forms) or "none of them"
         document.fail(steps, f"expected one of matrix, outer, generator and spec, got {got}")
-    if kernel.parameters and kernel.generator is None:
+    if kernel.parameters and kernel.generator is UNSET:
         document.fail((*steps, "parameters"), "only a kernel with a generator has parameters")
     _check_weights(document, steps, kernel)
     for name in kernel.variants:
@@ -162,15 +174,15 @@ def _check_kernel(document: Document, steps: Steps, entry: Any) -> None:
 
 def _check_weights(document: Document, steps: Steps, entry: KernelEntry | Variant) -> None:
     """Check the numbers of a kernel or of a variant."""
-    if entry.matrix is not None:
+    if entry.matrix is not UNSET:
         _check_matrix(document, (*steps, "matrix"), entry.matrix)
-    if entry.outer is not None:
+    if entry.outer is not UNSET:
         for side in ("column", "row"):
             _check_vector(document, (*steps, "outer", side), getattr(entry.outer, side))
     for key in ("scale", "offset"):
         value = getattr(entry, key)
         try:
-            if value is not None:
+            if value is not UNSET:
                 number(value)
         except ValueError as error:
             document.fail((*steps, key), str(error))
@@ -202,14 +214,25 @@ def _check_bank(document: Document, steps: Steps, entry: Any) -> None:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a kernel file."""
     entry = msgspec.json.schema(KernelFileSchema, ref_template="#/$defs/{name}")
-    definitions = entry.pop("$defs")
+    definitions: dict[str, Any] = _with_parts(entry["$defs"])
     whole = definitions.pop("KernelFileSchema")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Kernel file of cnnfilter",
-        "anyOf": [whole, _MATRIX],
-        "$defs": definitions,
+        "anyOf": [whole, {"$ref": "#/$defs/Matrix"}],
+        "$defs": definitions | _PARTS,
     }
+
+
+def _with_parts(value: Any) -> Any:
+    """Return a schema in which every type marked with ``x-part`` points to its part."""
+    if isinstance(value, list):
+        return [_with_parts(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "x-part" in value:
+        return {"$ref": f"#/$defs/{value['x-part']}"}
+    return {key: _with_parts(item) for key, item in value.items() if not (key == "default" and item is None)}
 
 
 def write_schema(path: Path) -> None:
