@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnfilter.images.picture import Picture
+    from cnnfilter.images.read import open_picture, read_image
+    from cnnfilter.images.write import write_image
 
 _HOMES = {
     "Picture": "cnnfilter.images.picture",
