@@ -73,7 +73,7 @@ def encode_tiff(pixels: NDArray[Any], text: Mapping[str, str] | None = None) -> 
 
 def _compressed(rows: NDArray[Any]) -> bytes:
     """Return one strip."""
-    differences = rows.astype(rows.dtype.newbyteorder("<"))
+    differences = np.array(rows, rows.dtype.newbyteorder("<"), order="C")
     differences[:, 1:] -= rows[:, :-1]
     return bytes(isal_zlib.compress(differences, 1))
 
