@@ -48,14 +48,10 @@ def read_json(text: str, path: str, lines: Lines | None) -> Any:
 
 def _check_depth(value: Any, path: str) -> None:
     """Refuse lists and mappings nested deeper than MAX_DEPTH."""
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            inner
-            for item in level
-            if isinstance(item, dict | list)
-            for inner in (item.values() if isinstance(item, dict) else item)
-        ]
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        items = (inner for item in level for inner in (item.values() if isinstance(item, dict) else item))
+        level = [inner for inner in items if isinstance(inner, dict | list)]
         if not level:
             return
     raise KernelFileError(path, f"nested deeper than {MAX_DEPTH}")

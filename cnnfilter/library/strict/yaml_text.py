@@ -118,7 +118,7 @@ def _note(event: Any, steps: Steps, lines: Lines, text: str) -> None:
     if event.end_mark.line > event.start_mark.line and hasattr(event, "value"):
         source = text[event.start_mark.index : event.end_mark.index]
         block = event.style in ("|", ">")
-        rows = re.finditer(r"[^;\n]*\S[^;\n]*" if block else r"[^;]*\S[^;]*", source)
+        rows = re.finditer(r"[^;\n]*[^;\s][^;\n]*" if block else r"[^;]*[^;\s][^;]*", source)
         for number, row in enumerate(rows, start=-1 if block else 0):  # a block begins with its header
             first = row.start() + len(row[0]) - len(row[0].lstrip())
             lines[(*steps, number)] = line + source.count("\n", 0, first)
