@@ -7,14 +7,24 @@ The names below are imported when they are first used, so that ``import cnnfilte
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnfilter.api import conv2d, conv_transpose2d
+    from cnnfilter.core.activations import activate
+    from cnnfilter.core.dense import dense
+    from cnnfilter.core.fractional import fractional_pool2d
+    from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
+    from cnnfilter.errors import CnnFilterError
+    from cnnfilter.images import read_image, write_image
+    from cnnfilter.library import list_kernels, load_kernel
 
 __version__ = "0.1.0"
 
 #: Where each public name lives.
 _HOMES = {
-    "conv2d": "cnnfilter.core.conv",
-    "conv_transpose2d": "cnnfilter.core.transpose",
+    "conv2d": "cnnfilter.api",
+    "conv_transpose2d": "cnnfilter.api",
     "pool2d": "cnnfilter.core.pooling",
     "global_pool2d": "cnnfilter.core.pooling",
     "adaptive_pool2d": "cnnfilter.core.pooling",
@@ -28,7 +38,22 @@ _HOMES = {
     "CnnFilterError": "cnnfilter.errors",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]
+__all__ = [
+    "CnnFilterError",
+    "__version__",
+    "activate",
+    "adaptive_pool2d",
+    "conv2d",
+    "conv_transpose2d",
+    "dense",
+    "fractional_pool2d",
+    "global_pool2d",
+    "list_kernels",
+    "load_kernel",
+    "pool2d",
+    "read_image",
+    "write_image",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -43,7 +43,8 @@ def conv2d(
         else in float32.
     kernel
         ``(kH, kW)``: every channel is filtered by itself. ``(K, C/groups, kH, kW)``: K filters, each summed over
-        its channels. Also any object with such an array as ``weights``.
+        its channels. Also any object with such an array as ``weights``; and, from ``cnnfilter.conv2d``, a kernel
+        spec such as ``"sobel-x"``.
     bias
         Added to the maps: one number, or one for each filter.
     stride, dilation

@@ -1,0 +1,5 @@
+"""``python -m cnnfilter``."""
+
+from cnnfilter.cli import main
+
+main()

@@ -1,0 +1,55 @@
+"""``cnnfilter activate``."""
+
+from typing import Annotated
+
+import typer
+
+from cnnfilter.cli import flags
+from cnnfilter.cli.job import Files, Show, memory_limit, run
+
+
+def activate(
+    images: flags.Images,
+    activation: Annotated[
+        str,
+        typer.Option(
+            "--activation", "-a", metavar="NAME[:param=value]", autocompletion=flags.activation_names,
+            help="relu, sigmoid, tanh, gelu, softmax, leaky-relu:negative_slope=0.1, ...",
+        ),
+    ] = "relu",
+    channels: flags.Channels = "each",
+    range: flags.Range = "stored",
+    dtype: flags.Dtype = "float32",
+    output: flags.Output = None,
+    format: flags.Formats = None,
+    flatten: flags.Flatten = False,
+    display: flags.Display = "auto",
+    colormap: flags.Colormap = None,
+    compress: flags.Compress = "fast",
+    table: flags.Table = False,
+    at: flags.At = None,
+    preview: flags.Preview = False,
+    json: flags.Json = False,
+    quiet: flags.Quiet = False,
+    threads: flags.Threads = None,
+    max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
+    max_memory: flags.MaxMemory = None,
+    debug: flags.Debug = False,
+) -> None:  # fmt: skip
+    """Apply an activation function to images, dumps or a row of scores.
+
+    Softmax and its kind work along a vector, or over the channels of an image.
+
+    Example: cnnfilter activate scores.csv -a softmax --table -o -
+    """
+    from cnnfilter.images.display import parse_display
+    from cnnfilter.job.image import Request, plain_step
+    from cnnfilter.job.options import make_options
+
+    options = make_options(channels=channels, range=range, activation=activation, dtype=dtype, threads=threads)
+    request = Request(
+        steps=(plain_step(activation.replace(":", "-"), options),), options=options, display=parse_display(display),
+        colormap=colormap, compress=compress, flatten=flatten, max_memory=memory_limit(max_memory),
+    )  # fmt: skip
+    files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
+    run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -1,0 +1,66 @@
+"""``cnnfilter convolve``."""
+
+from cnnfilter.cli import flags
+from cnnfilter.cli.job import Files, Show, memory_limit, run
+
+
+def convolve(
+    images: flags.Images,
+    kernel: flags.Kernels,
+    channels: flags.Channels = "each",
+    range: flags.Range = "stored",
+    kernel_dir: flags.KernelDirs = None,
+    stride: flags.Stride = "1",
+    padding: flags.Padding = "valid",
+    padding_mode: flags.PaddingMode = "zeros",
+    dilation: flags.Dilation = "1",
+    flip: flags.Flip = False,
+    bias: flags.Bias = None,
+    activation: flags.Activation = None,
+    pool: flags.Pool = None,
+    dtype: flags.Dtype = "float32",
+    output: flags.Output = None,
+    format: flags.Formats = None,
+    stack: flags.Stack = False,
+    flatten: flags.Flatten = False,
+    display: flags.Display = "auto",
+    colormap: flags.Colormap = None,
+    compress: flags.Compress = "fast",
+    table: flags.Table = False,
+    at: flags.At = None,
+    preview: flags.Preview = False,
+    json: flags.Json = False,
+    quiet: flags.Quiet = False,
+    engine: flags.Engine = "auto",
+    threads: flags.Threads = None,
+    max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
+    max_memory: flags.MaxMemory = None,
+    debug: flags.Debug = False,
+) -> None:
+    """Convolve images with kernels; then, where asked, bias, activation and pooling.
+
+    Writes one feature map for each image and kernel, and prints a row about each. As in PyTorch and ONNX the
+    kernel is not flipped, which mathematicians call cross-correlation; --flip turns it over.
+
+    Example: cnnfilter convolve photo.png -k sobel-x -k gaussian:sigma=2 -f png -f npy -o out/
+    """
+    from cnnfilter.images.display import parse_display
+    from cnnfilter.job.image import Request, kernel_steps
+    from cnnfilter.job.options import make_options
+    from cnnfilter.library import load_kernels, search_path
+
+    options = make_options(
+        channels=channels, range=range, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
+        flip=flip, bias=bias, activation=activation, pool=pool, dtype=dtype, engine=engine, threads=threads,
+    )  # fmt: skip
+    search = search_path(kernel_dir or ())
+    kernels = [one for spec in kernel for one in load_kernels(spec, search=search)]
+    request = Request(
+        steps=kernel_steps(kernels, options),
+        options=options, display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
+        keep=table, max_memory=memory_limit(max_memory),
+    )  # fmt: skip
+    files = Files(
+        output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory
+    )
+    run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -1,0 +1,161 @@
+"""The flags that several commands share, each declared once."""
+
+from typing import Annotated
+
+import typer
+
+from cnnfilter.core.shapes import PADDING_MODES
+
+_INPUT, _STEP, _OUTPUT, _VIEW, _RUN = "Input", "Computation", "Output", "What to see", "Running"
+
+
+def kernel_names(incomplete: str) -> list[str]:
+    """Complete kernel names for the shell."""
+    from cnnfilter.library import list_kernels
+
+    return [name for name in list_kernels() if name.startswith(incomplete)]
+
+
+def activation_names(incomplete: str) -> list[str]:
+    """Complete activation names for the shell."""
+    from cnnfilter.core.words import ACTIVATIONS
+
+    return [name for name in ACTIVATIONS if name.startswith(incomplete)]
+
+
+Images = Annotated[
+    list[str], typer.Argument(metavar="IMAGE...", help="Pictures or grids of numbers; - is standard input.")
+]
+Kernels = Annotated[
+    list[str],
+    typer.Option(
+        "--kernel", "-k", autocompletion=kernel_names, rich_help_panel=_STEP, metavar="KERNEL",
+        help="A name, name:key=value, bank:NAME, a matrix such as '0 -1 0; -1 5 -1; 0 -1 0', or a file. Repeatable.",
+    ),
+]  # fmt: skip
+KernelDirs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kernel-dir", metavar="DIR", rich_help_panel=_INPUT, help="Look for kernels here first. Repeatable."
+    ),
+]
+Channels = Annotated[
+    str,
+    typer.Option(
+        "--channels", metavar="each|gray|sum", rich_help_panel=_INPUT,
+        help="each: every channel by itself; gray: luma first; sum: one filter over all channels, one map.",
+    ),
+]  # fmt: skip
+Range = Annotated[
+    str, typer.Option("--range", metavar="stored|unit", rich_help_panel=_INPUT, help="unit: divide values to 0..1.")
+]
+Dtype = Annotated[
+    str, typer.Option("--dtype", metavar="float32|float64", rich_help_panel=_STEP, help="Type to compute in.")
+]
+Stride = Annotated[
+    str, typer.Option("--stride", "-s", metavar="N|ROWS,COLS", rich_help_panel=_STEP, help="Step of the window.")
+]
+Padding = Annotated[
+    str,
+    typer.Option(
+        "--padding", "-p", metavar="PADDING", rich_help_panel=_STEP,
+        help="valid, same, full, N, ROWS,COLS or TOP,BOTTOM,LEFT,RIGHT.",
+    ),
+]  # fmt: skip
+PaddingMode = Annotated[
+    str,
+    typer.Option(
+        "--padding-mode", metavar="MODE", rich_help_panel=_STEP,
+        autocompletion=lambda incomplete: [name for name in PADDING_MODES if name.startswith(incomplete)],
+        help="zeros, reflect, symmetric, replicate, circular or constant:VALUE.",
+    ),
+]  # fmt: skip
+Dilation = Annotated[
+    str, typer.Option("--dilation", "-d", metavar="N|ROWS,COLS", rich_help_panel=_STEP, help="Spread of the kernel.")
+]
+Flip = Annotated[
+    bool,
+    typer.Option(
+        "--flip", rich_help_panel=_STEP,
+        help="Turn the kernel by 180 degrees first, the mathematician's convolution. CNNs, and the default, do not.",
+    ),
+]  # fmt: skip
+Bias = Annotated[float | None, typer.Option("--bias", rich_help_panel=_STEP, help="Added to every cell.")]
+Activation = Annotated[
+    str | None,
+    typer.Option(
+        "--activation", "-a", metavar="NAME[:param=value]", rich_help_panel=_STEP, autocompletion=activation_names,
+        help="Applied to the maps: relu, leaky-relu:negative_slope=0.1, softmax, ...",
+    ),
+]  # fmt: skip
+Pool = Annotated[
+    str | None,
+    typer.Option(
+        "--pool", metavar="KIND:SIZE[:STRIDE]", rich_help_panel=_STEP,
+        help="Applied last: max, min, avg, sum or lp, as in max:2 or avg:3,3:1.",
+    ),
+]  # fmt: skip
+Engine = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="NAME", rich_help_panel=_RUN, help="auto, im2col, banded, separable or fft.",
+    ),
+]  # fmt: skip
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="PATH", rich_help_panel=_OUTPUT,
+        help="A file, a folder, or - for standard output; else the current folder.",
+    ),
+]  # fmt: skip
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format", "-f", metavar="FORMAT", rich_help_panel=_OUTPUT,
+        help="png, jpg, webp, tiff (pictures); npy, npz, csv, json (numbers). Repeatable.",
+    ),
+]  # fmt: skip
+Stack = Annotated[
+    bool,
+    typer.Option("--stack", rich_help_panel=_OUTPUT, help="All kernels in one file; for pictures a contact sheet."),
+]
+Flatten = Annotated[bool, typer.Option("--flatten", rich_help_panel=_OUTPUT, help="Dump the maps as one 1-D vector.")]
+Display = Annotated[
+    str,
+    typer.Option(
+        "--display", metavar="MAPPING", rich_help_panel=_OUTPUT,
+        help="How numbers become brightness: auto, clip, abs, minmax, symmetric or percentile:P.",
+    ),
+]  # fmt: skip
+Colormap = Annotated[
+    str | None,
+    typer.Option("--colormap", metavar="NAME", rich_help_panel=_OUTPUT, help="Colour the picture: viridis, magma, ..."),
+]
+Compress = Annotated[
+    str, typer.Option("--compress", metavar="fast|small", rich_help_panel=_OUTPUT, help="Effort spent on PNG size.")
+]
+Table = Annotated[bool, typer.Option("--table", "-t", rich_help_panel=_VIEW, help="Print the maps as numbers.")]
+At = Annotated[
+    str | None, typer.Option("--at", metavar="ROW,COL", rich_help_panel=_VIEW, help="Centre of what --table shows.")
+]
+Preview = Annotated[bool, typer.Option("--preview", rich_help_panel=_VIEW, help="Draw the maps in the terminal.")]
+Json = Annotated[bool, typer.Option("--json", rich_help_panel=_VIEW, help="Print the summary as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=_VIEW, help="Print nothing but errors.")]
+Debug = Annotated[bool, typer.Option("--debug", rich_help_panel=_RUN, help="Show tracebacks.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", metavar="N", rich_help_panel=_RUN, help="At most N threads; all cores if unset."),
+]
+MaxPixels = Annotated[
+    int,
+    typer.Option("--max-pixels", metavar="N", rich_help_panel=_RUN, help="Refuse larger images, from their header."),
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--max-memory", metavar="BYTES", rich_help_panel=_RUN,
+        help="Refuse jobs that need more, before they begin: 500MB, 2GB. Half of the machine's memory if unset.",
+    ),
+]  # fmt: skip
+
+MAX_PIXELS = 200_000_000

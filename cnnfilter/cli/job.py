@@ -1,0 +1,190 @@
+"""What `convolve`, `pool` and `activate` share: images in, results out, one failure not stopping the others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cnnfilter.images.picture import Picture
+    from cnnfilter.job.image import Done, Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    """What the user wants to see."""
+
+    table: bool = False
+    heat: bool = False
+    at: str | None = None
+    preview: bool = False
+    json: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """What the user said about files."""
+
+    output: str | None = None
+    formats: Sequence[str] = ()
+    stack: bool = False
+    flatten: bool = False
+    max_pixels: int = 0
+    max_memory: str | None = None
+
+
+def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
+    """Do every image, show the results, and exit with the code that the failures stand for."""
+    from cnnfilter.cli.progress import Progress
+    from cnnfilter.job.names import DUMP_FORMATS, make_folder, parse_formats, plan_outputs
+
+    default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
+    formats = parse_formats(default, files.output)
+    if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
+        raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
+    _position(show.at)  # a mistake in it should cost no work
+    outputs = plan_outputs(images, [step.name for step in request.steps], formats, files.output, stack=files.stack)
+    make_folder(files.output)
+    done: list[Done] = []
+    failures: list[tuple[str, CnnFilterError]] = []
+    with Progress(len(images), quiet=show.quiet or show.json) as progress:
+        for name, planned in zip(images, outputs, strict=True):
+            progress.start(name)
+            try:
+                from cnnfilter.job.image import do_image
+
+                done += do_image(request, open_image(name, files), planned)
+            except CnnFilterError as error:
+                failures.append((name, error))
+                _report(name, error)
+            progress.advance()
+    show_done(done, failures, show, to_stdout=files.output == "-")
+    if failures:
+        resource = any(isinstance(error, ResourceError) for _, error in failures)
+        raise typer.Exit(4 if resource else 3)
+
+
+def open_image(name: str, files: Files) -> Picture:
+    """Open an input; ``-`` is standard input."""
+    from cnnfilter.images.read import open_picture
+
+    limit = memory_limit(files.max_memory)
+    if name == "-":
+        return open_picture(sys.stdin.buffer.read(), max_pixels=files.max_pixels, max_memory=limit)
+    return open_picture(name, max_pixels=files.max_pixels, max_memory=limit)
+
+
+def memory_limit(text: str | None) -> int | None:
+    """Return the bytes that a job may take: what was asked for, else half of the machine's memory."""
+    import os
+
+    from cnnfilter.job.options import parse_bytes
+
+    if text is not None:
+        return parse_bytes(text)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, ValueError, OSError):  # no such question on this system
+        return None
+
+
+def _position(text: str | None) -> tuple[int, int] | None:
+    """Read ``row,column``."""
+    from cnnfilter.core.shapes import pair
+
+    if text is None:
+        return None
+    if "," not in text:
+        raise ParameterError(f"--at takes row,column, got {text!r}")
+    return pair(text, "--at", minimum=0)
+
+
+def _report(name: str, error: CnnFilterError) -> None:
+    """Say at once what is wrong with an image, naming it."""
+    from cnnfilter.cli.main import describe, say
+    from cnnfilter.files import quoted
+
+    message = describe(error)
+    shown = quoted("standard input" if name == "-" else name)
+    say(message if message.startswith(("'", shown)) else f"{shown}: {message}")
+
+
+def show_done(
+    done: Sequence[Done],
+    failures: Sequence[tuple[str, CnnFilterError]],
+    show: Show,
+    *,
+    to_stdout: bool = False,
+) -> None:
+    """Print what the user wants to see; standard output is left alone where the data goes there."""
+    from cnnfilter.job.results import Failure
+
+    results = [one.result for one in done]
+    _notes(done, quiet=show.quiet or show.json)
+    if show.json and not to_stdout:
+        from cnnfilter.views.summary import summary_json
+
+        print(summary_json(results, [Failure(name, str(error)) for name, error in failures]))  # noqa: T201
+        return
+    if show.quiet and not (show.table or show.preview):
+        return
+    from cnnfilter.views.console import console
+
+    out = console(stderr=to_stdout)
+    for one in done:
+        if show.preview:
+            _print_preview(one, out)
+        if show.table:
+            _print_table(one, show, out)
+    if results and not show.quiet:
+        from cnnfilter.views.summary import summary_table
+
+        out.print(summary_table(results))
+
+
+def _notes(done: Sequence[Done], *, quiet: bool) -> None:
+    """Print what the user should know about the inputs and kernels, once each, on standard error."""
+    from cnnfilter.files import printable, quoted
+
+    seen = set()
+    for one in done:
+        for note in one.result.notes:
+            line = f"cnnfilter: note: {quoted(one.result.source)}: {printable(note)}"
+            if line not in seen and not quiet:
+                sys.stderr.write(line + "\n")
+            seen.add(line)
+
+
+def _print_preview(one: Done, out: Console) -> None:
+    """Draw the maps in the terminal."""
+    from cnnfilter.job.render import pixels_of
+    from cnnfilter.views.preview import preview
+
+    out.print(one.result.kernel, style="bold")
+    color = out.is_terminal and not out.no_color
+    pixels = pixels_of(one.maps, one.display)
+    out.print(preview(pixels, width=min(out.width, 100), height=max(8, out.height - 6), color=color), end="")
+
+
+def _print_table(one: Done, show: Show, out: Console) -> None:
+    """Print the maps as numbers, channel after channel."""
+    from cnnfilter.views.numbers import number_table
+
+    at = _position(show.at)
+    values = one.maps.hold()
+    for index, channel in enumerate(values):
+        label = one.result.kernel if len(values) == 1 else f"{one.result.kernel}, channel {index}"
+        if at is not None and not (at[0] < channel.shape[0] and at[1] < channel.shape[1]):
+            raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {channel.shape[0]} x {channel.shape[1]} map")
+        out.print(label, style="bold")
+        out.print(number_table(channel, at=at, width=out.width, height=max(12, out.height - 6), heat=show.heat))
+        out.print()

@@ -1,0 +1,123 @@
+"""``cnnfilter kernels``: the kernel library."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnfilter.cli import flags
+
+app = typer.Typer(
+    help="The kernel library: what there is, what it is, where it lies.", no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="Only kernels that mention every word.")]
+
+
+@app.command("list")
+def list_(
+    words: Words = None,
+    family: Annotated[str | None, typer.Option("--family", metavar="NAME", help="Only this family.")] = None,
+    kernel_dir: flags.KernelDirs = None,
+    json: flags.Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the names alone.")] = False,
+    debug: flags.Debug = False,
+) -> None:
+    """List kernels and banks.
+
+    Example: cnnfilter kernels list edge --family gradient
+    """
+    from cnnfilter.errors import CnnFilterError, lookup
+    from cnnfilter.library.catalog import Entry, entries, search_path
+
+    problems: list[CnnFilterError] = []
+    found: list[Entry] = [entry for entry in entries(search_path(kernel_dir or ()), problems) if not entry.hidden_by]
+    if family is not None:
+        lookup({entry.family: entry for entry in found}, family, "family")
+        found = [entry for entry in found if entry.family == family]
+    found = [entry for entry in found if all(word.lower() in _text(entry).lower() for word in words or ())]
+    from cnnfilter.views import library as views
+
+    if quiet:
+        views.print_names(found)
+    elif json:
+        views.print_json(found)
+    else:
+        views.print_list(found)
+    if problems:
+        from cnnfilter.cli.main import say
+
+        for problem in problems:
+            say(str(problem))
+        raise typer.Exit(2)
+
+
+def _text(entry: object) -> str:
+    """Return the words of an entry that a search looks at."""
+    names = ("name", "title", "family", "source")
+    return " ".join([*(str(getattr(entry, name)) for name in names), *getattr(entry, "aliases", ())])
+
+
+@app.command("show")
+def show(
+    kernel: Annotated[
+        str, typer.Argument(metavar="KERNEL", autocompletion=flags.kernel_names, help="A name or any other kernel spec.")
+    ],
+    kernel_dir: flags.KernelDirs = None,
+    json: flags.Json = False,
+    debug: flags.Debug = False,
+) -> None:  # fmt: skip
+    """Print a kernel: its coefficients, as fractions where they are exact, and what is known of it.
+
+    Example: cnnfilter kernels show gaussian:size=5
+    """
+    from cnnfilter.library import load_kernels, search_path
+    from cnnfilter.views.passport import passport_json, print_passport
+
+    found = load_kernels(kernel, search=search_path(kernel_dir or ()))
+    if json:
+        print(passport_json(found))  # noqa: T201
+        return
+    for one in found:
+        print_passport(one)
+
+
+@app.command("path")
+def path(kernel_dir: flags.KernelDirs = None, debug: flags.Debug = False) -> None:
+    """Print the folders where kernels are looked for, first one first."""
+    from cnnfilter.library import search_path
+
+    for folder in search_path(kernel_dir or ()):
+        typer.echo(str(folder))
+
+
+@app.command("check")
+def check(
+    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files or folders; else the whole path.")] = None,
+    kernel_dir: flags.KernelDirs = None,
+    debug: flags.Debug = False,
+) -> None:  # fmt: skip
+    """Check kernel files against the schema, and load every kernel in them.
+
+    Example: cnnfilter kernels check mine.yaml
+    """
+    from cnnfilter.cli.main import say
+    from cnnfilter.errors import CnnFilterError
+    from cnnfilter.library import search_path
+    from cnnfilter.library.catalog import kernel_files, read_kernel_file
+    from cnnfilter.library.load import load_kernels
+
+    places = [Path(text) for text in files] if files else search_path(kernel_dir or ())
+    wrong = 0
+    for file in [one for place in places for one in (kernel_files(place) if place.is_dir() else [place])]:
+        try:
+            held = read_kernel_file(file)
+            names = [f"{file}#{name}" for name in (*held.kernels, *held.banks)]
+            count = sum(len(load_kernels(name)) for name in names)
+            typer.echo(f"{file}: {count} kernels, all well")
+        except CnnFilterError as error:
+            wrong += 1
+            say(str(error))
+    if wrong:
+        raise typer.Exit(2)

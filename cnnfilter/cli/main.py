@@ -1,0 +1,147 @@
+"""The program: its commands, and the one place where an error becomes a line and an exit code."""
+
+import importlib
+import os
+import signal
+import sys
+from enum import IntEnum
+from typing import Annotated, NoReturn
+
+import typer
+
+from cnnfilter import __version__, errors
+
+#: Each command, the module that holds it, and its function or its group of commands.
+COMMANDS = {
+    "convolve": "convolve",
+    "pool": "pool",
+    "activate": "activate",
+    "show": "show",
+    "plan": "plan",
+    "kernels": "app",
+}
+
+
+class ExitCode(IntEnum):
+    """What the program ends with."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    SOME_FAILED = 3
+    RESOURCE = 4
+    INTERRUPTED = 130
+    CLOSED_PIPE = 141
+    TERMINATED = 143
+
+
+#: The first class that an error belongs to decides.
+EXIT_CODES: dict[type[Exception], ExitCode] = {
+    errors.ImageError: ExitCode.SOME_FAILED,
+    errors.ResourceError: ExitCode.RESOURCE,
+    errors.CnnFilterError: ExitCode.USAGE,
+    MemoryError: ExitCode.RESOURCE,
+    typer.TyperException: ExitCode.USAGE,
+}
+
+
+def _version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        typer.echo(f"cnnfilter {__version__}")
+        raise typer.Exit
+
+
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Filter images, and see what the first layers of a convolutional network see."""
+
+
+def build_app(command: str = "") -> typer.Typer:
+    """Return the program with one command, or with all of them where `command` is none of them.
+
+    Setting up a command and its flags takes longer than many a job; the others are left out.
+    """
+    app = typer.Typer(
+        name="cnnfilter",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(root)
+    for name in [command] if command in COMMANDS else COMMANDS:
+        part = getattr(importlib.import_module(f"cnnfilter.cli.{name}"), COMMANDS[name])
+        if isinstance(part, typer.Typer):
+            app.add_typer(part, name=name)
+        else:
+            app.command(name)(part)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the program and exit.
+
+    Parameters
+    ----------
+    arguments
+        Words after the program's name; those of the process unless given.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ[name] = "1"  # before NumPy starts them: strips run in our threads
+    words = sys.argv[1:] if arguments is None else arguments
+    signal.signal(signal.SIGTERM, _terminate)
+    code: int = ExitCode.DONE
+    try:
+        result = build_app(words[0] if words else "")(words, prog_name="cnnfilter", standalone_mode=False)
+        code = result if isinstance(result, int) else ExitCode.DONE
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush
+        code = ExitCode.CLOSED_PIPE
+    except (KeyboardInterrupt, typer.Abort):
+        print("cnnfilter: interrupted", file=sys.stderr)  # noqa: T201
+        code = ExitCode.INTERRUPTED
+    except Exception as error:
+        if "--debug" in words:
+            raise
+        code = report(error)
+    sys.exit(code)
+
+
+def _terminate(*_: object) -> NoReturn:
+    """Leave as at Ctrl-C, so that unfinished files are swept, but with the signal's own code."""
+    raise SystemExit(ExitCode.TERMINATED)
+
+
+def report(error: Exception) -> ExitCode:
+    """Print an error as one line on standard error; return the exit code that it stands for."""
+    for kind, code in EXIT_CODES.items():
+        if isinstance(error, kind):
+            say(describe(error))
+            return code
+    if isinstance(error, OSError):
+        say(f"{error.filename or 'output'}: {error.strerror or error} (a problem of the system, not of the input)")
+        return ExitCode.RESOURCE
+    say(f"{type(error).__name__}: {error} (this is a bug: run again with --debug and report what it prints)")
+    return ExitCode.BUG
+
+
+def describe(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error} (--max-memory bounds what a job may take)"
+    if isinstance(error, typer.TyperException) and hasattr(error, "format_message"):
+        return f"{error.format_message()} (--help shows all options)"
+    return str(error)
+
+
+def say(message: str) -> None:
+    """Print one line on standard error, whatever the message holds."""
+    from cnnfilter.files import printable
+
+    line = " ".join(printable(part) for part in message.splitlines())
+    sys.stderr.write(f"cnnfilter: error: {line}\n")

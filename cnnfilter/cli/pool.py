@@ -1,0 +1,56 @@
+"""``cnnfilter pool``."""
+
+from typing import Annotated
+
+import typer
+
+from cnnfilter.cli import flags
+from cnnfilter.cli.job import Files, Show, memory_limit, run
+
+
+def pool(
+    images: flags.Images,
+    pool: Annotated[
+        str,
+        typer.Option(
+            "--pool", metavar="KIND:SIZE[:STRIDE]", help="max, min, avg, sum or lp, as in avg:2 or max:3,3:1."
+        ),
+    ] = "max:2",
+    channels: flags.Channels = "each",
+    range: flags.Range = "stored",
+    activation: flags.Activation = None,
+    dtype: flags.Dtype = "float32",
+    output: flags.Output = None,
+    format: flags.Formats = None,
+    flatten: flags.Flatten = False,
+    display: flags.Display = "auto",
+    colormap: flags.Colormap = None,
+    compress: flags.Compress = "fast",
+    table: flags.Table = False,
+    at: flags.At = None,
+    preview: flags.Preview = False,
+    json: flags.Json = False,
+    quiet: flags.Quiet = False,
+    threads: flags.Threads = None,
+    max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
+    max_memory: flags.MaxMemory = None,
+    debug: flags.Debug = False,
+) -> None:
+    """Pool images or dumps: the largest, smallest, mean or summed value of each window.
+
+    Example: cnnfilter pool maps.npy --pool avg:2 -f csv --table
+    """
+    from cnnfilter.images.display import parse_display
+    from cnnfilter.job.image import Request, plain_step
+    from cnnfilter.job.options import make_options
+
+    options = make_options(
+        channels=channels, range=range, activation=activation, pool=pool, dtype=dtype, threads=threads
+    )
+    request = Request(
+        steps=(plain_step(pool.replace(":", "-").replace(",", "x"), options),), options=options,
+        display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
+        max_memory=memory_limit(max_memory),
+    )  # fmt: skip
+    files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
+    run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

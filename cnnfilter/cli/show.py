@@ -1,0 +1,42 @@
+"""``cnnfilter show``."""
+
+from typing import Annotated
+
+import typer
+
+from cnnfilter.cli import flags
+
+
+def show(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A picture or a dump; - is standard input.")],
+    table: flags.Table = False,
+    heat: Annotated[bool, typer.Option("--heat", help="Print the numbers, coloured by value.")] = False,
+    preview: flags.Preview = False,
+    at: flags.At = None,
+    range: flags.Range = "stored",
+    display: flags.Display = "minmax",
+    json: flags.Json = False,
+    max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
+    max_memory: flags.MaxMemory = None,
+    debug: flags.Debug = False,
+) -> None:
+    """Show an image or a dump: statistics, and its numbers or the picture itself in the terminal.
+
+    Small grids are printed as numbers unless asked otherwise, anything larger is drawn.
+
+    Example: cnnfilter show map.npy --heat --at 120,80
+    """
+    from cnnfilter.cli.job import Files, Show, open_image, show_done
+    from cnnfilter.images.display import parse_display
+    from cnnfilter.job.image import Request, do_image, plain_step
+    from cnnfilter.job.options import make_options
+
+    picture = open_image(file, Files(max_pixels=max_pixels, max_memory=max_memory))
+    small = picture.height <= 32 and picture.width <= 32
+    options = make_options(range=range)
+    request = Request(steps=(plain_step("values", options),), options=options, display=parse_display(display))
+    wanted = Show(
+        table=(table or heat or small) and not preview, heat=heat, preview=preview or not (table or heat or small),
+        at=at, json=json,
+    )  # fmt: skip
+    show_done(do_image(request, picture, []), [], wanted)

@@ -1,0 +1,1 @@
+"""The mathematics: shapes and plans in integers, then arrays. No files, no words for people."""

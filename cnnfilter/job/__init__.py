@@ -1,0 +1,1 @@
+"""One job: an image through a step, to feature maps, statistics and files."""

@@ -1,0 +1,239 @@
+"""One image through the steps that a request holds, to results and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnnfilter.core.shapes import Pair
+from cnnfilter.errors import ResourceError
+from cnnfilter.files import quoted
+from cnnfilter.images.display import Display, choose_kind
+from cnnfilter.images.picture import Picture
+from cnnfilter.job.dump import write_dump
+from cnnfilter.job.maps import ComputedMaps, HeldMaps, Maps, after, convolved
+from cnnfilter.job.names import DUMP_FORMATS, Output
+from cnnfilter.job.options import DTYPES, Options
+from cnnfilter.job.render import Alpha, Look, draw, draw_sheet, measure
+from cnnfilter.job.results import MapResult
+from cnnfilter.job.source import PictureSource
+from cnnfilter.library.kernel import Kernel
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing to make from every image: its name, how to type it, and the maps."""
+
+    name: str
+    spec: str
+    make: Callable[[PictureSource, bool], Maps]
+    auto: str
+    parameters: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to do with every image."""
+
+    steps: tuple[Step, ...]
+    options: Options
+    display: str
+    colormap: str | None = None
+    compress: str = "fast"
+    flatten: bool = False
+    keep: bool = False
+    max_memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """A result, and the maps it is about, for views that show the values."""
+
+    result: MapResult
+    maps: Maps
+    display: Display | None
+
+
+def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
+    """Return one step for each kernel."""
+    processed = options.pool is not None or options.activation is not None
+
+    def step(kernel: Kernel) -> Step:
+        return Step(
+            name=kernel.name,
+            spec=kernel.spec,
+            make=lambda source, hold: convolved(source, kernel.weights, options, hold=hold),
+            auto=choose_kind(kernel.weights, processed=processed),
+            parameters={"kernel": kernel.weights.tolist(), **_words(options)},
+            notes=kernel.warnings,
+        )
+
+    return tuple(step(kernel) for kernel in kernels)
+
+
+def plain_step(name: str, options: Options) -> Step:
+    """Return the step that pools or activates an image without convolving it."""
+
+    def make(source: PictureSource, _hold: bool) -> Maps:
+        return HeldMaps(np.atleast_3d(after(source.array(), options)), options.threads)
+
+    return Step(name=name, spec=name, make=make, auto="minmax", parameters=_words(options))
+
+
+def _words(options: Options) -> dict[str, Any]:
+    """Return the options as a dump records them."""
+    return {
+        "channels": options.channels, "stride": list(options.stride), "padding": options.padding,
+        "padding_mode": options.padding_mode, "dilation": list(options.dilation), "flip": options.flip,
+        "bias": options.bias, "range": options.range,
+        "activation": None if options.activation is None else vars(options.activation),
+        "pool": None if options.pool is None else vars(options.pool),
+    }  # fmt: skip
+
+
+def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> list[Done]:
+    """Compute, measure and write everything that a request asks for of one picture.
+
+    Raises
+    ------
+    ShapeError
+        If a kernel does not fit the picture.
+    ResourceError
+        If the job needs more memory than allowed; nothing has been computed then.
+    """
+    source = PictureSource(picture, request.options)
+    stacked = any(output.label is None for output in outputs)
+    dumps = any(output.format in DUMP_FORMATS.values() for output in outputs)
+    made = [step.make(source, False) for step in request.steps] if not (stacked or dumps or request.keep) else []
+    if not made:
+        check_memory(request, source)
+        made = [step.make(source, True) for step in request.steps]
+    if stacked:
+        return _stacked(request, picture, source, made, outputs)
+    return [
+        _one(request, picture, source, index, maps, [output for output in outputs if output.label == index])
+        for index, maps in enumerate(made)
+    ]
+
+
+def check_memory(request: Request, source: PictureSource) -> None:
+    """Raise if holding all maps of a picture would take more than the request allows."""
+    if request.max_memory is None:
+        return
+    _, channels, rows, columns = source.shape
+    need = len(request.steps) * channels * rows * columns * DTYPES[request.options.dtype]
+    if need > request.max_memory:
+        raise ResourceError(
+            f"{quoted(source.picture.name)}: the maps need {need / 1e9:.3g} GB, the limit is "
+            f"{request.max_memory / 1e9:.3g} GB (--max-memory {need} raises it; PNG output alone needs far less)"
+        )
+
+
+def _one(
+    request: Request, picture: Picture, source: PictureSource, index: int, maps: Maps, outputs: list[Output]
+) -> Done:
+    """Write the outputs of one kernel."""
+    step = request.steps[index]
+    pictures = [output for output in outputs if output.format not in DUMP_FORMATS.values()]
+    display: Display | None = None
+    look = _look(request, step, picture, source, maps)
+    if pictures:
+        facts, display = draw(maps, look, pictures)
+    else:
+        facts = measure(maps)
+    info = {"source": picture.name, "kernel": step.name, "spec": step.spec, "parameters": step.parameters}
+    for output in outputs:
+        if output not in pictures:
+            write_dump(output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False)
+    return Done(_result(picture, step.name, step, maps.shape, facts, display, outputs), maps, display)
+
+
+def _result(
+    picture: Picture, name: str, step: Step, shape: tuple[int, ...], facts: Any, display: Display | None,
+    outputs: Sequence[Output],
+) -> MapResult:  # fmt: skip
+    """Return the summary row; a single channel is no axis."""
+    notes = [*picture.notes, *step.notes]
+    if facts.nan or facts.infinite:
+        notes.append(f"{facts.nan} NaN and {facts.infinite} infinite values")
+    return MapResult(
+        source=picture.name,
+        kernel=name,
+        spec=step.spec,
+        shape=shape[1:] if shape[0] == 1 else shape,
+        statistics=facts,
+        display=str(display) if display else "",
+        outputs=tuple(str(output.path) if output.path else "-" for output in outputs),
+        notes=tuple(notes),
+    )
+
+
+def _stacked(
+    request: Request, picture: Picture, source: PictureSource, made: list[Maps], outputs: Sequence[Output]
+) -> list[Done]:
+    """Write all kernels to one file: an array with the kernels in front, or a contact sheet."""
+    done: list[Done] = []
+    pictures = [output for output in outputs if output.format not in DUMP_FORMATS.values()]
+    looks = [_look(request, step, picture, source, maps) for step, maps in zip(request.steps, made, strict=True)]
+    names = [step.name for step in request.steps]
+    displays: list[Display | None] = [None] * len(made)
+    if pictures:
+        displays = [*draw_sheet(made, looks, names, pictures)]
+    for output in outputs:
+        if output not in pictures:
+            specs = [step.spec for step in request.steps]
+            info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": _words(request.options)}
+            held = [(name, maps.hold()) for name, maps in zip(names, made, strict=True)]
+            write_dump(output, held, info, flatten=request.flatten, stack=True)
+    for step, maps, display in zip(request.steps, made, displays, strict=True):
+        result = _result(picture, step.name, step, maps.shape, measure(maps), display, outputs)
+        done.append(Done(result, maps, display))
+    return done
+
+
+def _look(request: Request, step: Step, picture: Picture, source: PictureSource, maps: Maps) -> Look:
+    """Return how one step's maps are shown."""
+    carries = picture.has_alpha and request.colormap is None and maps.shape[0] in (1, 3)
+    return Look(
+        kind=step.auto if request.display == "auto" else request.display,
+        colormap=request.colormap,
+        compress=request.compress,
+        white=source.white,
+        bits=16 if picture.dtype.itemsize == 2 and picture.dtype.kind == "u" else 8,
+        alpha=_alpha(picture, source, maps, request.options) if carries else None,
+        text={"Kernel": step.spec, "Source": picture.name},
+    )
+
+
+def _alpha(picture: Picture, source: PictureSource, maps: Maps, options: Options) -> Alpha:
+    """Return the transparency of each output cell: that of the input cell at the middle of its window."""
+    _, height, width = maps.shape
+    rows, columns = _centres(maps, options, (picture.height, picture.width), (height, width))
+
+    def alpha(start: int, stop: int) -> Array:
+        wanted = rows[start:stop]
+        first = int(wanted[0])
+        block = picture.rows(first, int(wanted[-1]) + 1)[-1]
+        return block[np.ix_(wanted - first, columns)]
+
+    return alpha
+
+
+def _centres(maps: Maps, options: Options, size: Pair, out: Pair) -> tuple[Array, Array]:
+    """Return the input row of each output row, and the input column of each output column."""
+    axes = []
+    for axis in range(2):
+        if isinstance(maps, ComputedMaps):
+            sizes = maps.convolution.plan.sizes
+            before = sizes.pads.top if axis == 0 else sizes.pads.left
+            middle = np.arange(out[axis]) * sizes.stride[axis] - before + sizes.span[axis] // 2
+        else:
+            middle = (np.arange(out[axis]) * size[axis] + size[axis] // 2) // out[axis]
+        axes.append(np.clip(middle, 0, size[axis] - 1))
+    return axes[0], axes[1]

@@ -1,0 +1,185 @@
+"""Feature maps, either held as an array or computed strip by strip each time they are walked through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from cnnfilter.core.activations import activate, elementwise
+from cnnfilter.core.conv import Convolution, plan_source
+from cnnfilter.core.pooling import pool2d
+from cnnfilter.core.strips import Scratch, map_in_threads, thread_count
+from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
+from cnnfilter.errors import ParameterError, ShapeError
+from cnnfilter.job.options import Options
+from cnnfilter.job.source import PictureSource
+
+Array = np.ndarray[Any, np.dtype[Any]]
+#: Called with the first row of a strip and its values ``(C, rows, W)``.
+Use = Callable[[int, Array], Any]
+
+#: Rows of a held map that are worked on at a time.
+HELD_ROWS = 64
+
+
+class Maps(Protocol):
+    """The feature maps of one kernel on one image: ``(C, oH, oW)``."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        ...
+
+    def walk(self, use: Use) -> Iterator[Any]:
+        """Yield ``use(row, values)`` for each strip in order; `use` runs in threads and must not keep `values`."""
+        ...
+
+    def hold(self) -> Array:
+        """Return all values ``(C, oH, oW)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class HeldMaps:
+    """Maps that are an array already."""
+
+    values: Array
+    threads: int | None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        channels, rows, columns = self.values.shape
+        return channels, rows, columns
+
+    def walk(self, use: Use) -> Iterator[Any]:
+        """Yield ``use(row, values)`` for each strip in order."""
+        channels, height, width = self.shape
+        step = max(HELD_ROWS, (1 << 18) // (channels * width))
+        starts = range(0, height, step)
+        threads = min(thread_count(self.threads), len(starts))
+
+        def one(start: int, _: Scratch) -> Any:
+            return use(start, self.values[:, start : start + step])
+
+        return map_in_threads(one, starts, self.values.dtype, threads)
+
+    def hold(self) -> Array:
+        """Return the array."""
+        return self.values
+
+
+@dataclass(frozen=True)
+class ComputedMaps:
+    """Maps that are computed anew each time: a second pass costs less than holding a large map."""
+
+    convolution: Convolution
+    activation: Callable[[Array], None] | None
+    threads: int | None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        sizes = self.convolution.plan.sizes
+        return sizes.filters, *sizes.out
+
+    def walk(self, use: Use) -> Iterator[Any]:
+        """Yield ``use(row, values)`` for each strip in order."""
+
+        def finish(strip: Any, maps: Array) -> Any:
+            if self.activation:
+                self.activation(maps)
+            return use(strip.top, maps[0])
+
+        return self.convolution.each_strip(finish, self.threads)
+
+    def hold(self) -> Array:
+        """Compute all values at once."""
+        values = self.convolution.run(self.threads)[0]
+        if self.activation:
+            self.activation(values)
+        return values
+
+
+def convolved(source: PictureSource, weights: Array, options: Options, *, hold: bool = False) -> Maps:
+    """Return the maps of a picture through one kernel, with bias, activation and pooling where asked for.
+
+    Parameters
+    ----------
+    source
+        The picture.
+    weights
+        ``(kH, kW)`` for a kernel that filters each channel by itself (or, with ``channels="sum"``, all of them
+        summed), or ``(C, kH, kW)`` for one that is as deep as the picture.
+    options
+        The job's options.
+    hold
+        Compute the maps once and keep them, for dumps and tables.
+    """
+    convolution = plan_source(
+        source, source.shape, as_bank(weights, source.shape[1], options), np.dtype(options.dtype), bias=options.bias,
+        groups=1 if sums_channels(weights, options) else source.shape[1], **options.convolution(),
+    )  # fmt: skip
+    activation = _fused(options)
+    whole = options.pool is not None or (options.activation is not None and activation is None)
+    maps = ComputedMaps(convolution, activation, options.threads)
+    if not (hold or whole):
+        return maps
+    return HeldMaps(after(maps.hold(), options, activated=activation is not None), options.threads)
+
+
+def after(values: Array, options: Options, *, activated: bool = False) -> Array:
+    """Return `values` ``(C, H, W)`` after the activation and the pooling that the options ask for."""
+    if options.activation is not None and not activated:
+        parameters = dict(options.activation.parameters)
+        if takes_axis(options.activation.name) and "axis" not in parameters:
+            parameters["axis"] = _activation_axis(values, options.activation.name)
+        values = activate(values, options.activation.name, threads=options.threads, **parameters)
+    if options.pool is not None:
+        values = pool2d(
+            values, options.pool.kind, options.pool.size, stride=options.pool.stride, threads=options.threads
+        )
+    return values
+
+
+def _activation_axis(values: Array, name: str) -> int:
+    """Return the axis along which softmax and its kind work: the only one of a vector, else the channels."""
+    channels, rows, columns = values.shape
+    if channels == 1 and min(rows, columns) > 1 and name != "prelu":
+        raise ParameterError(
+            f"{name} works along a vector or over channels; this is one channel of {rows} x {columns} "
+            f"(say which axis: {name}:axis=1 for rows from top to bottom, {name}:axis=2 for columns)"
+        )
+    return -3 if channels > 1 or name == "prelu" else -2 if rows > 1 else -1
+
+
+def sums_channels(weights: Array, options: Options) -> bool:
+    """Say whether the kernel adds up the channels."""
+    return options.channels == "sum" or weights.ndim == 3
+
+
+def as_bank(weights: Array, channels: int, options: Options) -> Array:
+    """Return the kernel as the filter bank ``(K, C/groups, kH, kW)`` that does the same to this many channels."""
+    if weights.ndim == 3:
+        if len(weights) != channels:
+            raise ShapeError(
+                f"the kernel is {len(weights)} channels deep, the image has {channels} "
+                "(a kernel over all channels needs one plane for each)"
+            )
+        return weights[None]
+    if options.channels == "sum":
+        return np.broadcast_to(weights, (1, channels, *weights.shape))
+    return np.broadcast_to(weights, (channels, 1, *weights.shape))
+
+
+def _fused(options: Options) -> Callable[[Array], None] | None:
+    """Return the activation as a function that works in place on a strip, where no axis ties cells together."""
+    if options.activation is None:
+        return None
+    name, parameters = check_activation(options.activation.name, options.activation.parameters)
+    if ACTIVATIONS[name].over_axis or np.ndim(parameters.get("weight", 0)):
+        return None
+    return elementwise(name, **parameters)

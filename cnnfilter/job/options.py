@@ -1,0 +1,126 @@
+"""What a user asked for, parsed and checked before any image is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from cnnfilter.core.shapes import Pair, pair, parse_border, resolve_pads
+from cnnfilter.core.words import parse_activation, parse_pool
+from cnnfilter.errors import ParameterError, lookup
+
+CHANNEL_MODES = {
+    "each": "every channel by itself",
+    "gray": "luma first: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601)",
+    "sum": "one filter over all channels, one map",
+}
+RANGES = {"stored": "the stored values, 0 to 255 for 8 bits", "unit": "0 to 1"}
+DTYPES = {"float32": 4, "float64": 8}
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A pooling as it is typed, ``KIND:SIZE[:STRIDE]``."""
+
+    kind: str
+    size: Pair
+    stride: Pair | None
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation as it is typed, ``NAME[:param=value]``."""
+
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Everything about a job but its inputs, kernels and outputs; the words are those of the flags."""
+
+    channels: str = "each"
+    stride: Pair = (1, 1)
+    padding: str = "valid"
+    padding_mode: str = "zeros"
+    dilation: Pair = (1, 1)
+    flip: bool = False
+    bias: float | None = None
+    activation: Activation | None = None
+    pool: Pooling | None = None
+    range: str = "stored"
+    dtype: str = "float32"
+    engine: str = "auto"
+    threads: int | None = None
+
+    def convolution(self) -> dict[str, Any]:
+        """Return the arguments that the convolution itself takes."""
+        return {
+            "stride": self.stride,
+            "padding": self.padding,
+            "padding_mode": self.padding_mode,
+            "dilation": self.dilation,
+            "flip": self.flip,
+            "engine": self.engine,
+        }
+
+
+def make_options(
+    *,
+    stride: str = "1",
+    dilation: str = "1",
+    activation: str | None = None,
+    pool: str | None = None,
+    **words: Any,
+) -> Options:
+    """Return the options that the flags' texts mean.
+
+    Raises
+    ------
+    CnnFilterError
+        At the first word that is not understood.
+
+    Examples
+    --------
+    >>> make_options(stride="2,1", pool="max:2").pool
+    Pooling(kind='max', size=(2, 2), stride=None)
+    """
+    options = Options(
+        stride=pair(stride, "stride"),
+        dilation=pair(dilation, "dilation"),
+        activation=Activation(*parse_activation(activation)) if activation else None,
+        pool=Pooling(*parse_pool(pool)) if pool else None,
+        **words,
+    )
+    lookup(CHANNEL_MODES, options.channels, "channels mode")
+    lookup(RANGES, options.range, "range")
+    lookup(DTYPES, options.dtype, "dtype")
+    parse_border(options.padding_mode)
+    resolve_pads(options.padding, (9, 9), (1, 1), (1, 1), (1, 1))  # only its form can be checked yet
+    if options.threads is not None and options.threads < 1:
+        raise ParameterError(f"threads must be a whole number of at least 1, got {options.threads}")
+    return options
+
+
+#: Bytes in each unit that a size may be typed in.
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def parse_bytes(text: str) -> int:
+    """Return the bytes that ``500MB`` or ``2GB`` means.
+
+    Examples
+    --------
+    >>> parse_bytes("2GB"), parse_bytes("1.5 MB"), parse_bytes("1000")
+    (2000000000, 1500000, 1000)
+    """
+    number = text.strip().rstrip("BKMGTbkmgti ")
+    unit = text.strip()[len(number) :].strip().upper().replace("I", "")
+    unit = unit if unit.endswith("B") or not unit else f"{unit}B"
+    try:
+        count = float(number) * _UNITS[unit]
+    except (ValueError, KeyError):
+        raise ParameterError(f"{text!r} is not a size in bytes (write 500MB or 2GB)") from None
+    if not 0 < count < 1e18:
+        raise ParameterError(f"{text!r} is not a size in bytes above 0 (write 500MB or 2GB)")
+    return int(count)

@@ -1,0 +1,105 @@
+"""What is known of a feature map once it is computed: frozen facts that every view shows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Facts of many values; minimum, maximum and total are those of the finite ones.
+
+    Examples
+    --------
+    >>> Statistics.of(np.array([0.0, 2.0, np.nan])).merge(Statistics.of(np.array([-4.0, 6.0]))).mean
+    1.0
+    """
+
+    count: int = 0
+    minimum: float = math.inf
+    maximum: float = -math.inf
+    total: float = 0.0
+    nonzero: int = 0
+    nan: int = 0
+    infinite: int = 0
+
+    @classmethod
+    def of(cls, values: Array) -> Statistics:
+        """Return the facts of an array: three passes, and more only where something is not finite."""
+        low, high = float(values.min()), float(values.max())
+        nonzero = int(np.count_nonzero(values != 0))
+        if math.isfinite(low) and math.isfinite(high):
+            total = float(values.sum(axis=-1).sum(dtype=np.float64))
+            return cls(values.size, low, high, total, nonzero)
+        nan = int(np.isnan(values).sum())
+        finite = values[np.isfinite(values)]
+        some = Statistics.of(finite) if finite.size else Statistics()
+        return cls(values.size, some.minimum, some.maximum, some.total, nonzero, nan, values.size - nan - finite.size)
+
+    def merge(self, other: Statistics) -> Statistics:
+        """Return the facts of both together."""
+        return Statistics(
+            self.count + other.count,
+            min(self.minimum, other.minimum),
+            max(self.maximum, other.maximum),
+            self.total + other.total,
+            self.nonzero + other.nonzero,
+            self.nan + other.nan,
+            self.infinite + other.infinite,
+        )
+
+    @property
+    def finite(self) -> int:
+        """Values that are neither NaN nor infinite."""
+        return self.count - self.nan - self.infinite
+
+    @property
+    def mean(self) -> float:
+        """Mean of the finite values."""
+        return self.total / self.finite if self.finite else math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapResult:
+    """One row of the summary: the maps of one kernel on one image."""
+
+    source: str
+    kernel: str
+    spec: str
+    shape: tuple[int, ...]
+    statistics: Statistics
+    display: str
+    outputs: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row for machines: strict JSON, ``null`` where a number does not exist."""
+        facts = asdict(self.statistics)
+        numbers = {
+            "min": facts["minimum"], "max": facts["maximum"], "mean": self.statistics.mean,
+            "nonzero": facts["nonzero"], "nan": facts["nan"], "infinite": facts["infinite"],
+        }  # fmt: skip
+        return {
+            "source": self.source,
+            "kernel": self.kernel,
+            "spec": self.spec,
+            "shape": list(self.shape),
+            **{key: value if math.isfinite(value) else None for key, value in numbers.items()},
+            "display": self.display,
+            "outputs": list(self.outputs),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An input that could not be done, and why."""
+
+    source: str
+    reason: str

@@ -1,0 +1,1 @@
+"""Results for people: tables, numbers and pictures in the terminal. Every view shows the same frozen results."""

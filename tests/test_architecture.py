@@ -1,0 +1,91 @@
+"""The direction of imports, and what must not be imported: read from the source, not from a promise."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cnnfilter
+
+PACKAGE = Path(cnnfilter.__file__).parent
+
+#: What each part may import of the others.
+MAY_IMPORT = {
+    "errors": set(),
+    "core": {"errors"},
+    "files": {"errors"},
+    "library": {"core", "errors", "files"},
+    "dumps": {"errors", "files"},
+    "images": {"dumps", "errors", "files"},
+    "job": {"core", "dumps", "errors", "files", "images", "library"},
+    "views": {"core", "dumps", "errors", "files", "images", "job", "library"},
+    "cli": {"core", "dumps", "errors", "files", "images", "job", "library", "views"},
+    "api": {"core", "errors", "library"},
+}
+
+#: Packages that only one part may import.
+ONLY_IN = {"typer": {"cli"}, "rich": {"views", "cli"}, "PIL": {"images"}, "isal": {"images"}, "cmap": {"images"}}
+
+
+def part_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if part_of(path) not in ("__init__", "__main__"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    part = part_of(path)
+    for name in imports_of(path):
+        pieces = name.split(".")
+        if pieces[0] == "cnnfilter" and len(pieces) > 1:
+            assert pieces[1] in MAY_IMPORT[part] | {part}, f"{part} must not import {name}"
+        if pieces[0] in ONLY_IN:
+            assert part in ONLY_IN[pieces[0]], f"{part} must not import {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_hold_one_idea(path):
+    assert len(path.read_text().splitlines()) <= 320
+
+
+def loaded_after(code):
+    """Names of the modules that are loaded after a fresh interpreter ran `code`."""
+    script = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["convolve", "--help"], ["kernels", "list"]])
+def test_numpy_is_not_imported_for_words_alone(words):
+    loaded = loaded_after(f"from cnnfilter.cli import main; main({words!r})")
+    assert "numpy" not in loaded
+    assert "PIL" not in loaded
+
+
+def test_importing_the_package_costs_nothing():
+    assert not {"numpy", "PIL", "typer", "rich", "yaml"} & loaded_after("import cnnfilter")
+
+
+def test_scipy_is_never_needed():
+    loaded = loaded_after("import cnnfilter; cnnfilter.conv2d([[1.0, 2.0]], [[1.0]])")
+    assert not {"scipy", "cv2", "torch"} & loaded
+
+
+def test_all_is_true():
+    for name in cnnfilter.__all__:
+        assert getattr(cnnfilter, name) is not None
+    assert set(cnnfilter.__all__) == {*cnnfilter._HOMES, "__version__"}
+    assert dir(cnnfilter) == sorted(cnnfilter.__all__)
