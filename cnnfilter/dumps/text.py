@@ -109,9 +109,7 @@ def _number(cell: str, line: int, column: int) -> float:
         raise ImageError(f"line {line}, column {column}: {what}") from None
 
 
-def _without_names(
-    numbered: list[tuple[int, str]], separator: str
-) -> tuple[list[str], list[tuple[int, str]]]:
+def _without_names(numbered: list[tuple[int, str]], separator: str) -> tuple[list[str], list[tuple[int, str]]]:
     """Take the map's name and the row number off each line of a stack."""
     names, rest = [], []
     for number, line in numbered:

@@ -1,0 +1,215 @@
+"""Numbers to npy, npz, csv and json files, the same bytes for the same numbers on every machine."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnfilter import __version__
+from cnnfilter.dumps.numbers import rows_as_text
+from cnnfilter.errors import ParameterError, ShapeError
+from cnnfilter.files import printable, slug
+
+Array = NDArray[Any]
+
+_WRITE_BYTES = 1 << 22
+_OLDEST = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
+
+
+@dataclass(frozen=True)
+class Dump:
+    """Maps to be written into one file.
+
+    Parameters
+    ----------
+    maps
+        Arrays by name, in order: ``(oH, oW)``, ``(C, oH, oW)``, or a vector.
+    stack
+        Whether the kernels' axis goes in front even if there is only one map.
+    info
+        What a JSON dump says beside shape and type: source, kernel, parameters.
+    """
+
+    maps: Mapping[str, Array]
+    stack: bool = False
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.maps or (len(self.maps) > 1 and not self.stack):
+            raise ParameterError(f"a dump holds one map, or a stack of them; got {len(self.maps)}")
+
+    def array(self) -> Array:
+        """Return the only map, or the maps of a stack as one array ``(K, ...)``.
+
+        Raises
+        ------
+        ShapeError
+            If the maps of a stack are not all of one shape.
+        """
+        arrays = list(self.maps.values())
+        if not self.stack:
+            return arrays[0]
+        shapes = {array.shape for array in arrays}
+        if len(shapes) > 1:
+            raise ShapeError(
+                f"maps of different shapes cannot be stacked: {', '.join(map(str, sorted(shapes)))} "
+                "(write npz, or use kernels of one size or --padding same)"
+            )
+        return np.stack(arrays)  # (K, ...)
+
+
+def write_npy(file: BinaryIO, dump: Dump) -> None:
+    """Write one array in NumPy's own format, version 1.0."""
+    _write_array(file, dump.array())
+
+
+def write_npz(file: BinaryIO, dump: Dump) -> None:
+    """Write each map under its name, made into a safe one, without compression."""
+    names = _distinct([slug(name) for name in dump.maps])
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in zip(names, dump.maps.values(), strict=True):
+            member = zipfile.ZipInfo(f"{name}.npy", _OLDEST)
+            member.create_system, member.external_attr = 3, 0o644 << 16
+            with archive.open(member, "w", force_zip64=True) as stream:
+                _write_array(stream, array)
+
+
+def write_csv(file: BinaryIO, dump: Dump) -> None:
+    """Write rows of numbers; with several maps, each row after the name of its map and its own number.
+
+    One map ``(oH, oW)`` or a vector is bare rows. Otherwise the first line is ``map,row,0,1,...``; the channels
+    of a map are named ``name/0``, ``name/1`` and so on.
+
+    Raises
+    ------
+    ShapeError
+        If the maps are not all of one shape.
+    """
+    array = dump.array()
+    if array.ndim <= 2 and not dump.stack:
+        for text in rows_as_text(np.atleast_2d(array)):
+            file.write(text + b"\n")
+        return
+    height, width = np.atleast_2d(array[0]).shape[-2:]
+    file.write(b"map,row," + b",".join(b"%d" % column for column in range(width)) + b"\n")
+    labels = _distinct(list(_labels(dump)))
+    for label, rows in zip(labels, array.reshape(-1, height, width), strict=True):
+        cell = csv_cell(label).encode()
+        for number, text in enumerate(rows_as_text(rows)):
+            file.write(b"%b,%d,%b\n" % (cell, number, text))
+
+
+def write_json(file: BinaryIO, dump: Dump) -> None:
+    """Write strict JSON: what is known of the numbers, and then the numbers as nested lists, null for NaN."""
+    array = dump.array()
+    head = {
+        "program": "cnnfilter",
+        "version": __version__,
+        **dump.info,
+        **({"maps": list(dump.maps)} if dump.stack else {}),
+        "shape": list(array.shape),
+        "dtype": str(array.dtype),
+    }
+    text = json.dumps(_plain(head), allow_nan=False, indent=1)
+    file.write(text.removesuffix("\n}").encode() + b',\n "data": ')
+    for piece in _nested(array):
+        file.write(piece)
+    file.write(b"\n}\n")
+
+
+def csv_cell(text: str) -> str:
+    """Return text as one cell that no spreadsheet takes for a formula.
+
+    Examples
+    --------
+    >>> print(csv_cell("=1+2"), csv_cell("a,b"), csv_cell("sobel-x"))
+    '=1+2 "a,b" sobel-x
+    """
+    if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n"):
+        text = f"'{text}"
+    text = printable(text)
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in '",;\t') else text
+
+
+def _write_array(file: Any, array: Array) -> None:
+    """Write an array's npy header and bytes, by plain writes whose errors keep their numbers."""
+    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    np.lib.format.write_array_header_1_0(file, {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape})
+    for part in _slabs(array):
+        file.write(np.ascontiguousarray(part).data.cast("B"))
+
+
+def _slabs(array: Array) -> Iterator[Array]:
+    """Yield the array in pieces of a few megabytes, along its first axis."""
+    array = np.atleast_1d(array)
+    count = max(_WRITE_BYTES * len(array) // max(array.nbytes, 1), 1)
+    for start in range(0, len(array), count):
+        yield array[start : start + count]
+
+
+def _labels(dump: Dump) -> Iterator[str]:
+    """Yield the name of each plane of a stack."""
+    for name, array in dump.maps.items():
+        planes = math.prod(array.shape[:-2])
+        yield from ([name] if array.ndim <= 2 else [f"{name}/{plane}" for plane in range(planes)])
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Return names of which no two are equal, by adding numbers."""
+    seen: set[str] = set()
+    out = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in seen:
+            candidate, number = f"{name}-{number}", number + 1
+        seen.add(candidate)
+        out.append(candidate)
+    return out
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold: null for what is not finite, text for what is no text."""
+    if isinstance(value, Mapping):
+        return {str(_plain(str(key))): _plain(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return "".join(char if not 0xD800 <= ord(char) <= 0xDFFF else printable(char) for char in value)
+    if isinstance(value, bool | int | None):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return _plain(str(value))
+
+
+def _nested(array: Array) -> Iterator[bytes]:
+    """Yield an array as JSON lists, one row a line."""
+    if array.ndim <= 1:
+        yield b"[" + b"".join(rows_as_text(np.atleast_2d(array), empty=b"null")) + b"]"
+        return
+    yield b"["
+    if array.ndim == 2:
+        yield b",\n".join(b"[" + text + b"]" for text in rows_as_text(array, empty=b"null"))
+    else:
+        for index, part in enumerate(array):
+            yield b",\n" if index else b""
+            yield from _nested(part)
+    yield b"]"
+
+
+#: Every dump format: functions of an open binary file and a dump.
+WRITERS: dict[str, Callable[[BinaryIO, Dump], None]] = {
+    "npy": write_npy,
+    "npz": write_npz,
+    "csv": write_csv,
+    "json": write_json,
+}
