@@ -195,5 +195,5 @@ def file_label(text: str) -> str:
     >>> file_label("gabor-theta22.5"), file_label("../a b")
     ('gabor-theta22.5', 'a_b')
     """
-    text = re.sub(r"[^\w.+-]+", "_", text).strip("._- ")
+    text = re.sub(r"[^\w.+-]+", "_", text).strip("._-+ ")
     return text[:100] or "kernel"

@@ -173,10 +173,7 @@ def _planes(value: list[Any]) -> list[Any]:
 
 def _split(text: str) -> list[Any]:
     """Return the rows of a matrix written as text."""
-    rows = [row.replace(",", " ").split() for row in re.split(r"[;\n]", text)]
-    while rows and not rows[-1]:
-        rows.pop()
-    return rows
+    return [row.replace(",", " ").split() for row in re.split(r";\s*|\s*\n\s*", text.strip().rstrip(";"))]
 
 
 def _plane(rows: list[Any]) -> list[list[float]]:

@@ -107,14 +107,6 @@ class KernelFileSchema(Struct, forbid_unknown_fields=True, frozen=True):
     schema: Annotated[str, Meta(description="Where this schema is.")] = msgspec.field(default="", name="$schema")
 
 
-class _Top(Struct, forbid_unknown_fields=True, frozen=True):
-    """The top of a file; what is inside is converted entry by entry, so that messages name the entry."""
-
-    kernels: dict[str, Any] = {}
-    banks: dict[str, Any] = {}
-    schema: str = msgspec.field(default="", name="$schema")
-
-
 def check_kernel_file(document: Document) -> None:
     """Hold a document to the schema.
 
@@ -130,35 +122,35 @@ def check_kernel_file(document: Document) -> None:
         return _check_matrix(document, (), value)
     if not isinstance(value, dict):
         document.fail((), f"expected kernels: or a matrix, got {describe(value)}")
-    top = convert(document, _Top)
+    for kind in ("kernels", "banks"):
+        if isinstance(value.get(kind), dict):
+            _check_names(document, kind, value[kind])
+    top = convert(document, KernelFileSchema)
     if not top.kernels and not top.banks:
         document.fail((), "holds no kernels (expected kernels: with a name and a matrix)")
-    names: dict[tuple[str, str], str] = {}
-    for kind, table in (("kernels", top.kernels), ("banks", top.banks)):
-        for key, entry in table.items():
-            _check_name(document, kind, key, names)
-            check = _check_kernel if kind == "kernels" else _check_bank
-            check(document, (kind, key), entry)
+    for name, kernel in top.kernels.items():
+        _check_kernel(document, ("kernels", name), kernel)
     return None
 
 
-def _check_name(document: Document, kind: str, key: str, names: dict[tuple[str, str], str]) -> None:
+def _check_names(document: Document, kind: str, table: dict[str, Any]) -> None:
     """Refuse names that cannot be typed, and names that are one to the search."""
-    try:
-        msgspec.convert(key, Name)
-    except msgspec.ValidationError:
-        reason = f"{describe(key)} is not a name (letters, digits, and . + - _ after the first; at most 80)"
-        document.fail((kind,), reason, at=(kind, key))
-    first = names.setdefault((kind, canonical(key)), key)
-    if first != key:
-        document.fail((kind, key), f"is the same name as {first}: case and _ or - make no difference")
+    seen: dict[str, str] = {}
+    for key in table:
+        try:
+            msgspec.convert(key, Name)
+        except msgspec.ValidationError:
+            reason = f"{describe(key)} is not a name (letters, digits, and . + - _ after the first; at most 80)"
+            document.fail((kind,), reason, at=(kind, key))
+        first = seen.setdefault(canonical(key), key)
+        if first != key:
+            document.fail((kind, key), f"is the same name as {first}: case and _ or - make no difference")
 
 
-def _check_kernel(document: Document, steps: Steps, entry: Any) -> None:
-    """Check one kernel."""
-    if isinstance(entry, str | list):
-        return _check_matrix(document, steps, entry)
-    kernel = convert(document, KernelEntry, entry, steps)
+def _check_kernel(document: Document, steps: Steps, kernel: KernelEntry | str | list[Any]) -> None:
+    """Check what the types cannot say of one kernel."""
+    if isinstance(kernel, str | list):
+        return _check_matrix(document, steps, kernel)
     forms = [form for form in ("matrix", "outer", "generator", "spec") if getattr(kernel, form) is not UNSET]
     if len(forms) != 1:
         got = " and ".join(forms) or "none of them"
@@ -166,9 +158,8 @@ def _check_kernel(document: Document, steps: Steps, entry: Any) -> None:
     if kernel.parameters and kernel.generator is UNSET:
         document.fail((*steps, "parameters"), "only a kernel with a generator has parameters")
     _check_weights(document, steps, kernel)
-    for name in kernel.variants:
-        inner = convert(document, Variant, entry["variants"][name], (*steps, "variants", name))
-        _check_weights(document, (*steps, "variants", name), inner)
+    for name, variant in kernel.variants.items():
+        _check_weights(document, (*steps, "variants", name), variant)
     return None
 
 
@@ -204,11 +195,6 @@ def _check_vector(document: Document, steps: Steps, value: Any) -> None:
         document.fail(steps, str(error))
     if len(rows) != 1 or isinstance(rows[0][0], list):
         document.fail(steps, "expected one row of numbers")
-
-
-def _check_bank(document: Document, steps: Steps, entry: Any) -> None:
-    """Check one bank."""
-    convert(document, BankEntry, entry, steps)
 
 
 def json_schema() -> dict[str, Any]:

@@ -171,6 +171,8 @@ def _parameters(tail: str, text: str) -> tuple[tuple[str, tuple[str, ...]], ...]
 
 def _values(key: str, value: str, text: str) -> tuple[str, ...]:
     """Return the values of a parameter: a list parted by ``|``, whose items may be sweeps."""
+    if key == "name":
+        return (value,)
     values: list[str] = []
     for item in value.split("|"):
         if ".." in item:

@@ -55,29 +55,52 @@ def convert(document: Document, model: type[Model], value: Any = ..., steps: Ste
 
 def _explain(document: Document, model: Any, value: Any, steps: Steps, message: str) -> NoReturn:
     """Say a msgspec message in our words, at its line."""
-    reason, _, where = message.partition(" - at `")
-    inner = _steps(where.rstrip("`"))
+    reason, where = _parted(message)
+    while "..." in where:  # msgspec does not say which key of a mapping
+        place = where[: where.index("...")]
+        key, message = _culprit(model, value, place)
+        reason, where = _parted(message)
+        where = (*place, key, *where[len(place) + 1 :])
     missing = re.search(r"missing required field `(.+)`", reason)
     if missing:
-        document.fail((*steps, *inner), f"{missing[1]} is missing")
+        document.fail((*steps, *where), f"{missing[1]} is missing")
     unknown = re.search(r"unknown field `(.+)`", reason)
     if unknown:
-        known = _fields(model, inner)
+        known = _fields(model, where)
         near = closest(unknown[1], known)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
-        place = (*steps, *inner, unknown[1])
-        document.fail((*steps, *inner), f"unknown key {describe(unknown[1])} ({hint})", at=place)
-    document.fail((*steps, *inner), _plain(reason, _at(value, inner)))
+        document.fail(
+            (*steps, *where),
+            f"unknown key {describe(unknown[1])} ({hint})",
+            at=(*steps, *where, unknown[1]),
+        )
+    document.fail((*steps, *where), _plain(reason, _at(value, where)))
 
 
-def _steps(where: str) -> Steps:
-    """Return a msgspec path as steps; ``[...]`` stands for a key that msgspec does not name."""
-    steps: list[str | int] = []
-    for match in _STEP.finditer(where.removeprefix("$").removeprefix("key in $")):
-        if match[2] == "...":
-            break
-        steps.append(int(match[2]) if match[2] else match[1])
-    return tuple(steps)
+def _parted(message: str) -> tuple[str, Steps]:
+    """Return what a msgspec message says, and the steps to where; ``...`` stands for a key that it does not name."""
+    reason, _, where = message.partition(" - at ")
+    found = (match[1] or match[2] for match in _STEP.finditer(where.replace("`", "")))
+    return reason, tuple(int(step) if step.isdecimal() else step for step in found)
+
+
+def _culprit(model: Any, value: Any, place: Steps) -> tuple[str, str]:
+    """Return the first key of the mapping at `place` that does not fit, and what msgspec says of it alone."""
+    for key, item in _at(value, place).items():
+        try:
+            msgspec.convert(_with(value, place, {key: item}), model, strict=True)
+        except msgspec.ValidationError as error:
+            return key, str(error)
+    raise AssertionError("a mapping was refused, but none of its keys")
+
+
+def _with(value: Any, steps: Steps, new: Any) -> Any:
+    """Return `value` with what is at `steps` replaced."""
+    if not steps:
+        return new
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    copy[steps[0]] = _with(value[steps[0]], steps[1:], new)
+    return copy
 
 
 def _at(value: Any, steps: Steps) -> Any:
@@ -89,17 +112,21 @@ def _at(value: Any, steps: Steps) -> Any:
 
 def _fields(model: Any, steps: Steps) -> list[str]:
     """Return the keys that the struct at `steps` of `model` has."""
-    info = msgspec.inspect.type_info(model)
+    options = _options(msgspec.inspect.type_info(model))
     for step in steps:
-        options = [info, *getattr(info, "types", ())]
+        inner = []
         for option in options:
             fields = {item.encode_name: item.type for item in getattr(option, "fields", ())}
-            inner = fields.get(str(step)) or getattr(option, "item_type", None)
-            if inner is not None:
-                info = inner
-                break
-    options = [info, *getattr(info, "types", ())]
+            inner += [fields.get(str(step)), getattr(option, "item_type", None), getattr(option, "value_type", None)]
+        options = [option for info in inner if info is not None for option in _options(info)]
     return [item.encode_name for option in options for item in getattr(option, "fields", ())]
+
+
+def _options(info: Any) -> list[Any]:
+    """Return the types that a msgspec type may be."""
+    if isinstance(info, msgspec.inspect.Metadata):
+        info = info.type
+    return [option for item in getattr(info, "types", ()) for option in _options(item)] or [info]
 
 
 def _plain(reason: str, value: Any) -> str:

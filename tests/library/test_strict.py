@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 
 import corpora
 import pytest
@@ -78,7 +79,7 @@ def test_yaml_infinities_are_floats_for_the_schema_to_refuse() -> None:
         ("%TAG ! tag:x,2000:\n---\na: 1", "f.yaml:1: %TAG is not allowed"),
         ("a: [1, 2", "f.yaml:2: not YAML: did not find expected ',' or ']', column 1"),
         ("a: b: c", "f.yaml:1: not YAML: mapping values are not allowed in this context, column 5"),
-        ("a: \x07", "f.yaml: not YAML: control characters are not allowed"),
+        ("b: 1\na: \x07", "f.yaml:2: not YAML: control characters are not allowed"),
         ("[" * 51 + "]" * 51, "f.yaml:1: nested deeper than 50"),
     ],
 )
@@ -170,9 +171,7 @@ def test_size_limit() -> None:
 
 
 YAML_BOMBS = {
-    "aliases": "\n".join(
-        ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 30))]
-    ),
+    "aliases": "\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]" for n in range(1, 30))]),
     "merge keys": "\n".join(
         ["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 9))]
     ),
@@ -201,7 +200,7 @@ def test_bombs_are_refused_or_stay_small(name: str) -> None:
 
 def test_every_file_of_the_json_suite() -> None:
     folder = corpora.corpus("json-suite") / "test_parsing"
-    wrong = []
+    wrong, messages = [], []
     duplicates = {"y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"}  # refused on purpose
     for path in sorted(folder.glob("[ny]_*.json")):
         try:
@@ -209,10 +208,11 @@ def test_every_file_of_the_json_suite() -> None:
             accepted = True
         except KernelFileError as error:
             accepted = False
-            assert "\n" not in str(error)
+            messages.append(str(error))
         if accepted != (path.name.startswith("y_") and path.name not in duplicates):
             wrong.append(path.name)
     assert wrong == []
+    assert [message for message in messages if "\n" in message] == []
     for path in sorted(folder.glob("i_*.json")):
         try:
             read_document(path)
@@ -222,23 +222,25 @@ def test_every_file_of_the_json_suite() -> None:
 
 def test_every_load_error_of_pyyaml() -> None:
     folder = corpora.corpus("pyyaml")
-    paths = [path for path in sorted(folder.rglob("*")) if path.suffix == ".loader-error" or "single-loader" in path.name]
+    paths = [
+        path for path in sorted(folder.rglob("*")) if path.suffix == ".loader-error" or "single-loader" in path.name
+    ]
     assert len(paths) > 50
-    accepted = []
+    accepted, messages = [], []
     for path in paths:
         try:
             read_document(path)
         except KernelFileError as error:
-            assert "\n" not in str(error)
-            assert ":" in str(error)
+            messages.append(str(error))
         else:
             accepted.append(path.name)
     assert accepted == []
+    assert [message for message in messages if "\n" in message or not re.search(r":\d+: ", message)] == []
 
 
 def test_damaged_documents_raise_nothing_else() -> None:
     """Every document with a few bytes changed is read, or refused with our error in one line."""
-    draw = random.Random(7)
+    draw, messages = random.Random(7), []
     start = b'kernels:\n  edge: {title: "a b", matrix: [[0, 1], [1/4, -4]]}\n  x: |\n    1 2\n    3 4\n'
     for path in ("f.yaml", "f.json"):
         for _ in range(400):
@@ -248,7 +250,9 @@ def test_damaged_documents_raise_nothing_else() -> None:
             try:
                 parse_document(bytes(data), path)
             except KernelFileError as error:
-                assert "\n" not in str(error)
+                messages.append(str(error))
+    assert len(messages) > 100
+    assert [message for message in messages if "\n" in message] == []
 
 
 def test_what_is_not_a_file(tmp_path) -> None:

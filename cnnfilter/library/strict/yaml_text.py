@@ -72,7 +72,7 @@ def read_yaml(text: str, path: str, lines: Lines | None) -> Any:
                 if event.tags:
                     _refuse(path, event, "%TAG is not allowed")
     except yaml.YAMLError as error:
-        raise _yaml_error(path, error) from error
+        raise _yaml_error(path, text, error) from error
     return top.value[0] if top.value else None
 
 
@@ -140,12 +140,14 @@ def _refuse(path: str, event: Any, reason: str, steps: str = "") -> NoReturn:
     raise KernelFileError(path, reason, line=event.start_mark.line + 1, field=steps)
 
 
-def _yaml_error(path: str, error: Any) -> KernelFileError:
+def _yaml_error(path: str, text: str, error: Any) -> KernelFileError:
     """Return the error of a YAML parser as ours, with its line and column."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
-    if mark is None:
-        return KernelFileError(path, f"not YAML: {problem}")
+    if mark is None:  # a character that YAML does not allow
+        found = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
+        line = text.count("\n", 0, found.start() if found else 0) + 1
+        return KernelFileError(path, f"not YAML: {problem}", line=line)
     if problem == "did not find expected key":
         problem += " (is it indented like its neighbours? in a | block no line may start left of the first)"
     return KernelFileError(path, f"not YAML: {problem}, column {mark.column + 1}", line=mark.line + 1)
