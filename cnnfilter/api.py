@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from numpy.typing import ArrayLike
 
@@ -27,7 +27,7 @@ def _reads_specs(
             kernel = load_kernel(kernel)
         return function(image, kernel, *arguments, **options)
 
-    return with_spec
+    return cast("Callable[Concatenate[ArrayLike, Any, Arguments], Result]", with_spec)
 
 
 conv2d = _reads_specs(conv.conv2d)

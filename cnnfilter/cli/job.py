@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError
+from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +51,11 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
     formats = parse_formats(default, files.output)
     if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
-    _position(show.at)  # a mistake in it should cost no work
+    _position(show.at)  # a mistake in a word should cost no work
+    if request.colormap:
+        from cnnfilter.images.display import colour_table
+
+        colour_table(request.colormap)
     outputs = plan_outputs(images, [step.name for step in request.steps], formats, files.output, stack=files.stack)
     make_folder(files.output)
     done: list[Done] = []
@@ -63,6 +67,8 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
                 from cnnfilter.job.image import do_image
 
                 done += do_image(request, open_image(name, files), planned)
+            except (ParameterError, UnknownNameError):
+                raise  # a word that no image understands
             except CnnFilterError as error:
                 failures.append((name, error))
                 _report(name, error)

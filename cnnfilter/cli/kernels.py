@@ -62,7 +62,7 @@ def _text(entry: object) -> str:
 @app.command("show")
 def show(
     kernel: Annotated[
-        str, typer.Argument(metavar="KERNEL", autocompletion=flags.kernel_names, help="A name or any other kernel spec.")
+        str, typer.Argument(metavar="KERNEL", autocompletion=flags.kernel_names, help="A name, or any other spec.")
     ],
     kernel_dir: flags.KernelDirs = None,
     json: flags.Json = False,
@@ -94,7 +94,7 @@ def path(kernel_dir: flags.KernelDirs = None, debug: flags.Debug = False) -> Non
 
 @app.command("check")
 def check(
-    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files or folders; else the whole path.")] = None,
+    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files, folders; else the path.")] = None,
     kernel_dir: flags.KernelDirs = None,
     debug: flags.Debug = False,
 ) -> None:  # fmt: skip

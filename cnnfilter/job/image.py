@@ -219,7 +219,7 @@ def _alpha(picture: Picture, source: PictureSource, maps: Maps, options: Options
     def alpha(start: int, stop: int) -> Array:
         wanted = rows[start:stop]
         first = int(wanted[0])
-        block = picture.rows(first, int(wanted[-1]) + 1)[-1]
+        block: Array = picture.rows(first, int(wanted[-1]) + 1)[-1]
         return block[np.ix_(wanted - first, columns)]
 
     return alpha

@@ -13,7 +13,7 @@ from cnnfilter.core.conv import Convolution, plan_source
 from cnnfilter.core.pooling import pool2d
 from cnnfilter.core.strips import Scratch, map_in_threads, thread_count
 from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
-from cnnfilter.errors import ParameterError, ShapeError
+from cnnfilter.errors import ShapeError
 from cnnfilter.job.options import Options
 from cnnfilter.job.source import PictureSource
 
@@ -98,7 +98,7 @@ class ComputedMaps:
 
     def hold(self) -> Array:
         """Compute all values at once."""
-        values = self.convolution.run(self.threads)[0]
+        values: Array = self.convolution.run(self.threads)[0]
         if self.activation:
             self.activation(values)
         return values
@@ -149,7 +149,7 @@ def _activation_axis(values: Array, name: str) -> int:
     """Return the axis along which softmax and its kind work: the only one of a vector, else the channels."""
     channels, rows, columns = values.shape
     if channels == 1 and min(rows, columns) > 1 and name != "prelu":
-        raise ParameterError(
+        raise ShapeError(
             f"{name} works along a vector or over channels; this is one channel of {rows} x {columns} "
             f"(say which axis: {name}:axis=1 for rows from top to bottom, {name}:axis=2 for columns)"
         )

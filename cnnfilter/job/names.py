@@ -82,13 +82,13 @@ def plan_outputs(
         for label in ([0] if stack else range(len(labels)))
         for form in formats
     ]
-    if output == STDOUT or (output is not None and _ending(output) and not _is_folder(output)):
+    if output == STDOUT or _is_file(output):
         if len(files) != 1:
             target = "standard output" if output == STDOUT else quoted(output)
             raise OutputError(
                 f"{len(files)} results cannot all go to {target} (name a folder{'' if stack else ', or use --stack'})"
             )
-        paths: list[Path | None] = [None if output == STDOUT else Path(output)]
+        paths: list[Path | None] = [None if output == STDOUT else Path(str(output))]
     else:
         folder = Path(output) if output is not None else Path()
         names = ["stack" if stack and len(labels) > 1 else label for label in labels]
@@ -127,7 +127,7 @@ def make_folder(output: str | None) -> None:
     if output is None or output == STDOUT:
         return
     path = Path(output)
-    if _ending(output) and not _is_folder(output):
+    if _is_file(output):
         if not path.parent.is_dir():
             raise OutputError(f"{quoted(output)}: the folder {quoted(path.parent)} does not exist (create it first)")
         return
@@ -145,6 +145,11 @@ def _ending(output: str | None) -> str:
 def _is_folder(output: str | None) -> bool:
     """Say whether ``-o`` names a folder: it is one, or ends in a slash."""
     return output is not None and (output.endswith(("/", "\\")) or Path(output).is_dir())
+
+
+def _is_file(output: str | None) -> bool:
+    """Say whether ``-o`` names a file: it ends in a format, or something that is no folder has that name."""
+    return output is not None and not _is_folder(output) and bool(_ending(output) or Path(output).exists())
 
 
 def _distinct(paths: Sequence[Path]) -> list[Path]:

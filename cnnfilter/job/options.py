@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from cnnfilter.core.plan import ENGINE_NAMES
 from cnnfilter.core.shapes import Pair, pair, parse_border, resolve_pads
 from cnnfilter.core.words import parse_activation, parse_pool
 from cnnfilter.errors import ParameterError, lookup
@@ -95,6 +96,7 @@ def make_options(
     lookup(CHANNEL_MODES, options.channels, "channels mode")
     lookup(RANGES, options.range, "range")
     lookup(DTYPES, options.dtype, "dtype")
+    lookup({"auto": "", **ENGINE_NAMES}, options.engine, "engine")
     parse_border(options.padding_mode)
     resolve_pads(options.padding, (9, 9), (1, 1), (1, 1), (1, 1))  # only its form can be checked yet
     if options.threads is not None and options.threads < 1:

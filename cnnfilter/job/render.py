@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import cnnfilter
-from cnnfilter.errors import ParameterError
+from cnnfilter.errors import ShapeError
 from cnnfilter.files import atomic_output
 from cnnfilter.images.display import (
     Display,
@@ -112,7 +112,7 @@ def pixels_of(maps: Maps, display: Display | None) -> Array:
 def _painter(maps: Maps, look: Look) -> _Painter:
     """Measure what the mapping needs, and return what paints with it."""
     if look.colormap and maps.shape[0] != 1:
-        raise ParameterError(f"a colour map needs one channel, the maps have {maps.shape[0]} (--channels gray)")
+        raise ShapeError(f"a colour map needs one channel, the maps have {maps.shape[0]} (--channels gray)")
     facts = Statistics()
     if look.kind.startswith("percentile"):
         values = maps.hold()
