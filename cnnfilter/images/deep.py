@@ -51,7 +51,8 @@ def deep_of(image: Any) -> Deep | None:
     kind, _, order = name.partition(";16")
     if order not in _SWAPPED or kind not in ("RGB", "RGBA", "RGBX", "RGBa", "CMYK"):
         return None
-    exact = kind in ("RGB", "RGBA", "RGBX")
+    apart = tag is not None and tag.get(284) == 2  # libtiff's planes are unpacked in one way only
+    exact = kind in ("RGB", "RGBA", "RGBX") and not apart
     bands = tuple((band, band) for band in image.mode)
     return Deep({}, {name: f"{kind};16{_SWAPPED[order]}"}, bands, exact)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import os
 import re
+import threading
+import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -66,12 +68,15 @@ def _slice(view: memoryview, start: int, count: int) -> memoryview:
 
 
 def _opened(path: str) -> tuple[int, Source]:
-    """Return the size of a file and a function that reads from it."""
-    file = Path(path).open("rb")  # noqa: SIM115 - the picture keeps it
+    """Return the size of a file and a function that reads from it; the file closes when that is forgotten."""
+    file, lock = Path(path).open("rb", buffering=0), threading.Lock()  # noqa: SIM115 - the picture keeps it
 
     def read(start: int, count: int) -> bytes:
-        return os.pread(file.fileno(), count, start)
+        with lock:
+            file.seek(start)
+            return file.read(count)
 
+    weakref.finalize(read, file.close)
     return os.fstat(file.fileno()).st_size, read
 
 
