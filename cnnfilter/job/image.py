@@ -219,8 +219,9 @@ def _alpha(picture: Picture, source: PictureSource, maps: Maps, options: Options
     def alpha(start: int, stop: int) -> Array:
         wanted = rows[start:stop]
         first = int(wanted[0])
-        block: Array = picture.rows(first, int(wanted[-1]) + 1)[-1]
-        return block[np.ix_(wanted - first, columns)]
+        block = picture.rows(first, int(wanted[-1]) + 1)[-1]
+        part: Array = block[np.ix_(wanted - first, columns)]
+        return part
 
     return alpha
 

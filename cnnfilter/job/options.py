@@ -105,7 +105,11 @@ def make_options(
 
 
 #: Bytes in each unit that a size may be typed in.
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS = {"": 1} | {
+    prefix + suffix: base**power
+    for power, prefix in enumerate(("", "K", "M", "G", "T"))
+    for suffix, base in (("B", 1000), ("IB", 1024), ("", 1000))
+}
 
 
 def parse_bytes(text: str) -> int:
@@ -116,9 +120,8 @@ def parse_bytes(text: str) -> int:
     >>> parse_bytes("2GB"), parse_bytes("1.5 MB"), parse_bytes("1000")
     (2000000000, 1500000, 1000)
     """
-    number = text.strip().rstrip("BKMGTbkmgti ")
-    unit = text.strip()[len(number) :].strip().upper().replace("I", "")
-    unit = unit if unit.endswith("B") or not unit else f"{unit}B"
+    number = text.strip().rstrip("BKMGTIbkmgti ")
+    unit = text.strip()[len(number) :].strip().upper()
     try:
         count = float(number) * _UNITS[unit]
     except (ValueError, KeyError):
