@@ -147,9 +147,7 @@ def naive_pool2d(
     """Pool window by window: padding is no value for max and min, zero for the rest."""
     stride = stride or size
     height, width = image4.shape[2:]
-    shape = [
-        pool_count(image4.shape[2 + a], pads[a], size[a], stride[a], dilation[a], ceil_mode) for a in (0, 1)
-    ]
+    shape = [pool_count(image4.shape[2 + a], pads[a], size[a], stride[a], dilation[a], ceil_mode) for a in (0, 1)]
     out = np.zeros((*image4.shape[:2], *shape))
     for n, c, i, j in np.ndindex(out.shape):
         inside, in_pads = [], 0

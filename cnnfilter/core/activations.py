@@ -1,0 +1,231 @@
+"""Activations: a function applied to every value, or along an axis."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cnnfilter.core.arrays import Array, computing_type, real_array
+from cnnfilter.core.blocks import for_each
+from cnnfilter.core.functions import ALONG_AXIS, CELLWISE
+from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
+from cnnfilter.errors import ParameterError, ShapeError
+
+__all__ = ["ACTIVATIONS", "activate", "elementwise"]
+
+#: Values of a block: with its result and scratch beside it, it stays in a second-level cache.
+BLOCK = 1 << 16
+#: Blocks that a thread takes at a time.
+RUN = 8
+
+
+def activate(
+    image: ArrayLike, name: str, *, axis: int | None = None, threads: int | None = None, **parameters: Any
+) -> Array:
+    """Apply an activation to every value of an array, or along one of its axes.
+
+    Parameters
+    ----------
+    image
+        An array of any shape and real type: an image, feature maps, a vector of scores. float64 is computed in
+        float64, everything else in float32.
+    name
+        A name in `ACTIVATIONS`, or one of its aliases.
+    axis
+        For softmax, log-softmax, softmin, glu, and prelu with several weights: the axis along which they work. By
+        default a vector's only axis, or the channel axis of an image ``(C, H, W)`` or ``(N, C, H, W)``.
+    threads
+        At most this many; all cores by default. The result does not depend on it.
+    **parameters
+        The activation's own parameters, by the names in `ACTIVATIONS`. The defaults are PyTorch's.
+
+    Returns
+    -------
+    numpy.ndarray
+        An array of the same shape; glu halves the axis.
+
+    Raises
+    ------
+    UnknownNameError
+        If the activation or a parameter is unknown.
+    ParameterError
+        If a value is of the wrong kind or out of its range, or the axis does not exist or cannot be guessed.
+    ShapeError
+        If the array is empty, glu's axis cannot be halved, or prelu's weights are not as many as the channels.
+
+    Notes
+    -----
+    Infinities and NaN are values like any other and raise no warning. Beyond input and output it takes about a
+    megabyte for each thread.
+
+    References
+    ----------
+    .. [1] D. Hendrycks and K. Gimpel, "Gaussian error linear units", 2016, arXiv:1606.08415.
+    .. [2] D. Misra, "Mish: a self regularized non-monotonic activation function", 2019, arXiv:1908.08681.
+
+    Examples
+    --------
+    >>> activate([-2, -1, 0, 1], "leaky-relu", negative_slope=0.5)
+    array([-1. , -0.5,  0. ,  1. ], dtype=float32)
+    >>> activate([2.5, 1.8, 0.2], "softmax").round(2)
+    array([0.63, 0.31, 0.06])
+    """
+    values = real_array(image, "image")
+    if values.size == 0:
+        raise ShapeError(f"the image is empty: shape {values.shape}")
+    name, full = check_activation(name, parameters)
+    if axis is not None and not takes_axis(name):
+        raise ParameterError(f"{name} takes no axis: it works on each value alone")
+    if name == "glu":
+        return _glu(values, _find_axis(values.shape, axis, name), threads)
+    weights = np.asarray(full.get("weight", 0.0))
+    if name == "prelu" and weights.size > 1:
+        at = _find_axis(values.shape, axis, name)
+        if weights.shape != values.shape[at : at + 1]:
+            raise ShapeError(
+                f"prelu has weights of shape {weights.shape} for {values.shape[at]} channels: give one, or one for each"
+            )
+        function = partial(CELLWISE[name], weight=weights[:, None].astype(computing_type(values)))
+        return _along_axis(values, at, function, threads)
+    if ACTIVATIONS[name].over_axis:
+        return _along_axis(values, _find_axis(values.shape, axis, name), ALONG_AXIS[name], threads)
+    return _cell_by_cell(values, partial(CELLWISE[name], **_scalar_weight(full)), threads)
+
+
+def elementwise(name: str, **parameters: Any) -> Callable[[Array], None]:
+    """Return a function that applies an activation in place to a float32 or float64 block of any shape.
+
+    Parameters
+    ----------
+    name
+        An activation that works on each value alone.
+    **parameters
+        Its parameters.
+
+    Raises
+    ------
+    UnknownNameError
+        If the activation or a parameter is unknown.
+    ParameterError
+        If a parameter is wrong, or the activation works along an axis.
+
+    Examples
+    --------
+    >>> block = np.array([[-1.0, 2.0, -3.0]])
+    >>> elementwise("relu")(block)
+    >>> block
+    array([[0., 2., 0.]])
+    """
+    name, full = check_activation(name, parameters)
+    if ACTIVATIONS[name].over_axis or np.size(full.get("weight", 0.0)) != 1:
+        raise ParameterError(f"{name} works along an axis, not on each value alone (use activate)")
+    function = partial(CELLWISE[name], **_scalar_weight(full))
+
+    def apply(block: Array) -> None:
+        flat = np.ascontiguousarray(block).reshape(-1)
+        with np.errstate(all="ignore"):
+            for start in range(0, flat.size, BLOCK):
+                out = flat[start : start + BLOCK]
+                x, spare = _scratch(2, out.shape, out.dtype)
+                np.copyto(x, out)
+                function(x, out, spare)
+        if not np.shares_memory(flat, block):
+            block[...] = flat.reshape(block.shape)
+
+    return apply
+
+
+def _scalar_weight(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with prelu's weight, which may be an array of one, as a number."""
+    if "weight" in parameters:
+        parameters["weight"] = float(np.asarray(parameters["weight"]).item())
+    return parameters
+
+
+_buffers = threading.local()
+
+
+def _scratch(count: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Array]:
+    """Return `count` arrays of this thread's, whatever they hold: fresh memory would cost more than the work."""
+    size = math.prod(shape)
+    needed = count * max(size, BLOCK) * dtype.itemsize
+    kept: Array | None = getattr(_buffers, "kept", None)
+    if kept is None or kept.nbytes < needed:
+        raw = np.empty(needed + 64, np.uint8)
+        start = -raw.ctypes.data % 64  # on a cache line: vectors that straddle two lines are slower
+        kept = _buffers.kept = raw[start : start + needed]
+    return list(kept[: count * size * dtype.itemsize].view(dtype).reshape((count, *shape)))
+
+
+def _cell_by_cell(values: Array, function: Callable[..., None], threads: int | None) -> Array:
+    """Return `function` of every value, block by block."""
+    out: Array = np.empty(values.shape, computing_type(values))
+    source, target = _readable(values).reshape(-1), out.reshape(-1)
+
+    def work(start: int) -> None:
+        for first in range(start, min(start + RUN * BLOCK, target.size), BLOCK):
+            _compute(function, source[first : first + BLOCK], target[first : first + BLOCK])
+
+    for_each(work, range(0, target.size, RUN * BLOCK), threads)
+    return out
+
+
+def _along_axis(values: Array, axis: int, function: Callable[..., None], threads: int | None) -> Array:
+    """Return `function` of blocks ``(outer, axis, inner)``, each with the whole axis."""
+    length, inner = values.shape[axis], math.prod(values.shape[axis + 1 :])
+    out: Array = np.empty((values.size // (length * inner), length, inner), computing_type(values))
+    source = _readable(values).reshape(out.shape)
+    columns = min(inner, max(1, BLOCK // length))
+    rows = max(1, BLOCK // (length * columns)) if columns == inner else 1
+
+    def work(corner: tuple[int, int]) -> None:
+        here = slice(corner[0], corner[0] + rows), slice(None), slice(corner[1], corner[1] + columns)
+        _compute(function, source[here], out[here])
+
+    corners = [(row, column) for row in range(0, len(out), rows) for column in range(0, inner, columns)]
+    for_each(work, corners, threads)
+    return out.reshape(values.shape)
+
+
+def _readable(values: Array) -> Array:
+    """Return the values in the order of their axes in memory, copied only where they are not."""
+    return values if values.flags.c_contiguous else values.astype(computing_type(values), order="C")
+
+
+def _compute(function: Callable[..., None], x: Array, out: Array) -> None:
+    """Call `function` on one block, converted first if it has to be."""
+    spare, converted = _scratch(2, out.shape, out.dtype)
+    if x.dtype != out.dtype or not x.flags.aligned:
+        np.copyto(converted, x)
+        x = converted
+    function(x, out, spare)
+
+
+def _glu(values: Array, axis: int, threads: int | None) -> Array:
+    """Return the first half along the axis, times the sigmoid of the second half."""
+    if values.shape[axis] % 2:
+        raise ShapeError(f"glu halves axis {axis}, which has {values.shape[axis]} cells; it needs an even number")
+    first, second = np.split(values, 2, axis=axis)
+    out = activate(second, "sigmoid", threads=threads)
+    with np.errstate(all="ignore"):
+        out *= first
+    return out
+
+
+def _find_axis(shape: tuple[int, ...], axis: int | None, name: str) -> int:
+    """Return the axis that is meant, from 0: the one given, a vector's only one, or an image's channels."""
+    if axis is not None:
+        if isinstance(axis, bool) or not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
+            raise ParameterError(f"{name}: no axis {axis!r} in an array of shape {shape}")
+        return axis % len(shape)
+    if len(shape) in (1, 3, 4):
+        return 1 if len(shape) == 4 else 0
+    if len(shape) == 2 and 1 in shape:
+        return shape.index(max(shape))  # a row or a column of scores is a vector
+    raise ParameterError(f"{name} needs an axis: an array of shape {shape} has no channels (axis=-1 is along each row)")
