@@ -156,6 +156,8 @@ def _byte_count(shape: tuple[int, ...], dtype: np.dtype[Any], path: str) -> int:
     """Return the bytes that a shape needs, refusing other than numbers and more than MAX_WEIGHTS."""
     if dtype.kind not in "biuf":
         raise KernelFileError(path, f"holds {dtype.name}, expected real numbers")
+    if len(shape) > 8:
+        raise KernelFileError(path, f"has {len(shape)} axes, expected (kH, kW), (C, kH, kW) or (K, C, kH, kW)")
     if any(side < 0 for side in shape):
         raise KernelFileError(path, f"has a negative side in its shape {shape}")
     count = math.prod(shape)
