@@ -1,11 +1,14 @@
 """``cnnfilter kernels``: the kernel library."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnnfilter.cli import flags
+
+if TYPE_CHECKING:
+    from cnnfilter.library.catalog import Entry
 
 app = typer.Typer(
     help="The kernel library: what there is, what it is, where it lies.", no_args_is_help=True,
@@ -29,14 +32,14 @@ def list_(
     Example: cnnfilter kernels list edge --family gradient
     """
     from cnnfilter.errors import CnnFilterError, lookup
-    from cnnfilter.library.catalog import Entry, entries, search_path
+    from cnnfilter.library.catalog import entries, search_path
 
     problems: list[CnnFilterError] = []
-    found: list[Entry] = [entry for entry in entries(search_path(kernel_dir or ()), problems) if not entry.hidden_by]
+    found = [entry for entry in entries(search_path(kernel_dir or ()), problems) if not entry.hidden_by]
     if family is not None:
         lookup({entry.family: entry for entry in found}, family, "family")
         found = [entry for entry in found if entry.family == family]
-    found = [entry for entry in found if all(word.lower() in _text(entry).lower() for word in words or ())]
+    found = [entry for entry in found if all(_mentions(entry, word) for word in words or ())]
     from cnnfilter.views import library as views
 
     if quiet:
@@ -53,10 +56,17 @@ def list_(
         raise typer.Exit(2)
 
 
-def _text(entry: object) -> str:
-    """Return the words of an entry that a search looks at."""
-    names = ("name", "title", "family", "source")
-    return " ".join([*(str(getattr(entry, name)) for name in names), *getattr(entry, "aliases", ())])
+def _mentions(entry: "Entry", word: str) -> bool:
+    """Say whether a word of the entry begins with `word`."""
+    texts = (entry.name, entry.title, entry.family, entry.source, *entry.aliases)
+    return any(word.lower() == part[: len(word)] for text in texts for part in _words(text))
+
+
+def _words(text: str) -> list[str]:
+    """Return a name whole, and the words of it or of a sentence."""
+    import re
+
+    return [text.lower(), *re.findall(r"\w+", text.lower())]
 
 
 @app.command("show")
