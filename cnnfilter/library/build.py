@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.errors import CnnFilterError, ParameterError, lookup
+from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, lookup
 from cnnfilter.library.catalog import Entry
 from cnnfilter.library.generators import generator
 from cnnfilter.library.generators.grid import Array
@@ -105,6 +105,8 @@ def _make(entry: Entry, data: Mapping[str, Any], own: dict[str, str], load_one: 
     if "spec" in data:
         try:
             kernel = load_one(data["spec"])
+        except KernelFileError:
+            raise  # it says where already
         except CnnFilterError as error:
             entry.document.fail(entry.place("spec"), str(error))
         return Made(kernel.weights, kernel.warnings, kernel.offset)

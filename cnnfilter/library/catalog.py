@@ -106,6 +106,7 @@ class KernelFile:
         return next((entry for entry in table.values() if name in entry.aliases), None)
 
 
+@lru_cache(maxsize=1)
 def shipped_folder() -> Path:
     """Return the folder of the kernels that come with the program.
 
@@ -147,7 +148,8 @@ def search_path(kernel_dirs: Sequence[str | Path] = ()) -> list[Path]:
         if not os.path.isdir(folder):  # noqa: PTH112 -- False, not an error, where a parent may not be read
             raise KernelFileError(str(folder), "no such kernel folder (check --kernel-dir and CNNFILTER_KERNELS)")
     user = user_folder()
-    return [*named, *([user] if os.path.isdir(user) else []), shipped_folder()]  # noqa: PTH112
+    own = [user] if os.path.isdir(user) else []  # noqa: PTH112
+    return list(dict.fromkeys([*named, *own, shipped_folder()]))
 
 
 def kernel_files(folder: Path) -> list[Path]:
@@ -261,6 +263,8 @@ def _unknown(name: str, kind: str, search: Sequence[Path]) -> UnknownNameError:
     names = [text for entry in visible if entry.kind == kind for text in (entry.name, *entry.aliases)]
     near = closest(name, names)
     hint = f"did you mean {' or '.join(near)}?" if near else "cnnfilter kernels list shows all"
+    if name.endswith((".txt", ".csv", ".onnx", ".pt", ".png", ".mat")):
+        hint = "a kernel file ends in .yaml, .json, .npy, .npz or .safetensors"
     return UnknownNameError(f"unknown {kind} {name!r} ({hint})")
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnfilter.errors import CnnFilterError, ParameterError, UnknownNameError, closest
+from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, UnknownNameError, closest
 from cnnfilter.library.build import build_kernel, file_label, finish, label, typed
-from cnnfilter.library.catalog import Entry, KernelFile, find, read_kernel_file, search_path
+from cnnfilter.library.catalog import Entry, KernelFile, entries_of, find, read_kernel_file, search_path
 from cnnfilter.library.kernel import FilterBank, Kernel
-from cnnfilter.library.numbers import MatrixError, matrix
+from cnnfilter.library.numbers import MAX_WEIGHTS, MatrixError, matrix
 from cnnfilter.library.parameters import unknown_parameter
 from cnnfilter.library.spec import Spec, matrix_value, parse_spec
 from cnnfilter.library.transform import COMMON_NAMES
@@ -114,8 +114,6 @@ class _Loader:
         """Return the loader for the specs that an entry's file holds."""
         inside = KernelFile(entry.document, {}, {})
         if isinstance(entry.document.value, dict):
-            from cnnfilter.library.catalog import entries_of
-
             inside = entries_of(entry.document, check=False)
         return _Loader(self.search, inside, self.steps + 1)
 
@@ -128,7 +126,7 @@ class _Loader:
                 raise ParameterError(f"{text!r} means {len(kernels)} kernels, expected one")
             return kernels[0]
 
-        return [build_kernel(entry, given, load_one) for given in spec.combinations()]
+        return _bounded(spec, (build_kernel(entry, given, load_one) for given in spec.combinations()))
 
     def _bank(self, entry: Entry, spec: Spec) -> list[Kernel]:
         """Return the kernels of a bank; the spec's parameters go to every one of them."""
@@ -139,15 +137,16 @@ class _Loader:
                 member = _only_names(text)
                 merged = {**dict(member.parameters), **down}
                 found = self._deeper(entry).load(replace(member, parameters=tuple(merged.items())))
+            except KernelFileError:
+                raise  # it says where already
             except CnnFilterError as error:
                 if down:
                     raise
                 entry.document.fail((*entry.steps, "kernels"), str(error))
             kernels += found if down else [replace(kernel, warnings=()) for kernel in found]  # the bank's own sizes
         common = tuple((key, values) for key, values in spec.parameters if key in COMMON_NAMES)
-        return [
-            _finished(kernel, given) for given in replace(spec, parameters=common).combinations() for kernel in kernels
-        ]
+        choices = replace(spec, parameters=common).combinations()
+        return _bounded(spec, (_finished(kernel, given) for given in choices for kernel in kernels))
 
     def _matrix(self, spec: Spec) -> list[Kernel]:
         """Return a kernel written in place."""
@@ -156,7 +155,7 @@ class _Loader:
         except MatrixError as error:
             raise ParameterError(f"kernel {spec.body!r}: {error}") from None
         kernel = Kernel("matrix-" + "x".join(map(str, weights.shape)), spec.body, weights)
-        return [_finished(kernel, given) for given in spec.combinations()]
+        return _bounded(spec, (_finished(kernel, given) for given in spec.combinations()))
 
     def _file(self, spec: Spec) -> list[Kernel]:
         """Return the kernels of a file: all, one, or a bank of it."""
@@ -164,7 +163,7 @@ class _Loader:
             from cnnfilter.library.arrays import read_kernels
 
             kernels = read_kernels(spec.body, spec.member, spec.selection)
-            return [_finished(kernel, given) for given in spec.combinations() for kernel in kernels]
+            return _bounded(spec, (_finished(kernel, given) for given in spec.combinations() for kernel in kernels))
         if spec.selection:
             raise ParameterError(f"{spec.text!r}: only arrays take [...], and {spec.body} holds named kernels")
         file = read_kernel_file(spec.body)
@@ -179,7 +178,23 @@ class _Loader:
             found = [kernel for entry in file.kernels.values() for kernel in inside._kernels(entry, spec)]
             if not file.kernels:
                 found = [kernel for entry in file.banks.values() for kernel in inside._bank(entry, spec)]
-        return [replace(kernel, spec=f"{spec.body}#{kernel.spec}") for kernel in found]
+        return [
+            replace(kernel, spec=f"{spec.body}#{kernel.spec}") if kernel.origin == spec.body else kernel
+            for kernel in found
+        ]
+
+
+def _bounded(spec: Spec, kernels: Iterable[Kernel]) -> list[Kernel]:
+    """Return kernels as a list, unless their weights are more than may be loaded at once."""
+    result, count = [], 0
+    for kernel in kernels:
+        count += kernel.weights.size
+        if count > MAX_WEIGHTS:
+            raise ParameterError(
+                f"{spec.text!r} makes more than {MAX_WEIGHTS:,} weights (use fewer or smaller kernels)"
+            )
+        result.append(kernel)
+    return result
 
 
 def _only_names(text: str) -> Spec:

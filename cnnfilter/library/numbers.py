@@ -89,6 +89,17 @@ def describe(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:36]}...{text[-1] if isinstance(value, str) else ''}"
 
 
+def shown(text: str) -> str:
+    r"""Return what a user typed as it stands, or with escapes where it would break the line or the terminal.
+
+    Examples
+    --------
+    >>> shown("45"), shown("4\n5")
+    ('45', "'4\\n5'")
+    """
+    return text if text.isprintable() else describe(text)
+
+
 def is_matrix_text(text: str) -> bool:
     """Return whether a spec is a matrix written in place, rather than a name or a file.
 

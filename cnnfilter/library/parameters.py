@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnfilter.errors import ParameterError, closest
-from cnnfilter.library.numbers import MAX_SIDE, describe, number
+from cnnfilter.library.numbers import MAX_SIDE, describe, number, shown
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Parameter:
     name
         As in ``name=value``.
     kind
-        A key of READERS: ``number``, ``whole``, ``size``, ``odd-size``, ``choice``, ``flag`` or ``numbers``.
+        A key of READERS: ``number``, ``whole``, ``size``, ``odd-size``, ``choice`` or ``flag``.
     default
         The value when none is given; None where the generator has a rule.
     meaning
@@ -113,12 +113,12 @@ def unknown_parameter(name: str, key: str, known: list[str]) -> ParameterError:
 
 def _read(name: str, parameter: Parameter, value: object) -> Any:
     """Return one value, checked."""
-    shown = value if isinstance(value, str) else describe(value)
+    typed = shown(value) if isinstance(value, str) else describe(value)
     try:
         result = READERS[parameter.kind](value, parameter)
     except ValueError as error:
         reason = str(error) or parameter.range
-        raise ParameterError(f"{name}: {parameter.name} must be {reason}, got {shown}") from None
+        raise ParameterError(f"{name}: {parameter.name} must be {reason}, got {typed}") from None
     for item in result if isinstance(result, tuple) else (result,):
         outside = not isinstance(item, str | bool) and not (
             (parameter.above is None or item > parameter.above)
@@ -126,7 +126,7 @@ def _read(name: str, parameter: Parameter, value: object) -> Any:
             and (parameter.maximum is None or item <= parameter.maximum)
         )
         if outside:
-            raise ParameterError(f"{name}: {parameter.name} must be {parameter.range}, got {shown}")
+            raise ParameterError(f"{name}: {parameter.name} must be {parameter.range}, got {typed}")
     return result
 
 

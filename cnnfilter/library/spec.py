@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnfilter.errors import ParameterError
-from cnnfilter.library.numbers import describe, is_matrix_text, number
+from cnnfilter.library.numbers import describe, is_matrix_text, number, shown
 
 #: Endings of files that a spec may name.
 KERNEL_SUFFIXES = (".yaml", ".yml", ".json", ".npy", ".npz", ".safetensors")
@@ -121,6 +121,9 @@ def parse_spec(text: str) -> Spec:
     body, _, tail = _cut(text.strip())
     if is_matrix_text(body):
         return Spec(text, "matrix", body, parameters=_parameters(tail, text))
+    if "/" in body or "\\" in body:
+        endings = f"{', '.join(KERNEL_SUFFIXES[:-1])} or {KERNEL_SUFFIXES[-1]}"
+        raise ParameterError(f"{text!r} is neither a name nor a kernel file (a file ends in {endings})")
     body, _, tail = text.strip().partition(":")
     if canonical(body) == "bank":
         body, _, tail = tail.partition(":")
@@ -164,6 +167,8 @@ def _parameters(tail: str, text: str) -> tuple[tuple[str, tuple[str, ...]], ...]
     for key, value in pairs:
         if not key or not value:
             raise ParameterError(f"{text!r}: {key or value!r} has no {'value' if key else 'name'}")
+        if not key.isprintable():
+            raise ParameterError(f"{text!r}: {key!r} is not the name of a parameter")
         if keys.count(key) > 1:
             raise ParameterError(f"{text!r}: {key} is given twice (for a list write {key}=1|2)")
     return tuple((key, _values(key, value, text)) for key, value in pairs)
@@ -180,7 +185,7 @@ def _values(key: str, value: str, text: str) -> tuple[str, ...]:
         elif item.strip():
             values.append(item.strip())
         else:
-            raise ParameterError(f"{text!r}: {key}={value} has an empty value")
+            raise ParameterError(f"{text!r}: {key}={shown(value)} has an empty value")
     return tuple(values)
 
 
@@ -192,13 +197,15 @@ def _sweep(key: str, item: str, text: str) -> list[str]:
         start, stop, step = number(start_text), number(stop_text), number(step_text or "1")
     except ValueError:
         raise ParameterError(
-            f"{text!r}: {key}={item} is not a sweep (write start..stop/step, as in 0..90/15)"
+            f"{text!r}: {key}={shown(item)} is not a sweep (write start..stop/step, as in 0..90/15)"
         ) from None
     if step == 0 or (stop - start) * step < 0:
-        raise ParameterError(f"{text!r}: {key}={item}: a step of {step:g} never leads from {start:g} to {stop:g}")
+        raise ParameterError(
+            f"{text!r}: {key}={shown(item)}: a step of {step:g} never leads from {start:g} to {stop:g}"
+        )
     steps = (stop - start) / step
     if steps >= MAX_SWEEP:
-        raise ParameterError(f"{text!r}: {key}={item} has more than {MAX_SWEEP} values (use a larger step)")
+        raise ParameterError(f"{text!r}: {key}={shown(item)} has more than {MAX_SWEEP} values (use a larger step)")
     return [f"{start + index * step:.10g}" for index in range(int(steps + 1e-9) + 1)]
 
 

@@ -35,6 +35,11 @@ def test_order_of_the_search_path(tmp_path, monkeypatch):
     assert search_path([first]) == [first, second, third, user, shipped_folder()]
 
 
+def test_a_folder_named_twice_is_searched_once(tmp_path):
+    mine = folder(tmp_path / "mine")
+    assert search_path([mine, shipped_folder(), mine]) == [mine, shipped_folder()]
+
+
 def test_without_folders_of_the_user_only_the_shipped_one_is_searched():
     assert search_path() == [shipped_folder()]
 

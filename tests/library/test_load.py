@@ -162,6 +162,17 @@ def test_a_bank_passes_parameters_on():
         ("1 2; 3", "kernel '1 2; 3': row 2 has 1 values, expected 2"),
         ("[[1, NaN]]", "kernel '[[1, NaN]]': row 1, column 2: expected a finite number, got nan"),
         ("[[1, true]]", "kernel '[[1, true]]': row 1, column 2: expected a number, got true"),
+        (
+            "box:size=4000|4001",
+            "'box:size=4000|4001' makes more than 16,777,216 weights (use fewer or smaller kernels)",
+        ),
+        ("gabor:theta=4\n5", "gabor: theta must be a number of degrees, got '4\\n5'"),
+        (
+            "kernels/none.txt",
+            "'kernels/none.txt' is neither a name nor a kernel file (a file ends in .yaml, .yml, .json,",
+        ),
+        ("C:\\none", "'C:\\\\none' is neither a name nor a kernel file"),
+        ("none.txt", "unknown kernel 'none.txt' (a kernel file ends in .yaml, .json, .npy, .npz or .safetensors)"),
         ("log:sigma=1e-120", "log: these parameters give weights that are not finite"),
     ],
 )
@@ -216,6 +227,13 @@ banks:
     )
     flat = load_kernel(f"{path}#wave:variant=flat")
     assert (flat.weights.tolist(), flat.offset) == ([[1, 1]], 3)
+    assert [kernel.spec for kernel in load_kernels(f"{path}#all")] == [
+        f"{path}#edge",
+        f"{path}#wave:theta=0",
+        f"{path}#wave:theta=90",
+        "sobel-x",
+        "sobel-y",
+    ]
     assert names(f"{path}#wave:theta=0|45") == ["wave-theta0", "wave-theta45"]
     for kernel in load_kernels(str(path)):
         np.testing.assert_array_equal(load_kernels(kernel.spec)[0].weights, kernel.weights)
@@ -244,8 +262,9 @@ def test_banks_may_hold_banks_but_not_themselves(tmp_path):
     path.write_text("banks:\n  a: {kernels: ['bank:b', sobel-y]}\n  b: {kernels: ['bank:sobel']}\n")
     assert names(f"{path}#a") == ["sobel-x", "sobel-y", "sobel-y-2"]
     path.write_text("banks:\n  a: {kernels: ['bank:b']}\n  b: {kernels: ['bank:a']}\n")
-    with pytest.raises(KernelFileError, match="specs lead to one another in a circle"):
+    with pytest.raises(KernelFileError, match="specs lead to one another in a circle") as caught:
         load_kernels(f"{path}#a")
+    assert str(caught.value).count("b.yaml") == 1
 
 
 def test_missing_files():
@@ -260,9 +279,11 @@ def test_naughty_strings_as_specs_and_as_names(tmp_path, monkeypatch):
     lines = (corpora.corpus("naughty-strings") / "blns.txt").read_text(encoding="utf-8").splitlines()
     assert len(lines) > 500
     for text in lines:
-        for spec in (text, f"sobel-x:name={text}", f"bank:{text}", f"mine.yaml#{text}", f"w.npz#{text}"):
+        inside = (f"sobel-x:name={text}", f"gabor:theta={text}", f"gabor:{text}=3")
+        alone = (text, f"bank:{text}", f"1 2; {text}", f"mine.yaml#{text}", f"w.npz#{text}")  # need no folder
+        for spec in (*inside, *alone):
             try:
-                found = load_kernels(spec)
+                found = load_kernels(spec, search=None if spec in inside else [])
             except CnnFilterError as error:
                 message = str(error)
             else:

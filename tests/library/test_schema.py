@@ -253,3 +253,16 @@ def _breaks_object(value, schema, root):
 def test_the_shipped_folder_is_found():
     assert (shipped_folder() / "gradients.json").is_file()
     assert Path(shipped_folder()).name == "kernels"
+
+
+def test_the_example_of_the_readme(tmp_path):
+    from cnnfilter.library import load_kernels
+
+    text = (shipped_folder() / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "mine.yaml").write_text(example)
+    assert not validate(parse_document(example.encode(), "mine.yaml").value, json_schema())
+    names = [kernel.name for kernel in load_kernels(str(tmp_path / "mine.yaml"))]
+    assert names == ["ridge", "soft", "stripes", "ridge-down", "dots"]
+    assert len(load_kernels(f"{tmp_path}/mine.yaml#mine")) == 6
+    assert load_kernels(f"{tmp_path}/mine.yaml#ridge-down")[0].weights[0].tolist() == [-1 / 6, 2 / 6, -1 / 6]
