@@ -53,7 +53,7 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
     _position(show.at)  # a mistake in a word should cost no work
     if request.colormap:
-        from cnnfilter.images.display import colour_table
+        from cnnfilter.images.colour import colour_table
 
         colour_table(request.colormap)
     outputs = plan_outputs(images, [step.name for step in request.steps], formats, files.output, stack=files.stack)

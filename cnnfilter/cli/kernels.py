@@ -104,7 +104,7 @@ def path(kernel_dir: flags.KernelDirs = None, debug: flags.Debug = False) -> Non
 
 @app.command("check")
 def check(
-    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files, folders; else the path.")] = None,
+    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files or folders.")] = None,
     kernel_dir: flags.KernelDirs = None,
     debug: flags.Debug = False,
 ) -> None:  # fmt: skip

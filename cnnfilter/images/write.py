@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from cnnfilter import __version__
 from cnnfilter.errors import OutputError, ParameterError, ShapeError, lookup
 from cnnfilter.files import atomic_output, quoted
+from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import (
     Display,
-    apply_colormap,
-    colour_table,
     extent_of,
     parse_display,
     resolve,

@@ -11,10 +11,9 @@ import numpy as np
 import cnnfilter
 from cnnfilter.errors import ShapeError
 from cnnfilter.files import atomic_output
+from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import (
     Display,
-    apply_colormap,
-    colour_table,
     extent_of,
     needs_statistics,
     resolve,

@@ -6,13 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnfilter.errors import ParameterError, ShapeError, UnknownNameError
+from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import (
     DISPLAYS,
     Display,
     Extent,
-    apply_colormap,
     choose_kind,
-    colour_table,
     extent_of,
     needs_statistics,
     parse_display,

@@ -8,7 +8,8 @@ from PIL import Image, TiffImagePlugin
 
 import cnnfilter
 from cnnfilter.errors import OutputError, ParameterError, ShapeError, UnknownNameError
-from cnnfilter.images.display import Display, colour_table
+from cnnfilter.images.colour import colour_table
+from cnnfilter.images.display import Display
 from cnnfilter.images.read import open_picture, read_image
 from cnnfilter.images.write import ENCODERS, SUFFIXES, encode_image, format_of, write_image
 
