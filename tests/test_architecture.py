@@ -19,9 +19,10 @@ MAY_IMPORT = {
     "library": {"core", "errors", "files"},
     "dumps": {"errors", "files"},
     "images": {"dumps", "errors", "files"},
-    "job": {"core", "dumps", "errors", "files", "images", "library"},
-    "views": {"core", "dumps", "errors", "files", "images", "job", "library"},
-    "cli": {"core", "dumps", "errors", "files", "images", "job", "library", "views"},
+    "network": {"core", "errors", "files", "library"},
+    "job": {"core", "dumps", "errors", "files", "images", "library", "network"},
+    "views": {"core", "dumps", "errors", "files", "images", "job", "library", "network"},
+    "cli": {"core", "dumps", "errors", "files", "images", "job", "library", "network", "views"},
     "api": {"core", "errors", "library"},
 }
 

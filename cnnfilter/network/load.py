@@ -1,0 +1,296 @@
+"""From a network file to a checked network with its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from cnnfilter.core.shapes import pair, parse_border, resolve_pads
+from cnnfilter.core.words import POOL_FORMULAS, parse_activation
+from cnnfilter.errors import CnnFilterError, KernelFileError, closest, lookup
+from cnnfilter.library.numbers import MatrixError, matrix
+from cnnfilter.library.strict import Document, read_document
+from cnnfilter.library.strict.places import Steps
+from cnnfilter.network import schema
+from cnnfilter.network.plan import classes_fit, plan_network
+from cnnfilter.network.spec import INPUT, Array, Input, Layer, Network
+from cnnfilter.network.weights import resolve_array, resolve_kernels
+
+
+def load_network(path: str | Path) -> Network:
+    """Read a network file and its weights.
+
+    Parameters
+    ----------
+    path
+        YAML, or JSON where it ends in ``.json``, as ``docs/network.schema.json`` says. Weights are found in its
+        own folder, and nowhere else.
+
+    Returns
+    -------
+    Network
+        Checked: kinds, keys, weights, and, where the input's size is known, every shape.
+
+    Raises
+    ------
+    KernelFileError
+        If the file, or something that it names, is missing or not as it should be: path, line, dotted field.
+    ShapeError
+        If a layer does not fit what it takes; both shapes and the formula are in the message.
+
+    Notes
+    -----
+    No code from the file is run, and nothing outside its folder is opened.
+    """
+    return check_network(read_document(path), Path(path).parent)
+
+
+def check_network(document: Document, folder: Path) -> Network:
+    """Return the network that a document means, with the weights that lie in `folder`."""
+    entry = schema.check_network_file(document)
+    layers = _Layers(document, folder, entry)
+    network = Network(
+        name=entry.name or Path(document.path).stem,
+        path=document.path,
+        input=_input(document, entry.input),
+        layers=tuple(layers.read(index, layer) for index, layer in enumerate(entry.layers)),
+        classes=tuple(entry.classes),
+        description=entry.description,
+    )
+    if network.input.size is not None:
+        try:
+            plan = plan_network(network)
+        except CnnFilterError as error:
+            index = layers.index_of(str(error))
+            raise KernelFileError(document.path, str(error), line=document.line(("layers", index))) from error
+        reason = classes_fit(network, plan)
+        if reason:
+            document.fail(("classes",), reason)
+    return network
+
+
+def _input(document: Document, entry: schema.InputEntry) -> Input:
+    """Return the input, its numbers checked."""
+
+    def per_channel(key: str) -> tuple[float, ...]:
+        with _Place(document, ("input", key)):
+            values = np.atleast_1d(resolve_array(getattr(entry, key), Path(), ""))
+            if values.shape not in ((1,), (entry.channels,)):
+                document.fail(("input", key), f"expected one number, or one for each of {entry.channels} channels, "
+                              f"got shape {values.shape}")  # fmt: skip
+            if key == "std" and not values.all():
+                document.fail(("input", key), "0 cannot divide")
+            return tuple(values.tolist())
+        raise AssertionError
+
+    size = None
+    if entry.size is not None:
+        with _Place(document, ("input", "size")):
+            size = pair(entry.size, "size")
+    example = None
+    if entry.example is not None:
+        try:
+            example = np.array(matrix(entry.example))
+        except MatrixError as error:
+            document.fail(("input", "example"), str(error))
+    return Input(
+        channels=entry.channels, size=size, range=entry.range, mean=per_channel("mean"), std=per_channel("std"),
+        resize=entry.resize, example=example,
+    )  # fmt: skip
+
+
+class _Place:
+    """Errors inside the block get the file, the line and the dotted field of one value."""
+
+    def __init__(self, document: Document, steps: Steps) -> None:
+        self.document, self.steps = document, steps
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, CnnFilterError) and not (
+            isinstance(error, KernelFileError) and error.path == self.document.path
+        ):
+            try:
+                self.document.fail(self.steps, str(error))
+            except KernelFileError as placed:
+                raise placed from error
+
+
+class _Layers:
+    """Reads the layers in order; knows the names and the channels of those before."""
+
+    def __init__(self, document: Document, folder: Path, entry: schema.NetworkFile) -> None:
+        self.document, self.folder, self.default = document, folder, entry.weights
+        self.names: list[str] = []
+        self.channels: dict[str, int | None] = {INPUT: entry.input.channels}
+
+    def index_of(self, message: str) -> int:
+        """Return the index of the layer that an error of the plan names first."""
+        found = [(message.find(f"layer {name!r}"), index) for index, name in enumerate(self.names)]
+        return min((place for place in found if place[0] >= 0), default=(0, 0))[1]
+
+    def read(self, index: int, entry: Any) -> Layer:
+        """Return one layer with its weights."""
+        kind = entry.__struct_config__.tag
+        name = self._name(index, kind, entry)
+        sources = self._sources(index, kind, entry)
+        self.names.append(name)
+        for key in ("stride", "dilation", "output_padding", "size", "output_size"):
+            value = getattr(entry, key, None)
+            if value is not None:
+                with _Place(self.document, ("layers", index, key)):
+                    pair(value, key, minimum=0 if key == "output_padding" else 1)
+        _CHECKS.get(kind, _nothing)(self, index, entry)
+        weights = {
+            key: self._array(index, key, getattr(entry, key))
+            for key in ("weights", "bias", "mean", "variance")
+            if getattr(entry, key, None) is not None
+        }
+        if kind == "conv" and entry.kernels:
+            weights["weights"] = self._kernels(index, entry, sources[0])
+        if kind == "conv" and entry.flip and weights["weights"].ndim == 4:
+            weights["weights"] = weights["weights"][..., ::-1, ::-1]
+        layer = Layer(name=name, kind=kind, sources=sources, settings=entry, weights=weights)
+        self.channels[name] = _channels_after(layer, [self.channels[source] for source in sources])
+        return layer
+
+    def _name(self, index: int, kind: str, entry: Any) -> str:
+        """Return a layer's name: its own, or its kind and a number."""
+        name = entry.name
+        if name is None:
+            base = entry.activation.partition(":")[0].strip() if kind == "activation" else kind
+            number = 1
+            while f"{base}{number}" in self.channels:
+                number += 1
+            name = f"{base}{number}"
+        if name in self.channels:
+            what = "is what the network's own input is called" if name == INPUT else "is the name of an earlier layer"
+            self.fail(index, "name", f"{name!r} {what} (names must differ)")
+        return str(name)
+
+    def _sources(self, index: int, kind: str, entry: Any) -> tuple[str, ...]:
+        """Return the names of the layers that a layer takes."""
+        given = [entry.from_] if isinstance(entry.from_, str) else list(entry.from_)
+        sources = given or [self.names[-1] if self.names else INPUT]
+        several = kind in ("add", "concat")
+        if several and len(sources) < 2:
+            self.fail(index, "from", f"{kind} takes two or more layers, as in from: [conv1, {sources[0]}]")
+        if not several and len(sources) > 1:
+            self.fail(index, "from", f"{kind} takes one layer, got {len(sources)} (add or concat join several)")
+        for source in sources:
+            if source not in self.channels:
+                near = closest(source, list(self.channels))
+                hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(self.channels)}"
+                self.fail(index, "from", f"no earlier layer {source!r} ({hint})")
+        return tuple(sources)
+
+    def _array(self, index: int, key: str, value: Any) -> Array:
+        """Return one array of a layer."""
+        with _Place(self.document, ("layers", index, key)):
+            return resolve_array(value, self.folder, self.default)
+        raise AssertionError
+
+    def _kernels(self, index: int, entry: schema.Conv, source: str) -> Array:
+        """Return the filter bank that kernel specs make."""
+        specs = [entry.kernels] if isinstance(entry.kernels, str) else entry.kernels
+        channels = self.channels[source]
+        with _Place(self.document, ("layers", index, "kernels")):
+            depth = None if channels is None else max(1, channels // entry.groups)
+            return resolve_kernels(specs, self.folder, depth, entry.groups)
+        raise AssertionError
+
+    def fail(self, index: int, key: str, reason: str) -> NoReturn:
+        """Raise for one key of a layer."""
+        self.document.fail(("layers", index, key), reason)
+
+
+def _channels_after(layer: Layer, before: list[int | None]) -> int | None:
+    """Return how many channels a layer gives, where that is known without sizes."""
+    weights = layer.weights.get("weights")
+    if layer.kind == "conv" and weights is not None:
+        return len(weights)
+    if layer.kind == "conv-transpose" and weights is not None and weights.ndim == 4:
+        return int(weights.shape[1]) * int(layer.settings.groups)
+    if layer.kind == "concat":
+        return None if None in before else sum(count or 0 for count in before)
+    if layer.kind in ("flatten", "dense"):
+        return None
+    if layer.kind == "activation" and layer.settings.activation.partition(":")[0].strip() == "glu":
+        return None if before[0] is None else before[0] // 2
+    return before[0]
+
+
+def _nothing(layers: _Layers, index: int, entry: Any) -> None:
+    """Most kinds need no further check."""
+
+
+def _check_conv(layers: _Layers, index: int, entry: schema.Conv) -> None:
+    """Check a convolution's words."""
+    if bool(entry.kernels) == (entry.weights is not None):
+        got = "both" if entry.kernels else "none of them"
+        layers.document.fail(("layers", index), f"expected one of kernels and weights, got {got}")
+    _check_padding(layers, index, entry)
+    with _Place(layers.document, ("layers", index, "padding_mode")):
+        parse_border(entry.padding_mode)
+
+
+def _check_padding(layers: _Layers, index: int, entry: Any) -> None:
+    """Check the form of a padding."""
+    with _Place(layers.document, ("layers", index, "padding")):
+        resolve_pads(entry.padding, (9, 9), (1, 1), (1, 1), (1, 1))
+
+
+def _check_activation(layers: _Layers, index: int, entry: schema.Activation) -> None:
+    """Check an activation's name and parameters."""
+    with _Place(layers.document, ("layers", index, "activation")):
+        name, parameters = parse_activation(entry.activation)
+    if "axis" in parameters:
+        layers.fail(index, "activation", f"{name} works over the channels here, or over a vector; it takes no axis")
+    if entry.weights is not None and (name != "prelu" or "weight" in parameters):
+        layers.fail(index, "weights", "only prelu has weights, and not twice")
+
+
+def _check_pool(layers: _Layers, index: int, entry: schema.Pool) -> None:
+    """Check a pooling's words: each mode has its own."""
+    with _Place(layers.document, ("layers", index, "pool")):
+        lookup(POOL_FORMULAS, entry.pool, "pooling")
+    _check_padding(layers, index, entry)
+    given = {key for key in ("size", "stride", "output_size", "output_ratio") if getattr(entry, key) is not None}
+    takes = {
+        "window": {"size", "stride"},
+        "global": set(),
+        "adaptive": {"output_size"},
+        "fractional": {"size", "output_size", "output_ratio"},
+    }[entry.mode]
+    for key in sorted(given - takes):
+        layers.fail(index, key, f"means nothing for a pooling of mode {entry.mode}")
+    if "size" in takes and "size" not in given:
+        layers.document.fail(("layers", index), f"size is missing: a pooling of mode {entry.mode} has windows")
+    if entry.mode == "adaptive" and "output_size" not in given:
+        layers.document.fail(("layers", index), "output_size is missing: adaptive pooling needs it")
+    if entry.mode == "fractional" and len(given & {"output_size", "output_ratio"}) != 1:
+        layers.document.fail(("layers", index), "fractional pooling needs either output_size or output_ratio")
+
+
+def _check_normalize(layers: _Layers, index: int, entry: schema.Normalize) -> None:
+    """Check that a normalisation has the statistics it needs, and no others."""
+    for key in ("mean", "variance"):
+        if entry.method == "batch" and getattr(entry, key) is None:
+            layers.document.fail(("layers", index), f"{key} is missing: batch norm runs on stored statistics")
+    for key in ("mean", "variance", "weights", "bias"):
+        if entry.method == "minmax" and getattr(entry, key) is not None:
+            layers.fail(index, key, "means nothing for method minmax, which takes its range from the values")
+
+
+_CHECKS: dict[str, Callable[[_Layers, int, Any], None]] = {
+    "conv": _check_conv,
+    "conv-transpose": _check_padding,
+    "activation": _check_activation,
+    "pool": _check_pool,
+    "normalize": _check_normalize,
+}

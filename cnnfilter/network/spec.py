@@ -1,0 +1,95 @@
+"""A network that was read and checked: its input, its layers with their weights, its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cnnfilter.core.shapes import Pair
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+#: What layers call the network's own input.
+INPUT = "input"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """What the first layer takes, and how a picture becomes that.
+
+    Parameters
+    ----------
+    channels
+        How many; None for as many as the picture has.
+    size
+        Rows and columns; None for any.
+    range
+        ``stored``, or ``unit`` for values divided by white.
+    mean, std
+        ``(1,)`` or ``(channels,)``: each value becomes ``(value - mean) / std``.
+    resize
+        ``stretch``, ``crop`` or ``none``.
+    layout
+        ``NCHW``, or ``NHWC`` for models that have the channels last.
+    example
+        Numbers ``(rows, columns)`` to run where no picture is given.
+    """
+
+    channels: int | None = 1
+    size: Pair | None = None
+    range: str = "stored"
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    resize: str = "stretch"
+    layout: str = "NCHW"
+    example: Array | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer:
+    """One layer.
+
+    Parameters
+    ----------
+    name
+        Unique in the network.
+    kind
+        A key of `cnnfilter.network.schema.LAYER_KINDS`.
+    sources
+        The layers that it takes, or `INPUT`.
+    settings
+        The layer's keys, as in the file.
+    weights
+        Its arrays, by the key that names them: ``weights``, ``bias``, ``mean``, ``variance``.
+    """
+
+    name: str
+    kind: str
+    sources: tuple[str, ...]
+    settings: Any
+    weights: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that training would have found."""
+        return sum(array.size for array in self.weights.values())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """A network file that was read and checked."""
+
+    name: str
+    path: str
+    input: Input
+    layers: tuple[Layer, ...]
+    classes: tuple[str, ...] = ()
+    description: str = ""
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all layers."""
+        return sum(layer.parameters for layer in self.layers)
