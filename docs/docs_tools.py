@@ -21,7 +21,7 @@ def run(command: str) -> None:
             [sys.executable, "-m", "cnnfilter", *shlex.split(command)],
             cwd=folder, env=environment, capture_output=True, text=True, check=True,
         )  # fmt: skip
-    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    lines = [line.rstrip().replace(f"{ROOT}/", "") for line in done.stdout.splitlines()]
     cog.outl("\n```console")
     cog.outl(f"$ cnnfilter {command}")
     cog.outl("\n".join(lines).strip("\n"))

@@ -33,7 +33,7 @@ def number_table(values: Array, *, at: tuple[int, int] | None, width: int, heigh
     top, bottom, left, right, cells = _window(values, at, width, height)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
     table.title = Text(_where(values.shape, top, bottom, left, right), style="dim")
-    table.add_column(justify="right", style="dim", no_wrap=True)
+    table.add_column("│", justify="right", style="dim", header_style="dim", no_wrap=True)
     for column in range(left, right):
         table.add_column(Text(str(column), style="dim"), justify="right", no_wrap=True)
     largest = float(np.nanmax(np.abs(np.where(np.isfinite(values), values, 0)), initial=0))
@@ -42,7 +42,7 @@ def number_table(values: Array, *, at: tuple[int, int] | None, width: int, heigh
             Text(cells[row - top][column - left], style=_style(float(values[row, column]), largest, heat))
             for column in range(left, right)
         ]
-        table.add_row(str(row), *line)
+        table.add_row(f"{row} │", *line)
     return table
 
 
@@ -51,7 +51,7 @@ def _window(
 ) -> tuple[int, int, int, int, list[list[str]]]:
     """Return the rows and columns that fit, and their texts."""
     rows, columns = values.shape
-    row_label = len(str(rows)) + 1
+    row_label = len(f"{rows} │ ")
     show_rows = max(1, min(rows, height - 2))
     show_columns = min(columns, max(1, width // 2))
     while True:

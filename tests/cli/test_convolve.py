@@ -125,8 +125,8 @@ def test_the_table_shows_the_numbers(cnnfilter_run, tmp_path):
     done = cnnfilter_run("convolve", "grid.csv", "-k", "identity", "-p", "same", "--table", "-f", "csv")
     assert done.code == 0
     lines = [line.split() for line in done.out.splitlines()]
-    assert ["0", "1", "2"] in lines
-    assert ["1", "3", "-4"] in lines
+    assert ["0", "│", "1", "2"] in lines
+    assert ["1", "│", "3", "-4"] in lines
 
 
 def test_at_moves_the_table(cnnfilter_run, scene):
