@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
-import secrets
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -26,9 +24,7 @@ PART_SUFFIX = ".cnnfilter-part"
 LONGEST_NAME = 255
 
 _LONGEST_SLUG = 120
-_RESERVED = frozenset(
-    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
-)
+_RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
 
 #: What a user can do about an operating system error.
 _HINTS: dict[int, str] = {
@@ -119,6 +115,8 @@ def _shortened(name: str, limit: int) -> str:
     data = name.encode("utf-8", "surrogateescape")
     if len(data) <= limit:
         return name
+    import hashlib
+
     digest = hashlib.sha256(data).hexdigest()[:8]
     return f"{data[: limit - 9].decode('utf-8', 'ignore')}-{digest}"
 
@@ -237,7 +235,7 @@ def _replacing(target: Path, mode: int | None, durable: bool) -> Iterator[Binary
     if mode is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     stem = _shortened(target.name, LONGEST_NAME - len(PART_SUFFIX) - 10)
-    part = target.with_name(f".{stem}.{secrets.token_hex(4)}{PART_SUFFIX}")
+    part = target.with_name(f".{stem}.{os.urandom(4).hex()}{PART_SUFFIX}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     handle = os.open(part, flags, 0o666)
     try:

@@ -202,9 +202,7 @@ def test_devices_are_written_to_and_stay():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_device_says_so():
     with (
-        pytest.raises(
-            ResourceError, match=r"^'/dev/full': cannot write: No space left on device \(free"
-        ) as info,
+        pytest.raises(ResourceError, match=r"^'/dev/full': cannot write: No space left on device \(free") as info,
         atomic_output("/dev/full") as file,
     ):
         file.write(b"new")
@@ -248,9 +246,7 @@ def test_a_write_limit_leaves_the_old_file(tmp_path):
         except ResourceError as error:
             print(error)
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True)
     assert "File too large" in done.stdout
     assert path.read_bytes() == b"old"
     assert leftovers(tmp_path) == []

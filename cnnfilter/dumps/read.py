@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 import io
-import json
 import math
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfilter.dumps.text import parse_text
+from cnnfilter.dumps.names import sniff_grid, split_member
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.files import printable, quoted
 
 Grid = NDArray[Any]
 
-#: How a name ends, and what it then holds.
-GRID_EXTENSIONS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".npy": "npy", ".npz": "npz"}
-
 _LONGEST_HEADER = 10_000
-
-
-def split_member(path: str | Path) -> tuple[Path, str]:
-    """Return the file and the array's name of ``file.npz#name``; a file of that very name comes first.
-
-    Examples
-    --------
-    >>> file, name = split_member("maps.npz#sobel-x")
-    >>> file.name, name
-    ('maps.npz', 'sobel-x')
-    """
-    text = str(path)
-    at = text.lower().rfind(".npz#")
-    if at < 0 or Path(text).exists():
-        return Path(path), ""
-    return Path(text[: at + 4]), text[at + 5 :]
-
-
-def sniff_grid(data: bytes, name: str) -> str:
-    """Return the format of a grid, from its first bytes and then from how its name ends."""
-    if data.startswith(b"\x93NUMPY"):
-        return "npy"
-    if data.startswith(b"PK\x03\x04"):
-        return "npz"
-    form = GRID_EXTENSIONS.get(Path(name).suffix.lower(), "")
-    if form in ("", "csv") and data.lstrip()[:1] in (b"[", b"{"):
-        return "json"
-    return form if form in ("csv", "json") else "csv"
 
 
 def read_grid(
@@ -171,6 +138,8 @@ def _array_from(file: Any, size: int, max_values: int | None) -> Grid:
 
 def _read_npz(data: bytes, member: str, max_values: int | None) -> Grid:
     """Read one array of an archive, whose declared sizes are checked before it is unpacked."""
+    import zipfile  # half of the time to import this file
+
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         arrays = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if not arrays:
@@ -188,6 +157,8 @@ def _read_npz(data: bytes, member: str, max_values: int | None) -> Grid:
 
 def _read_json(data: bytes, _member: str, max_values: int | None) -> Grid:
     """Read nested lists, or an object that has them under ``data``; null is NaN."""
+    import json
+
     try:
         document = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except RecursionError:
@@ -241,6 +212,8 @@ def _flattened(rows: list[Any], width: int, axis: int) -> list[Any]:
 
 def _read_csv(data: bytes, _member: str, _max_values: int | None) -> Grid:
     """Read text cells; a first line ``map,row,...`` announces a stack of maps."""
+    from cnnfilter.dumps.text import parse_text
+
     return parse_text(data)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,16 @@ Values = NDArray[Any]
 _BLOCK = 64 * 1024
 
 
-class Range(Protocol):
-    """Anything that knows a smallest and a largest finite value."""
+if TYPE_CHECKING:
 
-    @property
-    def minimum(self) -> float: ...  # noqa: D102
+    class Range(Protocol):
+        """Anything that knows a smallest and a largest finite value."""
 
-    @property
-    def maximum(self) -> float: ...  # noqa: D102
+        @property
+        def minimum(self) -> float: ...  # noqa: D102
+
+        @property
+        def maximum(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

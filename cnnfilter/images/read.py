@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from cnnfilter.dumps.read import GRID_EXTENSIONS, read_grid, split_member
+from cnnfilter.dumps.names import GRID_EXTENSIONS, split_member
 from cnnfilter.errors import CnnFilterError, ImageError, ParameterError
 from cnnfilter.files import quoted
 from cnnfilter.images.limits import MAX_PIXELS, Limits
@@ -183,6 +183,8 @@ def _grid_picture(data: bytes, name: str, limits: Limits) -> Picture:
         raise ImageError(f"{quoted(name)}: {kind} is not supported (convert it to PNG, or numbers to .npy)")
     if said := promised(name):
         raise ImageError(f"{quoted(name)}: not {said} nor any other known picture, whatever its name says")
+    from cnnfilter.dumps.read import read_grid
+
     try:
         grid = read_grid(data, name=name, max_values=limits.pixels * 64)
     except ImageError as error:

@@ -12,7 +12,8 @@ from corpora import corpus
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfilter.dumps.read import read_grid, split_member
+from cnnfilter.dumps.names import split_member
+from cnnfilter.dumps.read import read_grid
 from cnnfilter.errors import CnnFilterError, ImageError
 
 

@@ -1,0 +1,36 @@
+"""What the name of a grid's file says, and its first bytes; no NumPy is needed to look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: How a name ends, and what it then holds.
+GRID_EXTENSIONS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".npy": "npy", ".npz": "npz"}
+
+
+def split_member(path: str | Path) -> tuple[Path, str]:
+    """Return the file and the array's name of ``file.npz#name``; a file of that very name comes first.
+
+    Examples
+    --------
+    >>> file, name = split_member("maps.npz#sobel-x")
+    >>> file.name, name
+    ('maps.npz', 'sobel-x')
+    """
+    text = str(path)
+    at = text.lower().rfind(".npz#")
+    if at < 0 or Path(text).exists():
+        return Path(path), ""
+    return Path(text[: at + 4]), text[at + 5 :]
+
+
+def sniff_grid(data: bytes, name: str) -> str:
+    """Return the format of a grid, from its first bytes and then from how its name ends."""
+    if data.startswith(b"\x93NUMPY"):
+        return "npy"
+    if data.startswith(b"PK\x03\x04"):
+        return "npz"
+    form = GRID_EXTENSIONS.get(Path(name).suffix.lower(), "")
+    if form in ("", "csv") and data.lstrip()[:1] in (b"[", b"{"):
+        return "json"
+    return form if form in ("csv", "json") else "csv"
