@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
     from cnnfilter.errors import CnnFilterError
     from cnnfilter.images import read_image, write_image
+    from cnnfilter.job.network import run_network
     from cnnfilter.library import list_kernels, load_kernel
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ _HOMES = {
     "list_kernels": "cnnfilter.library",
     "read_image": "cnnfilter.images",
     "write_image": "cnnfilter.images",
+    "run_network": "cnnfilter.job.network",
     "CnnFilterError": "cnnfilter.errors",
 }
 
@@ -52,6 +54,7 @@ __all__ = [
     "load_kernel",
     "pool2d",
     "read_image",
+    "run_network",
     "write_image",
 ]
 

@@ -16,8 +16,10 @@ COMMANDS = {
     "convolve": "convolve",
     "pool": "pool",
     "activate": "activate",
+    "run": "run",
     "show": "show",
     "plan": "plan",
+    "batch": "batch",
     "kernels": "app",
 }
 

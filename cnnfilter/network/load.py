@@ -17,7 +17,7 @@ from cnnfilter.library.strict.places import Steps
 from cnnfilter.network import schema
 from cnnfilter.network.plan import classes_fit, plan_network
 from cnnfilter.network.spec import INPUT, Array, Input, Layer, Network
-from cnnfilter.network.weights import resolve_array, resolve_kernels
+from cnnfilter.network.weights import ARRAY_SUFFIXES, resolve_array, resolve_kernels
 
 
 def load_network(path: str | Path) -> Network:
@@ -59,6 +59,7 @@ def check_network(document: Document, folder: Path) -> Network:
         layers=tuple(layers.read(index, layer) for index, layer in enumerate(entry.layers)),
         classes=tuple(entry.classes),
         description=entry.description,
+        files=(Path(document.path), *layers.files),
     )
     if network.input.size is not None:
         try:
@@ -127,6 +128,7 @@ class _Layers:
     def __init__(self, document: Document, folder: Path, entry: schema.NetworkFile) -> None:
         self.document, self.folder, self.default = document, folder, entry.weights
         self.names: list[str] = []
+        self.files: list[Path] = []
         self.channels: dict[str, int | None] = {INPUT: entry.input.channels}
 
     def index_of(self, message: str) -> int:
@@ -192,6 +194,9 @@ class _Layers:
     def _array(self, index: int, key: str, value: Any) -> Array:
         """Return one array of a layer."""
         with _Place(self.document, ("layers", index, key)):
+            name = (value.partition("#")[0] or self.default) if isinstance(value, str) else ""
+            if name.lower().endswith(ARRAY_SUFFIXES):
+                self.files.append(self.folder / name)
             return resolve_array(value, self.folder, self.default)
         raise AssertionError
 

@@ -189,9 +189,9 @@ def classes_fit(network: Network, plan: NetworkPlan) -> str:
     last = plan.layers[-1]
     count = last.shape[0]
     if any(side != 1 for side in last.shape[1:]):
-        return f"the last layer, {last.name!r}, gives {'x'.join(map(str, last.shape))} maps, and classes need one vector"
+        return (
+            f"the last layer, {last.name!r}, gives {'x'.join(map(str, last.shape))} maps, and classes need one vector"
+        )
     if len(network.classes) != count:
         return f"{len(network.classes)} names, but the last layer, {last.name!r}, gives {count} values"
     return ""
-
-

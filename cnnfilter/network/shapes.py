@@ -254,7 +254,9 @@ def plan_dense(layer: Layer, inputs: Sequence[Flow], itemsize: int) -> LayerFact
     weights, shape = layer.weights["weights"], inputs[0].shape
     if len(shape) != 1:
         count = math.prod(shape)
-        raise ShapeError(f"dense needs a vector, got {shape}: put a flatten before it, {'*'.join(map(str, shape))} = {count}")
+        raise ShapeError(
+            f"dense needs a vector, got {shape}: put a flatten before it, {'*'.join(map(str, shape))} = {count}"
+        )
     if weights.ndim != 2 or weights.shape[1] != shape[0]:
         raise ShapeError(f"weights {weights.shape} must be (out, in) = (out, {shape[0]})")
     _check_bias(layer, len(weights))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
-    """A network file that was read and checked."""
+    """A network file that was read and checked; `files` are those that it was read from."""
 
     name: str
     path: str
@@ -88,6 +89,7 @@ class Network:
     layers: tuple[Layer, ...]
     classes: tuple[str, ...] = ()
     description: str = ""
+    files: tuple[Path, ...] = ()
 
     @property
     def parameters(self) -> int:

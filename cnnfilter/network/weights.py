@@ -88,7 +88,9 @@ def resolve_array(value: Any, folder: Path, default: str) -> Array:
             return _checked(read_array(inside(folder, name), member, name), value)
         if "#" in value:
             hint = "" if default else "; or name a file in the network's own weights: first"
-            raise ParameterError(f"{describe(value)} names no file of {', '.join(ARRAY_SUFFIXES)} (write FILE#NAME{hint})")
+            raise ParameterError(
+                f"{describe(value)} names no file of {', '.join(ARRAY_SUFFIXES)} (write FILE#NAME{hint})"
+            )
     return _in_place(value)
 
 
@@ -102,7 +104,9 @@ def _checked(array: Array, shown: str) -> Array:
     if not finite.all():
         count = int(array.size - np.count_nonzero(finite))
         first = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise ParameterError(f"{shown} holds {count} NaN or infinite values, the first at {first} (weights must be finite)")
+        raise ParameterError(
+            f"{shown} holds {count} NaN or infinite values, the first at {first} (weights must be finite)"
+        )
     if array.dtype.kind == "f" and array.dtype.itemsize in (4, 8) and array.dtype.isnative:
         return array
     return array.astype(np.float32 if array.dtype.itemsize <= 2 else np.float64)
@@ -132,7 +136,9 @@ def _numbers(value: Any, where: str) -> Any:
     shapes = [np.shape(item) for item in made]
     for index, shape in enumerate(shapes):
         if shape != shapes[0]:
-            raise ShapeError(f"{where}[{index}] has shape {shape}, {where}[0] has {shapes[0]}: rows of one length are needed")
+            raise ShapeError(
+                f"{where}[{index}] has shape {shape}, {where}[0] has {shapes[0]}: rows of one length are needed"
+            )
     return made
 
 

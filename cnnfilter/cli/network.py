@@ -1,0 +1,266 @@
+"""What `run` does with a model: pictures found and opened once each, failures counted, results shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cnnfilter.cli.job import Files, open_image
+from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, lookup
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cnnfilter.images.picture import Picture
+    from cnnfilter.job.layers import File, Save
+    from cnnfilter.network.model import Model
+    from cnnfilter.network.results import LayerResult, NetworkResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What the user wants to see and to keep."""
+
+    top: int
+    layers: tuple[str, ...]
+    table: bool
+    at: str | None
+    json: bool
+    quiet: bool
+    save: tuple[str, ...]
+    single: bool
+    output: str | None
+    formats: tuple[str, ...]
+    display: str
+    colormap: str | None
+    compress: str
+    dtype: str
+    threads: int | None
+    max_memory: int | None
+
+
+def override(
+    model: Model, *, size: str | None, range: str | None, mean: str | None, std: str | None, resize: str | None,
+    layout: str | None,
+) -> Model:  # fmt: skip
+    """Return the model with what the flags say about its input."""
+    from cnnfilter.core.shapes import pair
+
+    changes: dict[str, object] = {}
+    if size is not None:
+        changes["size"] = pair(size.lower().replace("x", ","), "--size")
+    for name, value, known in (
+        ("range", range, ("stored", "unit")),
+        ("resize", resize, ("stretch", "crop", "none")),
+        ("layout", layout, ("NCHW", "NHWC")),
+    ):
+        if value is not None:
+            lookup(dict.fromkeys(known), value, name)
+            changes[name] = value
+    for name, text in (("mean", mean), ("std", std)):
+        if text is not None:
+            changes[name] = _numbers(name, text, model.input.channels)
+    return model.with_input(replace(model.input, **changes)) if changes else model  # type: ignore[arg-type]
+
+
+def _numbers(name: str, text: str, channels: int | None) -> tuple[float, ...]:
+    """Read one number, or one for each channel."""
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ParameterError(f"--{name} takes one number, or one for each channel, got {text!r}") from None
+    if len(numbers) not in (1, channels or len(numbers)) or (name == "std" and 0 in numbers):
+        raise ParameterError(f"--{name} takes one number, or {channels} for the channels (none 0 for std), got {text!r}")
+    return numbers
+
+
+def find_pictures(names: Sequence[str]) -> list[str]:
+    """Return the inputs, with the pictures of a folder in its place.
+
+    Raises
+    ------
+    ImageError
+        If a folder holds no pictures.
+    """
+    from cnnfilter.files import quoted
+    from cnnfilter.images.sniff import promised
+
+    found: list[str] = []
+    for name in names:
+        if not Path(name).is_dir():
+            found.append(name)
+            continue
+        inside = sorted(str(path) for path in Path(name).iterdir() if path.is_file() and promised(path.name))
+        if not inside:
+            raise ImageError(f"{quoted(name)}: the folder holds no pictures")
+        found += inside
+    return found
+
+
+def list_layers(model: Model, look: Look) -> None:
+    """Print the layers with their shapes; nothing is run."""
+    from cnnfilter.job.layers import select
+    from cnnfilter.views.console import console
+    from cnnfilter.views.network import layer_list
+    from cnnfilter.views.plans import network_plan_json
+
+    plan = model.plan(None)
+    chosen = select(look.layers or ("all",), plan.layers)
+    if look.json:
+        print(network_plan_json(model.name, plan, chosen))  # noqa: T201
+        return
+    console().print(layer_list([layer for layer in plan.layers if layer.name in chosen]))
+
+
+def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -> None:
+    """Run every picture, show the results, and exit with the code that the failures stand for."""
+    from cnnfilter.cli.progress import Progress
+    from cnnfilter.images.display import parse_display
+    from cnnfilter.job.names import make_folder
+
+    parse_display(look.display)
+    lookup({"float32": 4, "float64": 8}, look.dtype, "dtype")
+    sources = find_pictures(names)
+    if not sources and model.input.example is None:
+        raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
+    shown = sources or [f"{model.name}.example"]
+    save, planned = _plan_saves(model, shown, look) or (None, [[] for _ in shown])
+    if look.save:
+        make_folder(look.output)
+    results: list[NetworkResult] = []
+    failures: list[tuple[str, CnnFilterError]] = []
+    with Progress(len(shown), quiet=look.quiet or look.json) as progress:
+        for index, name in enumerate(shown):
+            progress.start(name)
+            try:
+                picture = open_image(name, files) if sources else _example(model)
+                keep_all = len(shown) == 1 or look.json
+                results.append(_one(model, picture, look, save, planned[index], keep_all=keep_all))
+            except CnnFilterError as error:
+                from cnnfilter.cli.job import _report
+
+                failures.append((name, error))
+                _report(name, error)
+            progress.advance()
+    _show(results, failures, look)
+    if failures:
+        raise typer.Exit(4 if any(isinstance(error, ResourceError) for _, error in failures) else 3)
+
+
+def _example(model: Model) -> Picture:
+    """Return the numbers that the network file itself holds."""
+    import numpy as np
+
+    from cnnfilter.images.picture import Picture
+
+    values = np.asarray(model.input.example)[None]
+    return Picture(
+        f"{model.name}: its example", *values.shape[1:], 1, has_alpha=False, dtype=values.dtype, notes=(),
+        strip=lambda start, stop: values[:, start:stop],
+    )  # fmt: skip
+
+
+def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save, list[list[File]]] | None:
+    """Plan every file before anything is computed."""
+    if not look.save:
+        return None
+    from cnnfilter.job.layers import Save, plan_files, select
+    from cnnfilter.job.names import parse_formats
+
+    plans = model.plan(model.input.size or (64, 64), partial=True).layers
+    save = Save(
+        layers=select(look.save, plans), formats=tuple(parse_formats(look.formats, look.output)), output=look.output,
+        display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
+    )  # fmt: skip
+    return save, plan_files(sources, save, plans, model.files)
+
+
+def _one(
+    model: Model, picture: Picture, look: Look, save: Save | None, files: Sequence[File], *, keep_all: bool
+) -> NetworkResult:
+    """Run one picture and write its files."""
+    from cnnfilter.job.network import classify
+
+    result = classify(picture, model, threads=look.threads, dtype=look.dtype, max_memory=look.max_memory)
+    if save is not None:
+        from cnnfilter.job.layers import write_layers
+
+        result = write_layers(result, files, save)
+    if not keep_all and not look.table:
+        result = replace(result, layers=())  # of many pictures only the scores are shown
+    return result
+
+
+def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFilterError]], look: Look) -> None:
+    """Print what the user wants to see."""
+    results = [replace(one, layers=_only(one, look)) for one in results] if look.layers else results
+    if look.json:
+        from cnnfilter.job.results import Failure
+        from cnnfilter.views.network import network_json
+
+        values = [layer.name for one in results for layer in one.layers] if look.table else []
+        print(network_json(results, [Failure(n, str(e)) for n, e in failures], values=values, top=look.top))  # noqa: T201
+        return
+    _notes(results, quiet=look.quiet)
+    if look.quiet and not look.table:
+        return
+    from cnnfilter.views import network as views
+    from cnnfilter.views.console import console
+
+    out = console(stderr=look.output == "-")
+    for one in results if look.table else ():
+        _print_values(one, look, out)
+    if look.quiet or not results:
+        return
+    if len(results) > 1:
+        out.print(views.many_table(results, min(look.top, 3)))
+        return
+    out.print(views.layer_table(results[0]))
+    if results[0].scores:
+        out.print()
+        out.print(views.bars(results[0].scores[: look.top], out.width))
+        if results[0].normalized:
+            out.print("softmax of the last layer's scores", style="dim")
+    for name in results[0].outputs[:20]:
+        out.print(f"wrote {name}", style="dim")
+
+
+def _only(result: NetworkResult, look: Look) -> tuple[LayerResult, ...]:
+    """Return the layers that were asked for."""
+    from cnnfilter.job.layers import select
+
+    names = select(look.layers, result.layers)
+    return tuple(layer for layer in result.layers if layer.name in names)
+
+
+def _notes(results: Sequence[NetworkResult], *, quiet: bool) -> None:
+    """Print what the user should know about the pictures, on standard error."""
+    from cnnfilter.files import printable, quoted
+
+    for one in results if not quiet else ():
+        for note in one.notes:
+            sys.stderr.write(f"cnnfilter: note: {quoted(one.source)}: {printable(note)}\n")
+
+
+def _print_values(result: NetworkResult, look: Look, out: Console) -> None:
+    """Print the layers' outputs as numbers, map after map."""
+    from cnnfilter.cli.job import _position
+    from cnnfilter.files import printable
+    from cnnfilter.views.numbers import number_table
+
+    at = _position(look.at)
+    for layer in result.layers:
+        values = layer.values
+        planes = [values.reshape(1, -1)] if values.ndim < 2 else [*values.reshape(-1, *values.shape[-2:])]
+        for index, plane in enumerate(planes):
+            if at is not None and not (at[0] < plane.shape[0] and at[1] < plane.shape[1]):
+                raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {plane.shape[0]} x {plane.shape[1]} map")
+            name = printable(layer.name)
+            out.print(name if len(planes) == 1 else f"{name}, map {index}", style="bold")
+            out.print(number_table(plane, at=at, width=out.width, height=max(12, out.height - 6)))
+            out.print()

@@ -1,0 +1,105 @@
+"""``cnnfilter run``."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnnfilter.cli import flags
+from cnnfilter.cli.job import Files, memory_limit
+
+if TYPE_CHECKING:
+    from cnnfilter.cli.network import Look
+
+_MODEL = "How a picture becomes the input; each replaces what the network says"
+
+Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network file (YAML, JSON), or an ONNX model.")]
+Pictures = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[IMAGE...]", help="Pictures, grids of numbers, or folders of pictures; - is standard input."),
+]  # fmt: skip
+SaveLayers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--save", metavar="all|NAME,...", rich_help_panel="Output",
+        help="Write these layers' maps: contact sheets, or dumps with -f npy, npz, csv, json. Patterns work: 'conv*'.",
+    ),
+]  # fmt: skip
+SingleMaps = Annotated[
+    bool, typer.Option("--maps", rich_help_panel="Output", help="With --save: every map also as a picture of its own.")
+]
+Top = Annotated[
+    int, typer.Option("--top", metavar="N", min=1, rich_help_panel="What to see", help="Show the N likeliest classes.")
+]
+LayerNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer", metavar="NAME", rich_help_panel="What to see", help="Only these layers; patterns work: 'conv*'."
+    ),
+]
+ListLayers = Annotated[
+    bool, typer.Option("--layers", rich_help_panel="What to see", help="List the layers with their shapes, and stop.")
+]
+Size = Annotated[str | None, typer.Option("--size", metavar="ROWSxCOLS", rich_help_panel=_MODEL, help="Input size.")]
+Range = Annotated[str | None, typer.Option("--range", metavar="stored|unit", rich_help_panel=_MODEL, help="unit: 0..1.")]
+Mean = Annotated[
+    str | None, typer.Option("--mean", metavar="N,...", rich_help_panel=_MODEL, help="Subtracted after --range.")
+]
+Std = Annotated[str | None, typer.Option("--std", metavar="N,...", rich_help_panel=_MODEL, help="Divided by after it.")]
+Resize = Annotated[
+    str | None,
+    typer.Option("--resize", metavar="stretch|crop|none", rich_help_panel=_MODEL, help="How other sizes are made to fit."),
+]
+Layout = Annotated[
+    str | None,
+    typer.Option("--layout", metavar="NCHW|NHWC", rich_help_panel=_MODEL, help="Order of an ONNX model's axes."),
+]
+
+
+def run(
+    network: Network,
+    images: Pictures = None,
+    save: SaveLayers = None,
+    maps: SingleMaps = False,
+    output: flags.Output = None,
+    format: flags.Formats = None,
+    display: flags.Display = "minmax",
+    colormap: flags.Colormap = None,
+    compress: flags.Compress = "fast",
+    size: Size = None,
+    range: Range = None,
+    mean: Mean = None,
+    std: Std = None,
+    resize: Resize = None,
+    layout: Layout = None,
+    top: Top = 10,
+    layers: ListLayers = False,
+    layer: LayerNames = None,
+    table: flags.Table = False,
+    at: flags.At = None,
+    json: flags.Json = False,
+    quiet: flags.Quiet = False,
+    dtype: flags.Dtype = "float32",
+    threads: flags.Threads = None,
+    max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
+    max_memory: flags.MaxMemory = None,
+    debug: flags.Debug = False,
+) -> None:
+    """Run pictures through a network: every layer's shape, cost and range, and the class probabilities.
+
+    A network file runs in this program; an ONNX model runs in ONNX Runtime (the extra cnnfilter[onnx]).
+
+    Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
+    """
+    from cnnfilter.cli.network import Look, list_layers, override, run_pictures
+    from cnnfilter.network.model import open_model
+
+    model = override(open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, layout=layout)
+    look = Look(
+        top=top, layers=tuple(layer or ()), table=table, at=at, json=json, quiet=quiet, save=tuple(save or ()),
+        single=maps, output=output, formats=tuple(format or ()), display=display, colormap=colormap,
+        compress=compress, dtype=dtype, threads=threads, max_memory=memory_limit(max_memory),
+    )  # fmt: skip
+    if layers:
+        list_layers(model, look)
+        return
+    run_pictures(model, images or [], look, Files(max_pixels=max_pixels, max_memory=max_memory))

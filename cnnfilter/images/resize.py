@@ -1,0 +1,48 @@
+"""Maps of one size to another: bilinear, every input value counting where the result is smaller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Planes = NDArray[Any]
+
+
+def resize(planes: Planes, size: tuple[int, int], how: str = "stretch") -> NDArray[np.float32]:
+    """Return planes of another size.
+
+    Parameters
+    ----------
+    planes
+        ``(C, H, W)`` of any real type.
+    size
+        Rows and columns of the result.
+    how
+        ``stretch`` takes all of the input; ``crop`` keeps its proportions, taking the largest part in the middle
+        that has those of the result.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(C, rows, columns)`` float32. Bilinear, with a wider window where the result is smaller (antialiased).
+
+    Examples
+    --------
+    >>> resize(np.arange(16.0).reshape(1, 4, 4), (2, 2)).shape
+    (1, 2, 2)
+    """
+    height, width = planes.shape[1:]
+    box = (0.0, 0.0, float(width), float(height))
+    if how == "crop":
+        scale = min(height / size[0], width / size[1])
+        rows, columns = size[0] * scale, size[1] * scale
+        left, top = (width - columns) / 2, (height - rows) / 2
+        box = (left, top, left + columns, top + rows)
+    out = np.empty((len(planes), *size), np.float32)
+    for plane, target in zip(planes, out, strict=True):
+        picture = Image.fromarray(np.ascontiguousarray(plane, np.float32))
+        target[...] = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box)
+    return out

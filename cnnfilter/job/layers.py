@@ -1,0 +1,219 @@
+"""The outputs of layers to files: contact sheets, pictures of single maps, and dumps of the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+import cnnfilter
+from cnnfilter.dumps.write import WRITERS, Dump
+from cnnfilter.errors import OutputError, ParameterError, UnknownNameError, closest
+from cnnfilter.files import atomic_output, quoted, same_file
+from cnnfilter.images.colour import apply_colormap, colour_table
+from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
+from cnnfilter.images.sheet import contact_sheet
+from cnnfilter.images.write import encode_image
+from cnnfilter.job.names import DUMP_FORMATS, Output, plan_outputs
+from cnnfilter.network.plan import LayerPlan
+from cnnfilter.network.results import LayerResult, NetworkResult
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+#: An output, the layer that goes into it, and the map, or None for all of them.
+File: TypeAlias = tuple[Output, str, "int | None"]
+
+#: Widest a vector is drawn before it is broken into rows.
+VECTOR_COLUMNS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Save:
+    """What to write of every picture.
+
+    Attributes
+    ----------
+    layers
+        Names of the layers.
+    single
+        Each map as a picture of its own, beside the layer's sheet.
+    """
+
+    layers: tuple[str, ...]
+    formats: tuple[str, ...]
+    output: str | None = None
+    display: str = "minmax"
+    colormap: str | None = None
+    compress: str = "fast"
+    single: bool = False
+
+
+class Named(Protocol):
+    """A layer's plan or its result."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+
+
+def select(patterns: Sequence[str], plans: Sequence[Named]) -> tuple[str, ...]:
+    """Return the layers that any of the patterns means, in the network's order.
+
+    Parameters
+    ----------
+    patterns
+        ``all``, names, or patterns with ``*`` and ``?``; each may hold several, parted by commas. A pattern also
+        finds a layer by its kind, and without the slash that PyTorch puts before its names.
+    plans
+        The layers that there are.
+
+    Raises
+    ------
+    UnknownNameError
+        If a pattern means no layer; the closest names are given.
+    """
+    names = [plan.name for plan in plans]
+    chosen: set[str] = set()
+    for pattern in [part.strip() for text in patterns for part in _parts(text, names)]:
+        found = {plan.name for plan in plans if pattern == "all" or _matches(pattern, plan)}
+        if not found:
+            near = closest(pattern, names)
+            shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {shown}"
+            raise UnknownNameError(f"no layer {pattern!r} ({hint})")
+        chosen |= found
+    return tuple(name for name in names if name in chosen)
+
+
+def _parts(text: str, names: Sequence[str]) -> list[str]:
+    """Return what a text parted by commas holds, unless it is a name itself."""
+    return [text] if text in names else text.split(",")
+
+
+def _matches(pattern: str, plan: Named) -> bool:
+    """Say whether a pattern means a layer."""
+    if pattern == plan.name:
+        return True
+    lowered = pattern.lower()
+    return any(fnmatchcase(name.lower(), lowered) for name in (plan.name, plan.name.lstrip("/"), plan.kind))
+
+
+def plan_files(
+    sources: Sequence[str], save: Save, plans: Sequence[LayerPlan], keep_away: Sequence[Path]
+) -> list[list[File]]:
+    """Return what to write of each picture: the output, the layer, and the map (None for all of them).
+
+    Raises
+    ------
+    OutputError
+        If several results would go to one file, or a result would overwrite an input or a file of the network.
+    """
+    pictures = [form for form in save.formats if form not in DUMP_FORMATS]
+    shapes = {plan.name: plan.shape for plan in plans}
+    parts: list[tuple[str, str, int | None]] = [(name, name, None) for name in save.layers]
+    wanted = _outputs(sources, [label for label, _, _ in parts], list(save.formats), save.output, parts)
+    if save.single and pictures:
+        maps = [
+            (f"{name}.{index}", name, index)
+            for name in save.layers
+            for index in range(shapes[name][0] if len(shapes[name]) == 3 else 0)
+        ]
+        if maps:
+            more = _outputs(sources, [label for label, _, _ in maps], pictures, save.output, maps)
+            wanted = [[*first, *second] for first, second in zip(wanted, more, strict=True)]
+    for output, _, _ in (one for group in wanted for one in group):
+        for path in keep_away:
+            if output.path is not None and output.path.exists() and path.exists() and same_file(output.path, path):
+                raise OutputError(f"{quoted(output.path)} is a file of the network (choose another -o)")
+    return wanted
+
+
+def _outputs(
+    sources: Sequence[str], labels: list[str], formats: list[str], output: str | None,
+    parts: Sequence[tuple[str, str, int | None]],
+) -> list[list[File]]:  # fmt: skip
+    """Return the outputs of each picture with what goes into them."""
+    planned = plan_outputs(sources, labels, formats, output)
+    return [[(one, *parts[one.label or 0][1:]) for one in group] for group in planned]
+
+
+def write_layers(
+    result: NetworkResult, files: Sequence[File], save: Save
+) -> NetworkResult:  # fmt: skip
+    """Write the layers of one picture; return the result with the names of the files."""
+    layers = {layer.name: layer for layer in result.layers}
+    for output, name, index in files:
+        data = _encoded(result, layers[name], index, output, save)
+        if output.path is None:
+            import sys
+
+            sys.stdout.buffer.write(data if isinstance(data, bytes) else b"")
+            sys.stdout.buffer.flush()
+            continue
+        with atomic_output(output.path) as file:
+            file.write(data)
+    return replace(result, outputs=tuple(str(output.path or "-") for output, _, _ in files))
+
+
+def _encoded(result: NetworkResult, layer: LayerResult, index: int | None, output: Output, save: Save) -> bytes:
+    """Return the bytes of one file."""
+    if output.format in WRITERS:
+        import io
+
+        stream = io.BytesIO()
+        info = {"source": result.source, "network": result.network, "layer": layer.name, "kind": layer.kind}
+        values = layer.values if layer.values.ndim else layer.values.reshape(1)
+        WRITERS[output.format](stream, Dump({layer.name: values}, info=info))
+        return stream.getvalue()
+    display = layer_display(layer, save.display)
+    pixels = draw_layer(layer, display, save.colormap, index)
+    text = {
+        "Software": f"cnnfilter {cnnfilter.__version__}", "Display": str(display), "Source": result.source,
+        "Network": result.network, "Layer": layer.name,
+    }  # fmt: skip
+    return encode_image(pixels, output.format, text, compress=save.compress)
+
+
+def layer_display(layer: LayerResult, kind: str) -> Display:
+    """Return the mapping of a layer's values to pixels: one for all of its maps, so that they can be compared."""
+    kind = "minmax" if kind == "auto" else kind
+    values = layer.values.astype(np.float32) if layer.values.dtype.kind in "iub" else layer.values
+    white = max(1.0, layer.maximum) if np.isfinite(layer.maximum) else 1.0
+    return resolve(kind, white, extent_of([values], kind))
+
+
+def draw_layer(
+    layer: LayerResult, display: Display, colormap: str | None = None, index: int | None = None
+) -> Array:  # fmt: skip
+    """Return a layer as pixels ``(H, W, C)``: a contact sheet of its maps, one map, or a vector as a strip of cells."""
+    values = layer.values if layer.values.dtype.kind == "f" else layer.values.astype(np.float32)
+    if values.ndim == 3 and index is None:
+        tiles = [_colored(to_pixels(one, display), colormap) for one in values]
+        return contact_sheet(tiles, [str(number) for number in range(len(tiles))])
+    if values.ndim == 3:
+        return _colored(to_pixels(values[index], display), colormap)
+    if values.ndim > 3:
+        raise ParameterError(f"layer {layer.name!r} of shape {values.shape} is no picture (use -f npy, npz or json)")
+    plane = values if values.ndim == 2 else _strip(values.reshape(-1))
+    return contact_sheet([_colored(to_pixels(plane, display), colormap)], [layer.name])
+
+
+def _strip(vector: Array) -> Array:
+    """Return a vector as rows of at most VECTOR_COLUMNS cells; cells without a value hold NaN."""
+    if len(vector) <= VECTOR_COLUMNS:
+        return vector[None]
+    rows = -(-len(vector) // VECTOR_COLUMNS)
+    padded = np.full(rows * VECTOR_COLUMNS, np.nan, vector.dtype)
+    padded[: len(vector)] = vector
+    return padded.reshape(rows, VECTOR_COLUMNS)
+
+
+def _colored(pixels: Array, colormap: str | None) -> Array:
+    """Return pixels through the colour map, where there is one."""
+    return apply_colormap(pixels, colour_table(colormap)) if colormap else pixels

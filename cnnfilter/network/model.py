@@ -1,0 +1,114 @@
+"""One face for network files and ONNX models: what goes in, what comes out, and how large it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from cnnfilter.core.shapes import Pair
+from cnnfilter.network.load import load_network
+from cnnfilter.network.plan import LayerPlan, NetworkPlan, plan_network
+from cnnfilter.network.results import LayerResult, measure_layer
+from cnnfilter.network.run import run_layers
+from cnnfilter.network.spec import Array, Input, Network
+
+ONNX_SUFFIX = ".onnx"
+
+
+class Model(Protocol):
+    """What `cnnfilter run` needs to know of a network, whatever file it came from."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def input(self) -> Input:
+        """What it takes."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What its last values stand for."""
+        ...
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What it was read from: never overwritten."""
+        ...
+
+    def with_input(self, expected: Input) -> Model:
+        """Return the same model for another input."""
+        ...
+
+    def plan(self, size: Pair | None, channels: int | None = None, *, partial: bool = False) -> NetworkPlan:
+        """Return every layer's shape and cost."""
+        ...
+
+    def run(self, image: Array, *, threads: int | None = None, keep: Sequence[str] | None = None) -> dict[str, Array]:
+        """Return the outputs of all layers, or of those to keep, for ``(C, H, W)`` or ``(N, C, H, W)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileModel:
+    """A network file, run by our own engine."""
+
+    network: Network
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.network.name
+
+    @property
+    def input(self) -> Input:
+        """What it takes."""
+        return self.network.input
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What its last values stand for."""
+        return self.network.classes
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What it was read from."""
+        return self.network.files
+
+    def with_input(self, expected: Input) -> FileModel:
+        """Return the same network for another input."""
+        return FileModel(replace(self.network, input=expected))
+
+    def plan(self, size: Pair | None, channels: int | None = None, *, partial: bool = False) -> NetworkPlan:
+        """Return every layer's shape and cost."""
+        return plan_network(self.network, size, channels=channels, partial=partial)
+
+    def run(self, image: Array, *, threads: int | None = None, keep: Sequence[str] | None = None) -> dict[str, Array]:
+        """Return the layers' outputs."""
+        return run_layers(self.network, image, threads=threads, keep=keep)
+
+
+def open_model(path: str | Path) -> Model:
+    """Return the model that a file holds: an ONNX model where its name ends in ``.onnx``, else a network file.
+
+    Raises
+    ------
+    KernelFileError
+        If the file is not what its name says.
+    MissingExtraError
+        If ONNX Runtime is needed and not installed.
+    """
+    if str(path).lower().endswith(ONNX_SUFFIX):
+        from cnnfilter.network.onnx_model import load_onnx
+
+        return load_onnx(path)
+    return FileModel(load_network(path))
+
+
+def measure_layers(plans: Sequence[LayerPlan], outputs: dict[str, Array]) -> tuple[LayerResult, ...]:
+    """Return the results of the layers that were kept, in order."""
+    return tuple(measure_layer(plan, outputs[plan.name]) for plan in plans if plan.name in outputs)
