@@ -21,13 +21,21 @@ MAY_IMPORT = {
     "images": {"dumps", "errors", "files"},
     "network": {"core", "errors", "files", "library"},
     "job": {"core", "dumps", "errors", "files", "images", "library", "network"},
-    "views": {"core", "dumps", "errors", "files", "images", "job", "library", "network"},
-    "cli": {"core", "dumps", "errors", "files", "images", "job", "library", "network", "views"},
+    "batch": {"core", "dumps", "errors", "files", "images", "job", "library", "network"},
+    "views": {"batch", "core", "dumps", "errors", "files", "images", "job", "library", "network"},
+    "cli": {"batch", "core", "dumps", "errors", "files", "images", "job", "library", "network", "views"},
     "api": {"core", "errors", "library"},
 }
 
 #: Packages that only one part may import.
-ONLY_IN = {"typer": {"cli"}, "rich": {"views", "cli"}, "PIL": {"images"}, "isal": {"images"}, "cmap": {"images"}}
+ONLY_IN = {
+    "typer": {"cli"},
+    "rich": {"views", "cli"},
+    "PIL": {"images"},
+    "isal": {"images"},
+    "pebble": {"batch"},
+    "cmap": {"images"},
+}
 
 
 def part_of(path):

@@ -41,5 +41,5 @@ def write_dump(
         writer(sys.stdout.buffer, dump)
         sys.stdout.buffer.flush()
         return
-    with atomic_output(output.path) as file:
+    with atomic_output(output.path, durable=output.durable) as file:
         writer(file, dump)

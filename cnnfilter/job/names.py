@@ -29,11 +29,14 @@ class Output:
         A value of ``FORMATS``.
     path
         The file, or None for standard output.
+    durable
+        Wait for the disk; a batch, which checks its files when it resumes, need not.
     """
 
     label: int | None
     format: str
     path: Path | None
+    durable: bool = True
 
 
 def parse_formats(formats: Sequence[str], output: str | None) -> list[str]:

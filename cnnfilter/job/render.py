@@ -227,6 +227,6 @@ def _write(output: Output, pieces: Iterator[bytes]) -> None:
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
         return
-    with atomic_output(output.path) as file:
+    with atomic_output(output.path, durable=output.durable) as file:
         for piece in pieces:
             file.write(piece)

@@ -1,0 +1,1 @@
+"""Folders at any scale: find, plan, compute in worker processes, and remember what was done."""

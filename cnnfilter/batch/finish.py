@@ -1,0 +1,44 @@
+"""The end of a run: manifest and feature table, from the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnnfilter.batch.folder import State
+from cnnfilter.batch.journal import Ledger
+from cnnfilter.batch.manifest import MANIFESTS, in_order, pyarrow, write_manifest
+from cnnfilter.batch.recipe import Recipe
+from cnnfilter.batch.stores import is_url, join_url, write_object
+from cnnfilter.batch.table import Table, check_table, write_table
+from cnnfilter.errors import lookup
+
+
+def check_finish(forms: Sequence[str], features: str | None) -> None:
+    """Raise if a manifest or a table could not be written, before any work is done."""
+    for form in forms:
+        lookup(MANIFESTS, form, "manifest format")
+    if "parquet" in forms:
+        pyarrow()
+    if features is not None:
+        check_table(features)
+
+
+def manifest_path(output: str, form: str = "jsonl") -> str:
+    """Return where the manifest of an output is."""
+    name = f"manifest.{form}"
+    return join_url(output, name) if is_url(output) else str(Path(output, name))
+
+
+def finish(output: str, recipe: Recipe, state: State, forms: Sequence[str], features: str | None) -> None:
+    """Write the manifest in each form, and the feature table where one is asked for."""
+    with Ledger(state.journal) as ledger:
+        for form in forms:
+            target = state.folder / f"manifest.{form}" if is_url(output) else Path(manifest_path(output, form))
+            write_manifest(target, in_order(state.plan, ledger), form)
+            if is_url(output):
+                write_object(target, manifest_path(output, form))
+        if features is not None:
+            write_table(Path(features), Table.of(state.plan, ledger, recipe.labels, recipe.measures))
+    if is_url(output):
+        write_object(state.journal, join_url(output, ".cnnfilter/journal.jsonl"))

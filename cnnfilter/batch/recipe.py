@@ -1,0 +1,142 @@
+"""What to do with every image, in a form that travels to other processes and has one fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import cnnfilter
+from cnnfilter.batch.names import Labels
+from cnnfilter.errors import OutputError
+from cnnfilter.images.limits import MAX_PIXELS
+from cnnfilter.images.picture import Picture
+from cnnfilter.job.image import Done, Request, do_image, kernel_steps
+from cnnfilter.job.names import DUMP_FORMATS, Output
+from cnnfilter.job.options import Options
+from cnnfilter.library.kernel import Kernel
+
+
+class Recipe(Protocol):
+    """What a batch does to one picture; it travels by pickle."""
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """File formats to write; none where only features are wanted."""
+        ...
+
+    @property
+    def stack(self) -> bool:
+        """Whether everything made from a picture shares one file."""
+        ...
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What the feature vectors hold; empty for none."""
+        ...
+
+    @property
+    def max_pixels(self) -> int:
+        """Pixels of the largest picture that is opened."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of what is made from a picture, in order; each becomes part of a file's name."""
+        ...
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Everything that decides about the results' bytes, in plain values."""
+        ...
+
+    def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Done]:
+        """Compute and write what is asked for of one picture."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convolve:
+    """The recipe of ``convolve``: kernels, and what comes after them."""
+
+    kernels: tuple[Kernel, ...]
+    options: Options
+    display: str = "auto"
+    colormap: str | None = None
+    compress: str = "fast"
+    formats: tuple[str, ...] = ("png",)
+    stack: bool = False
+    flatten: bool = False
+    measures: tuple[str, ...] = ()
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        if self.flatten and any(form not in DUMP_FORMATS.values() for form in self.formats):
+            raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The kernels' names."""
+        return tuple(kernel.name for kernel in self.kernels)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Everything that decides about the results' bytes, in plain values."""
+        options = asdict(replace(self.options, threads=None))
+        kernels = [
+            {"name": kernel.name, "spec": kernel.spec, "weights": kernel.weights.tolist()} for kernel in self.kernels
+        ]
+        words = {
+            name: getattr(self, name)
+            for name in ("display", "colormap", "compress", "formats", "stack", "flatten", "measures")
+        }
+        return {"command": "convolve", "kernels": kernels, "options": options, **words}
+
+    @cached_property
+    def _request(self) -> Request:
+        """The request, built once in each process: its steps hold functions, which do not travel."""
+        return Request(
+            steps=kernel_steps(self.kernels, replace(self.options, threads=1)),
+            options=replace(self.options, threads=1),
+            display=self.display, colormap=self.colormap, compress=self.compress, flatten=self.flatten,
+            keep=bool(self.measures),
+        )  # fmt: skip
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_request"}
+
+    def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Done]:
+        """Convolve one picture with every kernel, and write the outputs."""
+        return do_image(replace(self._request, max_memory=max_memory), picture, outputs)
+
+
+def fingerprint(recipe: Recipe) -> str:
+    """Return 16 digits that change with any parameter and with the program's version."""
+    words = {"version": cnnfilter.__version__, **recipe.parameters}
+    text = json.dumps(words, sort_keys=True, default=str, allow_nan=True)
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def labels_of(recipe: Recipe) -> Labels:
+    """Return the labels that names are made of."""
+    stacked = recipe.stack and len(recipe.labels) > 1
+    return Labels(("stack",) if stacked else recipe.labels, recipe.formats)
+
+
+def plan_files(recipe: Recipe, stem: str) -> list[tuple[int | None, str, str]]:
+    """Return label, format and name of every file that one input is made into.
+
+    Examples
+    --------
+    >>> from cnnfilter.library import load_kernels
+    >>> recipe = Convolve(kernels=tuple(load_kernels("sobel-x")), options=Options(), formats=("png", "npy"))
+    >>> plan_files(recipe, "cat")
+    [(0, 'png', 'cat.sobel-x.png'), (0, 'npy', 'cat.sobel-x.npy')]
+    """
+    labels = labels_of(recipe)
+    names = iter(labels.files(stem))
+    indices: list[int | None] = [None] if recipe.stack else [*range(len(labels.names))]
+    return [(index, form, next(names)) for index in indices for form in recipe.formats]

@@ -1,0 +1,270 @@
+"""The run: plan, compute, remember; a rerun skips what is done and unchanged."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import cnnfilter
+from cnnfilter.batch.find import Root, Skips, find, refuse_nested
+from cnnfilter.batch.folder import State, check_folder, opened, state_of, sweep
+from cnnfilter.batch.journal import Journal, Ledger
+from cnnfilter.batch.patterns import Filters
+from cnnfilter.batch.plan import read_plan, write_plan
+from cnnfilter.batch.recipe import Recipe, fingerprint, labels_of
+from cnnfilter.batch.records import DONE, Planned, Record
+from cnnfilter.batch.stores import check_output, in_this_process_only, is_url
+from cnnfilter.batch.work import Job, Outcome, still_there
+from cnnfilter.errors import ParameterError, ResourceError
+
+#: Failures that are kept for the list at the end; the manifest has them all.
+LISTED = 1000
+
+#: What an engine is: items in, outcomes out, in any order.
+Engine = Callable[..., Iterator[Outcome]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """Everything about a run but the recipe.
+
+    Attributes
+    ----------
+    jobs
+        Worker processes; 0 works in this process.
+    max_memory
+        Bytes that all images in flight may take together.
+    timeout
+        Seconds that one image may take.
+    cluster
+        Address of a Dask scheduler, or ``local:N``.
+    """
+
+    roots: Sequence[Root]
+    output: str
+    filters: Filters = field(default_factory=Filters)
+    resume: bool = False
+    overwrite: bool = False
+    jobs: int = 1
+    max_memory: int | None = None
+    timeout: float = 300.0
+    cluster: str | None = None
+
+
+@dataclass
+class Totals:
+    """The count so far."""
+
+    planned: int = 0
+    ok: int = 0
+    kept: int = 0
+    failed: int = 0
+    skips: Counter[str] = field(default_factory=Counter)
+    failures: list[Record] = field(default_factory=list)
+    stopped: str = ""
+
+    @property
+    def skipped(self) -> int:
+        """Inputs that were done before, and things that are no inputs."""
+        return self.kept + self.skips.total()
+
+    @property
+    def finished(self) -> int:
+        """Inputs that need nothing more."""
+        return self.ok + self.kept + self.failed
+
+
+class Observer(Protocol):
+    """Whoever wants to know how the run goes."""
+
+    def begin(self, totals: Totals) -> None:
+        """Everything is planned."""
+        ...
+
+    def kept(self, item: Planned, totals: Totals) -> None:
+        """An input was done before, and is unchanged."""
+        ...
+
+    def outcome(self, record: Record, totals: Totals) -> None:
+        """An input came out one way or the other."""
+        ...
+
+
+def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable[[State, Totals], None]) -> Totals:
+    """Do everything that a setup asks for.
+
+    Parameters
+    ----------
+    setup
+        Inputs, output, and how to work.
+    recipe
+        What to do with each input.
+    observer
+        Is told how it goes.
+    finish
+        Called at the end, while the output is still locked: writes manifest and tables.
+
+    Raises
+    ------
+    OutputError
+        If the output is not free to write to; nothing has been written then.
+    ResourceError
+        If it cannot be written to.
+    """
+    remote = is_url(setup.output)
+    if remote:
+        check_output(setup.output)
+    refuse_nested(setup.roots, setup.output, setup.filters)
+    state = remote_state(setup.output) if remote else state_of(setup.output)
+    used = not remote and check_folder(setup.output, resume=setup.resume, overwrite=setup.overwrite)
+    owned = state.owned
+    with opened(state, None if remote else Path(setup.output)):
+        totals = _planned(setup, recipe, state, Path(setup.output) if used else None)
+        job = Job(recipe, setup.output if remote else os.path.abspath(setup.output), fingerprint(recipe))  # noqa: PTH100
+        if owned and not remote:
+            sweep(Path(setup.output))
+        resuming = setup.resume and owned
+        with (
+            Ledger(state.journal if resuming else Path(os.devnull)) as ledger,
+            Journal(state.journal, fresh=not resuming) as journal,
+        ):
+            journal.begin(_words(setup, job, totals))
+            observer.begin(totals)
+            _Run(setup, job, journal, ledger, observer, totals).all(state)
+        if not totals.stopped:
+            finish(state, totals)
+    return totals
+
+
+def remote_state(url: str) -> State:
+    """Return the folder on this machine that remembers a run whose outputs go to a URL."""
+    import hashlib
+
+    from platformdirs import user_state_path
+
+    digest = hashlib.sha256(url.rstrip("/").encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return State(user_state_path("cnnfilter") / "batch" / digest)
+
+
+def _planned(setup: Setup, recipe: Recipe, state: State, used: Path | None) -> Totals:
+    """Write the plan, and count."""
+    skips = Skips()
+    count = write_plan(state.plan, find(setup.roots, setup.filters, skips), labels_of(recipe), output=used)
+    if not count:
+        passed = "".join(f", {number} {why}" for why, number in skips.counts.items())
+        raise ParameterError(f"no picture was found{passed} (--include '*' takes every file)")
+    return Totals(planned=count, skips=skips.counts)
+
+
+def _words(setup: Setup, job: Job, totals: Totals) -> dict[str, object]:
+    """Return what the journal says about a run."""
+    from cnnfilter.files import printable
+
+    return {
+        "program": "cnnfilter", "version": cnnfilter.__version__, "job": job.digest, "planned": totals.planned,
+        "passed over": dict(totals.skips), "inputs": [printable(root.path) for root in setup.roots],
+        "parameters": job.recipe.parameters,
+    }  # fmt: skip
+
+
+def engine_of(setup: Setup) -> Engine:
+    """Return what computes: this process, worker processes, or a cluster."""
+    if setup.cluster is not None:
+        from cnnfilter.batch.cluster import each_on
+
+        return each_on(setup.cluster)
+    from cnnfilter.batch.local import each_here, each_local
+
+    here = setup.jobs == 0 or any(in_this_process_only(text) for text in (setup.output, *(r.path for r in setup.roots)))
+    return each_here if here else each_local
+
+
+class _Run:
+    """One pass over the plan, and one over what is worth another try."""
+
+    def __init__(
+        self, setup: Setup, job: Job, journal: Journal, ledger: Ledger, observer: Observer, totals: Totals
+    ) -> None:
+        self.setup, self.job, self.journal, self.ledger = setup, job, journal, ledger
+        self.observer, self.totals = observer, totals
+        self.engine = engine_of(setup)
+        self.flying: dict[str, str] = {}
+        self.dirty: set[str] = set()
+
+    def all(self, state: State) -> None:
+        """Do every input of the plan; those that died or were too large for a share again, alone."""
+        again: list[Planned] = []
+        share = None if self.setup.max_memory is None else self.setup.max_memory // max(1, self.setup.jobs)
+        try:
+            self._pass(self._open_items(state), again, self.setup.jobs, share)
+            if again and not self.totals.stopped:
+                self._pass(iter(again), None, 1, self.setup.max_memory)
+        except ResourceError as error:
+            self.totals.stopped = str(error)
+        finally:
+            if not is_url(self.setup.output):
+                sweep(Path(self.setup.output), {*self.flying.values(), *self.dirty})
+
+    def _open_items(self, state: State) -> Iterator[Planned]:
+        """Yield what is not done yet."""
+        for item in read_plan(state.plan):
+            if self._is_done(item):
+                self.totals.kept += 1
+                self.observer.kept(item, self.totals)
+            else:
+                yield item
+
+    def _is_done(self, item: Planned) -> bool:
+        """Say whether an input was done with these parameters, is unchanged, and its results are there."""
+        record = self.ledger.get(item.key)
+        if record is None or (record.job, record.state) != (self.job.digest, DONE):
+            return False
+        if (record.size, record.stamp) != (item.size, item.stamp) or item.reason:
+            return False
+        return self._same_place(item, record) and still_there(self.setup.output, record)
+
+    def _same_place(self, item: Planned, record: Record) -> bool:
+        """Say whether the results went where the plan has them now."""
+        prefix = f"{item.folder}/" if item.folder else ""
+        return {one.path for one in record.outputs} == {
+            prefix + name for name in labels_of(self.job.recipe).files(item.stem)
+        }
+
+    def _pass(self, items: Iterator[Planned], again: list[Planned] | None, workers: int, limit: int | None) -> None:
+        """Do the items; collect what is worth another try where there is one."""
+        outcomes = self.engine(self.job, self._noted(items), workers=workers, limit=limit, timeout=self.setup.timeout)
+        try:
+            for outcome in outcomes:
+                if outcome.stop:
+                    self.totals.stopped = outcome.record.reason
+                    return
+                folder = self.flying.pop(outcome.item.key)
+                if outcome.again:
+                    self.dirty.add(folder)  # swept when nobody writes there any more
+                if outcome.again and again is not None:
+                    again.append(outcome.item)
+                else:
+                    self._take(outcome.record)
+        finally:
+            getattr(outcomes, "close", lambda: None)()
+
+    def _noted(self, items: Iterator[Planned]) -> Iterator[Planned]:
+        """Pass items on, and remember where unfinished files may lie."""
+        for item in items:
+            self.flying[item.key] = item.folder
+            yield item
+
+    def _take(self, record: Record) -> None:
+        """Remember and count one record."""
+        self.journal.add(record)
+        if record.state == DONE:
+            self.totals.ok += 1
+        else:
+            self.totals.failed += 1
+            if len(self.totals.failures) < LISTED:
+                self.totals.failures.append(record)
+        self.observer.outcome(record, self.totals)

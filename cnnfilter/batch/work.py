@@ -1,0 +1,185 @@
+"""One input from its file to its record: what runs in a worker, on this machine or another."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import xxhash
+
+from cnnfilter.batch.measures import measure_maps
+from cnnfilter.batch.recipe import Recipe, plan_files
+from cnnfilter.batch.records import DONE, FAILED, Planned, Record, Written
+from cnnfilter.batch.stores import is_url, join_url, read_object, write_object
+from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
+from cnnfilter.files import output_error, quoted
+from cnnfilter.images.picture import Picture
+from cnnfilter.images.read import open_picture
+from cnnfilter.job.image import Done
+from cnnfilter.job.names import Output
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all inputs of a run share.
+
+    Attributes
+    ----------
+    recipe
+        What to do with each.
+    output
+        Folder or URL that the results go below.
+    digest
+        Fingerprint of the parameters.
+    """
+
+    recipe: Recipe
+    output: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one input came out, and what follows from it.
+
+    Attributes
+    ----------
+    again
+        It failed for want of memory or by the death of its worker: one more try alone may help.
+    stop
+        No other input would fare better: the disk is full, or the output cannot be written to.
+    """
+
+    item: Planned
+    record: Record
+    again: bool = False
+    stop: bool = False
+
+
+def do_item(job: Job, item: Planned, limit: int | None) -> Outcome:
+    """Do one input; whatever goes wrong with it becomes part of its record."""
+    try:
+        return Outcome(item, _record(job, item, limit))
+    except ResourceError as error:
+        full = isinstance(error.__cause__, OSError)
+        return failed(job, item, str(error), again=not full, stop=full)
+    except MemoryError:
+        return failed(job, item, "out of memory", again=True)
+    except CnnFilterError as error:
+        return failed(job, item, str(error))
+    except Exception as error:  # a bug must not take the other inputs with it
+        return failed(job, item, f"{type(error).__name__}: {error} (this is a bug: please report it)")
+
+
+def failed(job: Job, item: Planned, reason: str, *, again: bool = False, stop: bool = False) -> Outcome:
+    """Return the outcome of an input that could not be done."""
+    return Outcome(item, Record(job.digest, item.key, item.size, item.stamp, FAILED, reason), again, stop)
+
+
+def _record(job: Job, item: Planned, limit: int | None) -> Record:
+    """Return the record of an input that could be done."""
+    if item.reason:
+        raise ImageError(f"{quoted(item.key)}: {item.reason}")
+    size, stamp, picture = _open(job, item, limit)
+    if is_url(job.output):
+        with tempfile.TemporaryDirectory(prefix="cnnfilter-") as folder:
+            done, written = _apply(job, item, picture, Path(folder), limit)
+            for one in written:
+                write_object(Path(folder, Path(one.path).name), join_url(job.output, one.path))
+    else:
+        done, written = _apply(job, item, picture, _folder(Path(job.output, item.folder)), limit)
+    features = tuple(measure_maps(one.maps.hold(), job.recipe.measures) for one in done) if job.recipe.measures else ()
+    return Record(job.digest, item.key, size, stamp, DONE, "", written, tuple(_row(one) for one in done), features)
+
+
+def _open(job: Job, item: Planned, limit: int | None) -> tuple[int, str, Picture]:
+    """Open an input; return its bytes and its stamp as they were while it was read."""
+    pixels = job.recipe.max_pixels
+    if is_url(item.source):
+        data = read_object(item.source)
+        return len(data), item.stamp, open_picture(data, name=item.key, max_pixels=pixels, max_memory=limit)
+    before = _stamp(item)
+    picture = open_picture(Path(item.source), name=item.key, max_pixels=pixels, max_memory=limit)
+    if _stamp(item) != before:
+        raise ImageError(f"{quoted(item.key)}: changed while it was read")
+    return *before, picture
+
+
+def _stamp(item: Planned) -> tuple[int, str]:
+    """Return size and time of a file; only regular files are opened, whatever took their place since."""
+    try:
+        status = Path(item.source).stat()
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{quoted(item.key)}: {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"{quoted(item.key)}: is no regular file any more")
+    return status.st_size, str(status.st_mtime_ns)
+
+
+def _folder(path: Path) -> Path:
+    """Make the folder of some outputs."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(error, path) from error
+    return path
+
+
+def _apply(
+    job: Job, item: Planned, picture: Picture, folder: Path, limit: int | None
+) -> tuple[list[Done], tuple[Written, ...]]:
+    """Compute and write; return the results and what is in the files."""
+    outputs = [
+        Output(label, form, folder / name, durable=False) for label, form, name in plan_files(job.recipe, item.stem)
+    ]
+    done = job.recipe.apply(picture, outputs, limit)
+    prefix = f"{item.folder}/" if item.folder else ""
+    return done, tuple(
+        Written(prefix + output.path.name, *digest_of(output.path)) for output in outputs if output.path is not None
+    )
+
+
+def digest_of(path: Path) -> tuple[int, str]:
+    """Return the bytes in a file and their 128-bit XXH3 digest."""
+    digest, size = xxhash.xxh3_128(), 0
+    try:
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                size += len(block)
+    except OSError as error:
+        raise output_error(error, path) from error
+    return size, digest.hexdigest()
+
+
+def still_there(output: str, record: Record) -> bool:
+    """Say whether everything that a record tells of is still as it was written."""
+    if is_url(output):
+        from cnnfilter.batch.stores import object_size
+
+        return all(object_size(join_url(output, one.path)) == one.size for one in record.outputs)
+    for one in record.outputs:
+        path = Path(output, one.path)
+        try:
+            if path.stat().st_size != one.size or digest_of(path) != (one.size, one.digest):
+                return False
+        except (OSError, ResourceError):
+            return False
+    return True
+
+
+def _row(done: Done) -> dict[str, object]:
+    """Return the summary row of one map, without what the record says already."""
+    words = done.result.as_json()
+    return {name: value for name, value in words.items() if name not in ("source", "outputs") and value != []}
+
+
+def quiet_errors() -> None:
+    """Send what C libraries print to nowhere: their lines name no file and would break the progress bar."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
