@@ -84,18 +84,11 @@ def activate(
         raise ParameterError(f"{name} takes no axis: it works on each value alone")
     if name == "glu":
         return _glu(values, _find_axis(values.shape, axis, name), threads)
-    weights = np.asarray(full.get("weight", 0.0))
-    if name == "prelu" and weights.size > 1:
-        at = _find_axis(values.shape, axis, name)
-        if weights.shape != values.shape[at : at + 1]:
-            raise ShapeError(
-                f"prelu has weights of shape {weights.shape} for {values.shape[at]} channels: give one, or one for each"
-            )
-        function = partial(CELLWISE[name], weight=weights[:, None].astype(computing_type(values)))
-        return _along_axis(values, at, function, threads)
+    if name == "prelu" and real_array(full["weight"], "weight of prelu").size != 1:
+        return _prelu_by_channel(values, _find_axis(values.shape, axis, name), full["weight"], threads)
     if ACTIVATIONS[name].over_axis:
         return _along_axis(values, _find_axis(values.shape, axis, name), ALONG_AXIS[name], threads)
-    return _cell_by_cell(values, partial(CELLWISE[name], **_scalar_weight(full)), threads)
+    return _cell_by_cell(values, _cell_function(name, full), threads)
 
 
 def elementwise(name: str, **parameters: Any) -> Callable[[Array], None]:
@@ -123,9 +116,9 @@ def elementwise(name: str, **parameters: Any) -> Callable[[Array], None]:
     array([[0., 2., 0.]])
     """
     name, full = check_activation(name, parameters)
-    if ACTIVATIONS[name].over_axis or np.size(full.get("weight", 0.0)) != 1:
+    if ACTIVATIONS[name].over_axis:
         raise ParameterError(f"{name} works along an axis, not on each value alone (use activate)")
-    function = partial(CELLWISE[name], **_scalar_weight(full))
+    function = _cell_function(name, full)
 
     def apply(block: Array) -> None:
         flat = np.ascontiguousarray(block).reshape(-1)
@@ -141,11 +134,24 @@ def elementwise(name: str, **parameters: Any) -> Callable[[Array], None]:
     return apply
 
 
-def _scalar_weight(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters with prelu's weight, which may be an array of one, as a number."""
-    if "weight" in parameters:
-        parameters["weight"] = float(np.asarray(parameters["weight"]).item())
-    return parameters
+def _cell_function(name: str, parameters: dict[str, Any]) -> Callable[..., None]:
+    """Return the function ``(x, out, spare)`` of an activation with these parameters."""
+    if name == "prelu":
+        weight = real_array(parameters["weight"], "weight of prelu")
+        if weight.size != 1:
+            raise ParameterError(f"prelu with {weight.size} weights works along an axis (use activate)")
+        parameters = {"weight": weight.item()}
+    return partial(CELLWISE[name], **parameters)
+
+
+def _prelu_by_channel(values: Array, axis: int, weight: Any, threads: int | None) -> Array:
+    """Return prelu with a weight for each cell of the axis."""
+    weights = real_array(weight, "weight of prelu").astype(computing_type(values))
+    if weights.shape != (values.shape[axis],):
+        raise ShapeError(
+            f"prelu has weights {weights.shape} for {values.shape[axis]} channels: give one, or one for each"
+        )
+    return _along_axis(values, axis, partial(CELLWISE["prelu"], weight=weights[:, None]), threads)
 
 
 _buffers = threading.local()
