@@ -96,22 +96,33 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         os.environ[name] = "1"  # before NumPy starts them: strips run in our threads
     words = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _terminate)
-    code: int = ExitCode.DONE
     try:
-        result = build_app(words[0] if words else "")(words, prog_name="cnnfilter", standalone_mode=False)
-        code = result if isinstance(result, int) else ExitCode.DONE
+        code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush
         code = ExitCode.CLOSED_PIPE
     except (KeyboardInterrupt, typer.Abort):
-        print("cnnfilter: interrupted", file=sys.stderr)  # noqa: T201
         code = ExitCode.INTERRUPTED
     except Exception as error:
         if "--debug" in words:
             raise
         code = report(error)
+    if code == ExitCode.INTERRUPTED:
+        sys.stderr.write("cnnfilter: interrupted\n")
     sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    """Run one command; return its exit code."""
+    app = build_app(words[0] if words else "")
+    try:
+        result = app(words, prog_name="cnnfilter", standalone_mode=False)
+    except SystemExit as leave:
+        if isinstance(leave.__context__, BrokenPipeError):  # Typer would end with 1
+            raise leave.__context__ from None
+        raise
+    return result if isinstance(result, int) else ExitCode.DONE
 
 
 def _terminate(*_: object) -> NoReturn:
