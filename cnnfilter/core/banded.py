@@ -1,15 +1,15 @@
-"""Engine ``banded``: im2col without the copying, for stride 1.
+"""Engine ``banded``: im2col with the copying done in one direction only.
 
-For each kernel column ``j`` the view ``strip[:, j:j+oW]`` is already a matrix that BLAS takes as it is. A banded
-matrix ``T_j`` holds kernel column ``j`` once for each output row of a band, so that one product gives the vertical
-taps of a whole band, and the sum over ``j`` the horizontal ones::
+A column matrix holds every pixel ``kH * kW`` times. Here the strip is laid out ``(rows, C, kW, columns)``: a row
+of it is a row of the image, once for each kernel column, shifted by that much (and taken at every ``stride`` columns).
+All values that a band of output rows needs then follow each other in memory, and with the rows of the next band they
+overlap: the vertical taps come free, from views. One matrix product gives a whole band. Its left side is a banded
+matrix that holds the kernel once for each output row::
 
-    T_j, 3 output rows of a 3x3 kernel:      a d g . .
-                                             . a d g .        a, d, g: column j of the kernel
-                                             . . a d g
+    2 output rows of a 3x3 kernel:      abc def ghi ...
+                                        ... abc def ghi
 
-The strip is laid out ``(groups, rows, C/groups, columns)``: the rows that a band needs then follow each other with
-one stride, whatever the number of channels.
+Blocks of columns keep the shifted rows in the cache, and one call of ``matmul`` computes many bands.
 """
 
 from __future__ import annotations
@@ -19,132 +19,123 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnfilter.core.borders import Array
+from cnnfilter.core.im2col import windows
 from cnnfilter.core.plan import Plan, Strip
-from cnnfilter.core.strips import Scratch, Source, direct_rows, load_rows
+from cnnfilter.core.strips import Scratch, Source, stored_rows
 
 
 @dataclass(frozen=True)
 class Bands:
-    """The banded matrices of one group for bands of `rows` output rows.
+    """The kernels of one group, spread over bands of output rows.
 
     Attributes
     ----------
-    rows
-        Output rows of a band.
-    offsets
-        Strip columns at which the kernel columns stand; columns of zeros are left out.
+    taps
+        Kernel columns that are used: columns of zeros (Sobel's middle) are left out.
     matrices
-        One ``(K * rows, (rows + span - 1) * C)`` for each offset.
+        By the output rows of a band: ``(K, rows, rows_in * C * taps)``.
     """
 
-    rows: int
-    offsets: tuple[int, ...]
-    matrices: tuple[Array, ...]
+    taps: slice
+    matrices: dict[int, Array]
 
 
-def prepare(plan: Plan, weights: Array) -> list[dict[int, Bands]]:
-    """Return, for each group, the bands by height: the plan's height, and that of the last rows."""
+def prepare(plan: Plan, weights: Array) -> list[Bands]:
+    """Return the bands of each group, by height: the plan's height, and that of the last rows."""
     s = plan.sizes
-    heights = {plan.band}
-    for strip in plan.strips():
-        heights |= {strip.rows % plan.band or plan.band, min(strip.rows, plan.band)}
-    per_group = weights.reshape(s.groups, -1, *weights.shape[1:])
-    return [{rows: make_bands(group, rows, s.dilation) for rows in heights} for group in per_group]
+    strips = {strip.rows for strip in plan.strips()}
+    heights = {plan.band} | {rows % plan.band or plan.band for rows in strips}
+    taps = used_columns(weights)
+    return [
+        Bands(taps, {rows: spread(group[..., taps], rows, s.stride[0], s.dilation[0]) for rows in heights})
+        for group in weights.reshape(s.groups, -1, *weights.shape[1:])
+    ]
 
 
-def make_bands(weights: Array, rows: int, dilation: tuple[int, int]) -> Bands:
-    """Spread `weights` ``(K, C, kH, kW)`` over bands of `rows` output rows.
+def used_columns(weights: Array) -> slice:
+    """Return the columns of `weights` ``(..., kW)`` that are not all zeros, where evenly spaced ones hold them.
 
     Examples
     --------
-    >>> bands = make_bands(np.array([[[[1, 0], [2, 0], [3, 0]]]]), 2, (1, 1))
-    >>> bands.offsets, bands.matrices[0]
-    ((0,), array([[1, 2, 3, 0],
-           [0, 1, 2, 3]]))
+    >>> used_columns(np.array([[1, 0, -1], [2, 0, -2]])), used_columns(np.array([[0, 1, 2, 0]]))
+    (slice(0, 3, 2), slice(1, 3, 1))
+    """
+    used = np.flatnonzero(weights.reshape(-1, weights.shape[-1]).any(axis=0))
+    if not len(used):
+        return slice(0, 1, 1)
+    step = int(np.gcd.reduce(np.diff(used))) if len(used) > 1 else 1
+    return slice(int(used[0]), int(used[-1]) + 1, step)
+
+
+def spread(weights: Array, rows: int, stride: int, dilation: int) -> Array:
+    """Spread `weights` ``(K, C, kH, kW)`` over `rows` output rows: ``(K, rows, rows_in * C * kW)``.
+
+    Examples
+    --------
+    >>> spread(np.array([[[[1], [2], [3]]]]), 2, 1, 1)
+    array([[[1, 2, 3, 0],
+            [0, 1, 2, 3]]])
     """
     filters, channels, height, width = weights.shape
-    span = dilation[0] * (height - 1) + 1
-    used = [j for j in range(width) if weights[..., j].any()] or [0]
-    matrices = []
-    for j in used:
-        spread = np.zeros((filters, rows, rows + span - 1, channels), weights.dtype)
-        for row in range(rows):
-            spread[:, row, row : row + span : dilation[0]] = weights[..., j].transpose(0, 2, 1)
-        matrices.append(spread.reshape(filters * rows, -1))  # (K*rows, (rows + span - 1)*C)
-    return Bands(rows, tuple(j * dilation[1] for j in used), tuple(matrices))
+    span = dilation * (height - 1) + 1
+    bands = np.zeros((filters, rows, (rows - 1) * stride + span, channels, width), weights.dtype)
+    for row in range(rows):
+        bands[:, row, row * stride : row * stride + span : dilation] = weights.transpose(0, 2, 1, 3)
+    return bands.reshape(filters, rows, -1)  # (K, rows, rows_in*C*kW)
 
 
-def compute(
-    plan: Plan, weights: list[dict[int, Bands]], source: Source, strip: Strip, scratch: Scratch, out: Array
-) -> None:
+def compute(plan: Plan, weights: list[Bands], source: Source, strip: Strip, scratch: Scratch, out: Array) -> None:
     """Write the strip's outputs to `out` ``(N, K, rows, oW)``."""
     s = plan.sizes
     depth, filters = s.channels // s.groups, s.filters // s.groups
+    block = stored_rows(s, source, strip, scratch)
     for sample in range(strip.samples):
-        one = Strip(strip.first + sample, strip.first + sample + 1, strip.top, strip.bottom)
-        block = _laid_out(plan, source, one, scratch, out.dtype)
         for group, bands in enumerate(weights):
+            part = block[sample, group * depth : (group + 1) * depth]  # (C/G, rows_in, padded width)
             outputs = out[sample, group * filters : (group + 1) * filters]  # (K/G, rows, oW)
-            apply_bands(bands, plan.band, block[group], depth, outputs, scratch)
+            _convolve(plan, bands, part, outputs, scratch)
 
 
-def _laid_out(plan: Plan, source: Source, strip: Strip, scratch: Scratch, dtype: np.dtype[np.generic]) -> Array:
-    """Return the strip's input as ``(groups, rows_in * C/groups, padded width)``, a view where it can be one."""
+def _convolve(plan: Plan, bands: Bands, block: Array, out: Array, scratch: Scratch) -> None:
+    """Convolve `block` ``(C, rows_in, padded width)`` into `out` ``(K, rows, oW)``, block by block of columns."""
     s = plan.sizes
-    depth, rows_in = s.channels // s.groups, s.rows_in(strip.rows)
-    if depth == 1:
-        block = direct_rows(s, source, strip, dtype)
-        if block is not None:
-            first: Array = block[0]
-            return first
-    laid = scratch.array("strip", (s.groups, rows_in, depth, s.padded_width))
-    by_channel = laid.transpose(0, 2, 1, 3)  # (G, C/G, rows_in, padded width)
-    for group in range(s.groups):
-        part = slice(group * depth, (group + 1) * depth)
-        load_rows(s, _Channels(source, part), strip, by_channel[group : group + 1])
-    flat: Array = laid.reshape(s.groups, rows_in * depth, s.padded_width)
-    return flat
+    taps = range(s.kernel[1])[bands.taps]
+    steps = (s.dilation[1] * taps.step, s.stride[1])
+    width = s.out[1]
+    shifted = windows(
+        block[None, :, :, taps[0] * s.dilation[1] :],
+        (1, len(taps)),
+        (1, steps[1]),
+        (1, steps[0]),
+        (block.shape[1], width),
+    )[0, :, 0].transpose(2, 0, 1, 3)  # (rows_in, C, taps, oW)
+    for left in range(0, width, plan.columns):
+        columns = slice(left, min(left + plan.columns, width))
+        source = shifted[..., columns]
+        laid = scratch.array("shifted", source.shape)
+        np.copyto(laid, source, casting="unsafe")
+        _multiply(plan, bands, laid.reshape(len(laid), -1, source.shape[-1]), out[..., columns])
 
 
-class _Channels:
-    """Some channels of a source."""
-
-    def __init__(self, source: Source, channels: slice) -> None:
-        self.source, self.channels = source, channels
-
-    def rows(self, first: int, last: int, start: int, stop: int) -> Array:
-        """Return the rows of these channels."""
-        return self.source.rows(first, last, start, stop)[:, self.channels]
-
-
-def apply_bands(bands: dict[int, Bands], height: int, block: Array, depth: int, out: Array, scratch: Scratch) -> None:
-    """Convolve `block` ``(rows_in * C, columns)`` into `out` ``(K, rows, oW)``, bands of `height` rows at a time."""
-    rows = out.shape[1]
-    whole = rows // height
-    if whole:
-        _multiply(bands[height], whole, block, depth, out[:, : whole * height], scratch)
-    if rows % height:
-        start = whole * height
-        _multiply(bands[rows - start], 1, block[start * depth :], depth, out[:, start:], scratch)
-
-
-def _multiply(bands: Bands, count: int, block: Array, depth: int, out: Array, scratch: Scratch) -> None:
-    """Compute `count` bands in one product for each kernel column: ``out = sum_j T_j @ view_j``."""
-    filters, _, width = out.shape
-    row, item = block.strides
-    inner = bands.matrices[0].shape[1]
-    shape = (count, filters * bands.rows, width)
-    total, product = scratch.array("total", shape), scratch.array("product", shape)
-    for step, (offset, matrix) in enumerate(zip(bands.offsets, bands.matrices, strict=True)):
-        view = np.lib.stride_tricks.as_strided(
-            block[:, offset:], (count, inner, width), (bands.rows * depth * row, row, item), writeable=False
+def _multiply(plan: Plan, bands: Bands, laid: Array, out: Array) -> None:
+    """Multiply all bands of `laid` ``(rows_in, C * taps, columns)`` into `out` ``(K, rows, columns)``."""
+    stride, band, rows = plan.sizes.stride[0], plan.band, out.shape[1]
+    whole = rows // band
+    for start, count, height in ((0, whole, band), (whole * band, 1, rows - whole * band)):
+        if not (count and height):
+            continue
+        matrices = bands.matrices[height]
+        row, _, item = laid.strides
+        first = laid[start * stride :]
+        views = np.lib.stride_tricks.as_strided(
+            first,
+            (count, matrices.shape[2], laid.shape[2]),
+            (band * stride * row, laid.strides[1], item),
+            writeable=False,
         )
-        np.matmul(matrix, view, out=product if step else total)
-        if step and step < len(bands.offsets) - 1:
-            np.add(total, product, out=total)
-    by_filter = (count, filters, bands.rows, width)
-    target = out.reshape(filters, count, bands.rows, width, copy=False).transpose(1, 0, 2, 3)
-    if len(bands.offsets) == 1:
-        target[...] = total.reshape(by_filter)
-    else:
-        np.add(total.reshape(by_filter), product.reshape(by_filter), out=target)
+        target = out[:, start : start + count * height].reshape(len(out), count, height, -1, copy=False)
+        if height == 1:  # all filters in one product: (rows, K, columns)
+            np.matmul(matrices[:, 0], views, out=target[:, :, 0].transpose(1, 0, 2))
+        else:
+            for index, matrix in enumerate(matrices):
+                np.matmul(matrix, views, out=target[index])

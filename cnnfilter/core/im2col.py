@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnfilter.core.borders import Array
 from cnnfilter.core.plan import Plan, Strip
-from cnnfilter.core.strips import Scratch, Source, direct_rows, load_rows
+from cnnfilter.core.strips import Scratch, Source, stored_rows
 
 
 def prepare(plan: Plan, weights: Array) -> Array:
@@ -22,15 +22,11 @@ def prepare(plan: Plan, weights: Array) -> Array:
 def compute(plan: Plan, weights: Array, source: Source, strip: Strip, scratch: Scratch, out: Array) -> None:
     """Write the strip's outputs to `out` ``(N, K, rows, oW)``."""
     s = plan.sizes
-    rows_in = s.rows_in(strip.rows)
-    block = direct_rows(s, source, strip, out.dtype)
-    if block is None:
-        block = scratch.array("strip", (strip.samples, s.channels, rows_in, s.padded_width))
-        load_rows(s, source, strip, block)
+    block = stored_rows(s, source, strip, scratch)
     depth = s.channels // s.groups
     cells = depth * s.kernel[0] * s.kernel[1]
     columns = scratch.array("columns", (strip.samples, s.channels, *s.kernel, strip.rows, s.out[1]))
-    np.copyto(columns, windows(block, s.kernel, s.stride, s.dilation, (strip.rows, s.out[1])))
+    np.copyto(columns, windows(block, s.kernel, s.stride, s.dilation, (strip.rows, s.out[1])), casting="unsafe")
     np.matmul(
         weights,
         columns.reshape(strip.samples, s.groups, cells, strip.rows * s.out[1]),  # (N, G, C/G*kH*kW, rows*oW)

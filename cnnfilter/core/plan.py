@@ -14,10 +14,14 @@ from cnnfilter.errors import ParameterError, lookup
 #: What a strip, its outputs and the engine's buffers may take: a core's share of the cache, and large enough
 #: that the cost of starting a strip does not show.
 STRIP_BYTES = 4 << 20
-#: Output rows that one banded matrix computes; 4 to 8 measured best from 3x3 to 11x11.
-BAND_ROWS = 8
-#: Bands that one matrix product computes in one call, outside the interpreter lock.
-BANDS = 16
+#: Output rows that one banded matrix computes: BLAS takes four rows at a time, and more only add zeros.
+BAND_ROWS = 4
+#: Filters from which bands of one row are better: they have no zeros, and all filters share one product.
+STACKED_FILTERS = 4
+#: Columns of a block of engine ``banded``, at most: longer rows ask for too many pages of memory at a time.
+BLOCK_COLUMNS = 1024
+#: Bytes of the shifted rows that engine ``banded`` keeps in the cache.
+SHIFTED_BYTES = 768 << 10
 #: Kernel cells from which tiles in the frequency domain win over banded products.
 FFT_CELLS = 21 * 21
 #: Kernel cells from which a column pass and a row pass win over one banded product.
@@ -86,6 +90,8 @@ class Plan:
         Images of a strip; more than one where images are small.
     band
         Output rows of one banded matrix (engines ``banded`` and ``separable``).
+    columns
+        Output columns of a block (engine ``banded``).
     tile
         Rows and columns of a tile (engine ``fft``).
     rank
@@ -99,6 +105,7 @@ class Plan:
     rows: int
     samples: int = 1
     band: int = 1
+    columns: int = 0
     tile: Pair = (0, 0)
     rank: int = 0
     why: str = ""
@@ -111,7 +118,7 @@ class Plan:
         outputs = s.filters * self.rows * s.out[1]
         extra = {
             "im2col": s.channels * s.kernel[0] * s.kernel[1] * self.rows * s.out[1],
-            "banded": 2 * outputs,
+            "banded": s.channels // s.groups * s.kernel[1] * s.rows_in(self.rows) * self.columns,
             "separable": (1 + self.rank) * outputs,
             "fft": 4 * inputs + 4 * outputs,
         }
@@ -187,7 +194,7 @@ def wants_rank(sizes: Sizes, engine: str) -> bool:
 
 def refusal(sizes: Sizes, engine: str) -> str:
     """Say why `engine` cannot compute this, or nothing where it can."""
-    if engine == "im2col":
+    if engine in ("im2col", "banded"):
         return ""
     if sizes.stride != (1, 1):
         return f"stride {sizes.stride[0]},{sizes.stride[1]} is not 1"
@@ -231,19 +238,21 @@ def _cut_im2col(sizes: Sizes, rank: int, why: str) -> Plan:
 
 
 def _cut_banded(sizes: Sizes, rank: int, why: str) -> Plan:
-    """Strips of whole bands. Deep layers take bands of one row: a band's zeros cost products."""
-    depth = sizes.channels // sizes.groups * sizes.filters // sizes.groups
-    band = max(1, min(BAND_ROWS, sizes.out[0], BAND_ROWS * 32 // depth))
-    row_bytes = (sizes.channels * sizes.padded_width + 3 * sizes.filters * sizes.out[1]) * sizes.itemsize
-    bands = max(1, min(BANDS, STRIP_BYTES // (row_bytes * band))) if band > 1 else STRIP_BYTES // row_bytes or 1
-    return Plan(sizes=sizes, engine="banded", rows=min(sizes.out[0], band * bands), band=band, why=why)
+    """Strips of whole bands whose shifted rows stay in the cache, in blocks of columns of about one width."""
+    band = 1 if sizes.filters // sizes.groups >= STACKED_FILTERS else min(BAND_ROWS, sizes.out[0])
+    blocks = -(-sizes.out[1] // BLOCK_COLUMNS)
+    columns = min(sizes.out[1], -(-sizes.out[1] // blocks // 16) * 16)
+    row_bytes = sizes.channels // sizes.groups * sizes.kernel[1] * columns * sizes.itemsize
+    least = max(8 * band, 4 * sizes.span[0])  # every strip lays out the span above it anew
+    rows = max(least, SHIFTED_BYTES // row_bytes // sizes.stride[0]) // band * band
+    return Plan(sizes=sizes, engine="banded", rows=min(sizes.out[0], rows), band=band, columns=columns, why=why)
 
 
 def _cut_separable(sizes: Sizes, rank: int, why: str) -> Plan:
     """Strips of whole bands as tall as the kernel, so that half of a band's products count."""
-    band = max(1, min(32, max(BAND_ROWS, sizes.kernel[0]), sizes.out[0]))
+    band = max(1, min(32, max(8, sizes.kernel[0]), sizes.out[0]))
     row_bytes = (1 + sizes.filters * (rank + 1)) * sizes.padded_width * sizes.itemsize
-    bands = max(1, min(BANDS, STRIP_BYTES // (row_bytes * band)))
+    bands = max(1, min(16, STRIP_BYTES // (row_bytes * band)))
     rows = min(sizes.out[0], band * bands)
     return Plan(sizes=sizes, engine="separable", rows=rows, band=band, rank=rank, why=why)
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnfilter.core.banded import Bands, apply_bands, make_bands
+from cnnfilter.core.banded import spread
 from cnnfilter.core.borders import Array
 from cnnfilter.core.plan import Plan, Strip
-from cnnfilter.core.strips import Scratch, Source, direct_rows, load_rows
+from cnnfilter.core.strips import Scratch, Source, computing_rows
 
 #: Singular values under this share of the largest are the rounding of the weights themselves.
 RANK_TOLERANCES = {4: 1e-7, 8: 1e-14}
@@ -26,12 +26,12 @@ class Factors:
     Attributes
     ----------
     columns
-        Bands of the column factors, all filters and ranks stacked, by height.
+        The column factors spread over bands of output rows, by height: ``(K * rank, rows, rows + kH - 1)``.
     across
         ``(K, rank, block + kW - 1, block)``: row factors spread over blocks of output columns.
     """
 
-    columns: dict[int, Bands]
+    columns: dict[int, Array]
     across: Array
 
 
@@ -81,17 +81,14 @@ def _factors(kernels: Array, rank: int, heights: set[int], block: int) -> Factor
         for column in range(block):
             across[index, : len(v), column : column + width, column] = v
     stacked = down.reshape(count * rank, 1, height, 1)  # (K*rank, 1, kH, 1)
-    return Factors({rows: make_bands(stacked, rows, (1, 1)) for rows in heights}, across)
+    return Factors({rows: spread(stacked, rows, 1, 1) for rows in heights}, across)
 
 
 def compute(plan: Plan, weights: list[Factors], source: Source, strip: Strip, scratch: Scratch, out: Array) -> None:
     """Write the strip's outputs to `out` ``(N, K, rows, oW)``."""
     s = plan.sizes
     filters = s.filters // s.groups
-    block = direct_rows(s, source, strip, out.dtype)
-    if block is None:
-        block = scratch.array("strip", (strip.samples, s.channels, s.rows_in(strip.rows), s.padded_width))
-        load_rows(s, source, strip, block)
+    block = computing_rows(s, source, strip, scratch)
     for sample in range(strip.samples):
         for group, factors in enumerate(weights):
             part = out[sample, group * filters : (group + 1) * filters]
@@ -103,13 +100,30 @@ def _both_passes(plan: Plan, factors: Factors, block: Array, out: Array, scratch
     filters, rows, _ = out.shape
     rank = plan.rank
     tall = scratch.array("columns passed", (filters * rank, rows, block.shape[1]))
-    apply_bands(factors.columns, plan.band, block, 1, tall, scratch)
+    _column_pass(plan.band, factors.columns, block, tall)
     for index in range(filters):
         for term in range(rank):
             target = out[index] if term == 0 else scratch.array("term", out.shape[1:])
             _row_pass(tall[index * rank + term], factors.across[index, term], target)
             if term:
                 out[index] += target
+
+
+def _column_pass(band: int, columns: dict[int, Array], block: Array, tall: Array) -> None:
+    """Multiply bands of `block` ``(rows_in, columns)`` by the column factors: `tall` is ``(factors, rows, columns)``."""
+    rows = tall.shape[1]
+    whole = rows // band
+    row, item = block.strides
+    for start, count, height in ((0, whole, band), (whole * band, 1, rows - whole * band)):
+        if not (count and height):
+            continue
+        matrices = columns[height]
+        views = np.lib.stride_tricks.as_strided(
+            block[start:], (count, matrices.shape[2], block.shape[1]), (band * row, row, item), writeable=False
+        )
+        target = tall[:, start : start + count * height].reshape(len(tall), count, height, -1, copy=False)
+        for index, matrix in enumerate(matrices):
+            np.matmul(matrix, views, out=target[index])
 
 
 def _row_pass(tall: Array, across: Array, out: Array) -> None:

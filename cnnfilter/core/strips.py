@@ -6,6 +6,7 @@ The strip buffer does three jobs in one pass over memory: padding, type conversi
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -46,24 +47,45 @@ class Scratch:
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
-        self._buffers: dict[str, Array] = {}
+        self._buffers: dict[tuple[str, np.dtype[Any]], Array] = {}
 
-    def array(self, name: str, shape: tuple[int, ...]) -> Array:
+    def array(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any] | None = None) -> Array:
         """Return an uninitialised array, the same memory every time that `name` asks for no more."""
-        count = int(np.prod(shape))
-        buffer = self._buffers.get(name)
+        count, dtype = math.prod(shape), dtype or self.dtype
+        buffer = self._buffers.get((name, dtype))
         if buffer is None or buffer.size < count:
-            buffer = self._buffers[name] = np.empty(count, self.dtype)
+            buffer = self._buffers[name, dtype] = np.empty(count, dtype)
         return buffer[:count].reshape(shape)
 
 
-def direct_rows(sizes: Sizes, source: Source, strip: Strip, dtype: np.dtype[Any]) -> Array | None:
-    """Return the strip's rows without a copy, where no border and no conversion asks for one."""
-    if sizes.pads or not isinstance(source, ArraySource) or source.images.dtype != dtype:
-        return None
-    start = strip.top * sizes.stride[0]
-    rows = source.rows(strip.first, strip.last, start, start + sizes.rows_in(strip.rows))
-    return rows if rows.flags.aligned and rows.strides[-1] == rows.itemsize else None
+def stored_rows(sizes: Sizes, source: Source, strip: Strip, scratch: Scratch) -> Array:
+    """Return the padded input rows of `strip`, ``(N, C, rows_in, padded width)``, in the type they are stored in.
+
+    Without a border they are the source's own rows, which no one may write to. A border is put around a copy: of
+    bytes, where a picture holds bytes, which costs a quarter of what padding floats does.
+    """
+    if not sizes.pads:
+        start = strip.top * sizes.stride[0]
+        return source.rows(strip.first, strip.last, start, start + sizes.rows_in(strip.rows))
+    one = source.rows(strip.first, strip.first + 1, 0, 1).dtype
+    border = sizes.border.value
+    exact = one.kind in "iu" and float(border).is_integer() and np.iinfo(one).min <= border <= np.iinfo(one).max
+    dtype = one if exact and one.itemsize < scratch.dtype.itemsize else scratch.dtype
+    block = scratch.array(
+        "strip", (strip.samples, sizes.channels, sizes.rows_in(strip.rows), sizes.padded_width), dtype
+    )
+    load_rows(sizes, source, strip, block)
+    return block
+
+
+def computing_rows(sizes: Sizes, source: Source, strip: Strip, scratch: Scratch) -> Array:
+    """Return the padded input rows of `strip` in the computing type, in memory that BLAS takes as it is."""
+    rows = stored_rows(sizes, source, strip, scratch)
+    if rows.dtype == scratch.dtype and rows.flags.aligned and rows.strides[-1] == rows.itemsize:
+        return rows
+    block = scratch.array("converted", rows.shape)
+    np.copyto(block, rows, casting="unsafe")
+    return block
 
 
 def load_rows(sizes: Sizes, source: Source, strip: Strip, out: Array) -> None:
