@@ -51,6 +51,7 @@ def test_equals_pytorch_on_thousands_of_cases(start):
         check(seed)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding=.same.:UserWarning")
 @pytest.mark.parametrize("size", [5, 6, 9, 10])
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("dilation", [1, 2])
