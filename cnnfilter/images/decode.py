@@ -103,6 +103,7 @@ def _decode(source: bytes | str, form: str, name: str, limits: Limits) -> Pictur
                 low.load()
         image.load()
         orientation = 1 if form == "TIFF" else _orientation(image)  # Pillow turns a TIFF by itself
+    width, height = image.im.size  # as decoded: a damaged header may have said something else
     mode = _mode(image)
     if deep and deep.exact:
         mode = _deep_mode(deep)
@@ -116,13 +117,13 @@ def _decode(source: bytes | str, form: str, name: str, limits: Limits) -> Pictur
     swap = ORIENTATIONS[orientation][0]
     return Picture(
         name=name,
-        height=image.width if swap else image.height,
-        width=image.height if swap else image.width,
+        height=width if swap else height,
+        width=height if swap else width,
         channels=len(mode.bands) + (key is not None),
         has_alpha=mode.has_alpha or key is not None,
         dtype=dtype,
         notes=tuple(notes),
-        strip=upright(reader, image.height, image.width, orientation),
+        strip=upright(reader, height, width, orientation),
         full_scale={"u1": 255.0, "u2": 65535.0}.get(dtype.str[1:], 0.0),
     )
 
@@ -173,6 +174,8 @@ def _reason(error: Exception, form: str) -> str:
         return f"{pixels / 1e6:.6g} megapixels is over the limit (--max-pixels {pixels} raises it)"
     if any(word in text.lower() for word in _CUT):
         return f"truncated {form}: the file ends too early ({text})"
+    if "MAX_TEXT" in text:
+        return f"damaged {form}: its texts or colour profile unpack to more than is sane"
     if text == "not identified by this driver":
         return f"damaged {form}: its header announces no pixels, or an unknown kind of them"
     if text == "unknown pixel mode":
