@@ -93,9 +93,9 @@ def memory_limit(text: str | None) -> int | None:
     """Return the bytes that a job may take: what was asked for, else half of the machine's memory."""
     import os
 
-    from cnnfilter.job.options import parse_bytes
-
     if text is not None:
+        from cnnfilter.job.options import parse_bytes
+
         return parse_bytes(text)
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -71,6 +70,8 @@ def for_each(work: Callable[[Block], None], blocks: Sequence[Block], threads: in
     if helpers < 1:
         drain()
         return
+    from concurrent.futures import ThreadPoolExecutor  # it loads logging: small images start no threads
+
     with ThreadPoolExecutor(helpers) as pool:
         try:
             others = [pool.submit(drain) for _ in range(helpers)]

@@ -10,15 +10,17 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 from cnnfilter.core.borders import Array, fill_columns, source_position
 from cnnfilter.core.plan import Sizes, Strip
 from cnnfilter.errors import ParameterError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -132,6 +134,8 @@ def thread_count(threads: int | None) -> int:
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Return a pool that lives as long as the program: starting threads costs more than a small image."""
+    from concurrent.futures import ThreadPoolExecutor  # it loads logging: small images start no threads
+
     return ThreadPoolExecutor(threads, thread_name_prefix="cnnfilter")
 
 
