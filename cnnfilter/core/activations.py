@@ -23,6 +23,8 @@ __all__ = ["ACTIVATIONS", "activate", "elementwise"]
 BLOCK = 1 << 16
 #: Blocks that a thread takes at a time.
 RUN = 8
+#: Each thread's memory for intermediate values.
+_buffers = threading.local()
 
 
 def activate(
@@ -62,7 +64,7 @@ def activate(
     Notes
     -----
     Infinities and NaN are values like any other and raise no warning. Beyond input and output it takes about a
-    megabyte for each thread.
+    megabyte for each thread; an input whose axes lie in another order in memory is copied once.
 
     References
     ----------
@@ -152,9 +154,6 @@ def _prelu_by_channel(values: Array, axis: int, weight: Any, threads: int | None
             f"prelu has weights {weights.shape} for {values.shape[axis]} channels: give one, or one for each"
         )
     return _along_axis(values, axis, partial(CELLWISE["prelu"], weight=weights[:, None]), threads)
-
-
-_buffers = threading.local()
 
 
 def _scratch(count: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Array]:

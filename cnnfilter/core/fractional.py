@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blocks import for_each
-from cnnfilter.core.reduce import POOLINGS, pool_bounds
+from cnnfilter.core.reduce import find_pooling, pool_bounds
 from cnnfilter.core.shapes import Pair, pair
-from cnnfilter.errors import ParameterError, ShapeError, lookup
+from cnnfilter.errors import ParameterError, ShapeError
 
 
 def fractional_pool2d(
@@ -80,7 +80,7 @@ def fractional_pool2d(
            [29., 31., 33., 34.]], dtype=float32)
     """
     planes, lead = as_planes(image)
-    pooling = lookup(POOLINGS, kind, "pooling")
+    pooling = find_pooling(kind)
     window = pair(size, "size")
     length = planes.shape[1], planes.shape[2]
     wanted = _output_size(length, window, output_size, output_ratio)
@@ -120,12 +120,13 @@ def _output_size(length: Pair, window: Pair, output_size: Any, output_ratio: Any
 def _samples(samples: Any, seed: int | None, lead: tuple[int, ...]) -> Array:
     """Return two numbers in [0, 1) for each plane: ``(P, 2)``."""
     if samples is None:
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+            raise ParameterError(f"seed must be a whole number of at least 0, got {seed!r}")
         return np.random.default_rng(seed).random((*lead, 2)).reshape(-1, 2)
     if seed is not None:
         raise ParameterError("give either samples or a seed: samples leave nothing to draw")
     values = real_array(samples, "samples")
-    accepted = {(*lead, 2), *([(1, 1, *lead, 2)[-3:]] if len(lead) < 2 else [])}
-    if values.shape not in accepted:
+    if values.shape not in {(*lead, 2), (1, 1, *lead, 2)[-3:]}:  # with N = 1 too, and C = 1
         raise ShapeError(f"samples must have shape {(*lead, 2)}, two for each channel; got {values.shape}")
     if not np.all((values >= 0) & (values < 1)):
         raise ParameterError(f"samples must be at least 0 and below 1, got {values.min()} to {values.max()}")

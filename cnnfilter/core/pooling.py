@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type
 from cnnfilter.core.blocks import for_each, row_blocks
-from cnnfilter.core.reduce import POOLINGS, pool_bounds, slide_windows
+from cnnfilter.core.reduce import find_pooling, pool_bounds, slide_windows
 from cnnfilter.core.shapes import PaddingLike, Pair, pair
 from cnnfilter.core.windows import Windows, plan_windows
-from cnnfilter.errors import ParameterError, ShapeError, lookup
+from cnnfilter.errors import ParameterError, ShapeError
 
 
 def pool2d(
@@ -76,7 +76,7 @@ def pool2d(
     -----
     A NaN makes each window that holds it NaN. ``lp`` is PyTorch's: ``x**p`` keeps the sign of x, so an odd p can
     give NaN, and a window that hangs over the end is scaled up to a whole one. Windows are not copied; beyond input
-    and output each thread takes a few megabytes.
+    and output each thread takes a few megabytes. A batch whose axes lie in another order in memory is copied once.
 
     References
     ----------
@@ -93,7 +93,7 @@ def pool2d(
     array([[2.75]], dtype=float32)
     """
     planes, lead = as_planes(image)
-    pooling = lookup(POOLINGS, kind, "pooling")
+    pooling = find_pooling(kind)
     if not isinstance(p, numbers.Real) or not 0 < p < math.inf:
         raise ParameterError(f"p must be a number above 0, got {p!r}")
     rows, columns = plan_windows(planes.shape[1:], size, stride, padding, dilation, ceil_mode)
@@ -200,7 +200,7 @@ def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None) ->
     array([ 5.5, 17.5], dtype=float32)
     """
     planes, lead = as_planes(image)
-    pooling = lookup(POOLINGS, kind, "pooling")
+    pooling = find_pooling(kind)
     dtype = computing_type(planes)
     of_rows = np.empty(planes.shape[:2], dtype)
 
@@ -257,7 +257,7 @@ def adaptive_pool2d(
            [16., 18., 19.]], dtype=float32)
     """
     planes, lead = as_planes(image)
-    pooling = lookup(POOLINGS, kind, "pooling")
+    pooling = find_pooling(kind)
     wanted = pair(output_size, "output_size")
     height, width = planes.shape[1:]
     if wanted == (1, 1):

@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.blocks import BLOCK_BYTES
 from cnnfilter.core.windows import Windows
+from cnnfilter.errors import lookup
 
 #: How many cells a window counts: one number for all windows, or one for each.
 Cells: TypeAlias = "Array | float"
@@ -45,6 +46,11 @@ class Pooling:
     padding: float
     prepare: Callable[[Array, float], Array] | None = None
     finish: Callable[[Array, Cells, Cells, float], None] | None = None
+
+
+def find_pooling(kind: str) -> Pooling:
+    """Return the pooling of that name, or say which names come close."""
+    return lookup(POOLINGS, str(kind), "pooling")
 
 
 def slide_windows(

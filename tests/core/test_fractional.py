@@ -76,6 +76,9 @@ def test_results_do_not_depend_on_threads():
         ({"output_size": 2, "samples": [0.1, 1.0]}, ParameterError, "at least 0 and below 1, got 0.1 to 1.0"),
         ({"output_size": 2, "samples": [0.1, float("nan")]}, ParameterError, "at least 0 and below 1"),
         ({"output_size": 2, "samples": [0.1, 0.2], "seed": 3}, ParameterError, "either samples or a seed"),
+        ({"output_size": 2, "seed": -1}, ParameterError, "seed must be a whole number of at least 0, got -1"),
+        ({"output_size": 2, "seed": 0.5}, ParameterError, "seed must be a whole number"),
+        ({"output_size": 2, "kind": None}, UnknownNameError, "unknown pooling 'None'"),
         ({"output_size": 2, "kind": "mix"}, UnknownNameError, "did you mean min"),
     ],
 )
