@@ -11,10 +11,8 @@ P. Deutsch, RFC 1950 (zlib) and RFC 1951 (deflate), 1996.
 
 from __future__ import annotations
 
-import itertools
 import struct
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 
 from cnnfilter.errors import OutputError, ShapeError, lookup
 from cnnfilter.images import filters
+from cnnfilter.images.deflate import COMPRESSIONS
 
 Pixels = NDArray[Any]
 
@@ -36,9 +35,6 @@ _MOD = 65521
 
 #: Bytes that are filtered and compressed at a time: they stay in the cache.
 _BLOCK = 128 * 1024
-
-#: Bytes that the small compression tries everything on.
-_SAMPLE = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -260,36 +256,3 @@ def _text_chunk(key: str, value: str) -> Iterator[bytes]:
         unicode = value.encode("utf-8", "backslashreplace")
         return _chunk(b"iTXt", keyword.encode("latin-1") + b"\0\0\0\0\0" + unicode)
     return _chunk(b"tEXt", keyword.encode("latin-1") + b"\0" + plain)
-
-
-def _fast(rows: NDArray[np.uint8], step: int) -> tuple[int, Any]:
-    """Return a row filter and a compressor for speed.
-
-    ISA-L takes any match of four bytes, however far away; within the last 512 bytes they are worth it, and photos
-    come out 2 to 7 % smaller than with the whole window, in the same time.
-    """
-    return filters.choose_fast(rows, step), isal_zlib.compressobj(1, isal_zlib.DEFLATED, -9, 9)
-
-
-def _small(rows: NDArray[np.uint8], step: int) -> tuple[int, Any]:
-    """Return the row filter and the strategy of zlib that compress a sample from the middle best."""
-    count = max(_SAMPLE // rows.shape[1], 8)
-    at = max((len(rows) - count) // 2, 0)
-
-    def size(choice: tuple[int, int]) -> int:
-        sample = filters.filtered(rows[at : at + count], None, step, choice[0])
-        deflate = _zlib(choice[1])
-        return len(deflate.compress(sample)) + len(deflate.flush())
-
-    strategies = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_RLE, zlib.Z_HUFFMAN_ONLY)
-    kind, strategy = min(itertools.product(range(filters.ADAPTIVE + 1), strategies), key=size)
-    return kind, _zlib(strategy)
-
-
-def _zlib(strategy: int) -> Any:
-    """Return a compressor that takes its time."""
-    return zlib.compressobj(9, zlib.DEFLATED, -15, 8, strategy)
-
-
-#: Each way to compress: a function that picks a row filter and makes a compressor for some rows.
-COMPRESSIONS: dict[str, Callable[[NDArray[np.uint8], int], tuple[int, Any]]] = {"fast": _fast, "small": _small}

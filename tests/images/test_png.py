@@ -15,8 +15,8 @@ from PIL import Image
 
 from cnnfilter.errors import OutputError, ShapeError, UnknownNameError
 from cnnfilter.images import filters
+from cnnfilter.images.deflate import COMPRESSIONS
 from cnnfilter.images.png import (
-    COMPRESSIONS,
     PngLayout,
     combine_adler,
     encode_png,
