@@ -26,8 +26,8 @@ SHIFTED_BYTES = 768 << 10
 FFT_CELLS = 21 * 21
 #: Kernel cells from which a column pass and a row pass win over one banded product.
 SEPARABLE_CELLS = 7 * 7
-#: Multiply-adds under which starting threads costs more than it saves.
-THREAD_MACS = 1 << 21
+#: Multiply-adds under which starting threads costs more than it saves: about a 3x3 on a megapixel.
+THREAD_MACS = 1 << 23
 
 ENGINE_NAMES = {
     "im2col": "strips of columns, one matrix product each",

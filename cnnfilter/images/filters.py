@@ -62,8 +62,8 @@ def choose_fast(rows: Bytes, step: int) -> int:
     """Return the filter of none, sub and up that leaves the smallest differences in a sample of the rows."""
     if len(rows) < 2:
         return SUB
-    pick = np.unique(np.linspace(1, len(rows) - 1, _SAMPLE_ROWS).astype(int))
-    here, above = rows[pick], rows[pick - 1]
+    step_rows = max(1, len(rows) // _SAMPLE_ROWS)
+    here, above = rows[1::step_rows], rows[:-1:step_rows]
     costs = [_cost(here), _cost(here[:, step:] - here[:, :-step]), _cost(here - above)]
     return int(np.argmin(costs))
 

@@ -13,7 +13,6 @@ from cnnfilter.errors import ResourceError
 from cnnfilter.files import quoted
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.dump import write_dump
 from cnnfilter.job.maps import ComputedMaps, HeldMaps, Maps, after, convolved
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import DTYPES, Options
@@ -150,6 +149,8 @@ def _one(
     info = {"source": picture.name, "kernel": step.name, "spec": step.spec, "parameters": step.parameters}
     for output in outputs:
         if output not in pictures:
+            from cnnfilter.job.dump import write_dump  # its formats take as long to load as a small image to do
+
             write_dump(output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False)
     return Done(_result(picture, step.name, step, maps.shape, facts, display, outputs), maps, display)
 
@@ -187,6 +188,8 @@ def _stacked(
         displays = [*draw_sheet(made, looks, names, pictures)]
     for output in outputs:
         if output not in pictures:
+            from cnnfilter.job.dump import write_dump
+
             specs = [step.spec for step in request.steps]
             info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": _words(request.options)}
             held = [(name, maps.hold()) for name, maps in zip(names, made, strict=True)]

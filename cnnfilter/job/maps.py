@@ -8,9 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cnnfilter.core.activations import activate, elementwise
 from cnnfilter.core.conv import Convolution, plan_source
-from cnnfilter.core.pooling import pool2d
 from cnnfilter.core.strips import Scratch, map_in_threads, thread_count
 from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ShapeError
@@ -137,8 +135,12 @@ def after(values: Array, options: Options, *, activated: bool = False) -> Array:
         parameters = dict(options.activation.parameters)
         if takes_axis(options.activation.name) and "axis" not in parameters:
             parameters["axis"] = _activation_axis(values, options.activation.name)
+        from cnnfilter.core.activations import activate
+
         values = activate(values, options.activation.name, threads=options.threads, **parameters)
     if options.pool is not None:
+        from cnnfilter.core.pooling import pool2d
+
         values = pool2d(
             values, options.pool.kind, options.pool.size, stride=options.pool.stride, threads=options.threads
         )
@@ -182,4 +184,6 @@ def _fused(options: Options) -> Callable[[Array], None] | None:
     name, parameters = check_activation(options.activation.name, options.activation.parameters)
     if ACTIVATIONS[name].over_axis or np.ndim(parameters.get("weight", 0)):
         return None
+    from cnnfilter.core.activations import elementwise
+
     return elementwise(name, **parameters)

@@ -1,5 +1,6 @@
 """Two things timed side by side: in turns, so that whatever else the machine does falls on both."""
 
+import os
 import statistics
 import subprocess
 import sys
@@ -53,14 +54,21 @@ def in_turns(ours: Callable[[], object], theirs: Callable[[], object], threads: 
     return min(times[0]), min(times[1])
 
 
-def commands_in_turns(ours: list[str], theirs: list[str], seconds: float) -> tuple[float, float]:
-    """Return the median wall-clock times of two whole commands, run in turns."""
+def commands_in_turns(ours: list[str], theirs: list[str], seconds: float, cache: str) -> tuple[float, float]:
+    """Return the median wall-clock times of two whole commands, run in turns.
+
+    Python keeps compiled modules in `cache`, as an installed program has them; the first run of each does not count.
+    """
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     times: tuple[list[float], list[float]] = ([], [])
     stop = time.perf_counter() + seconds
     while len(times[0]) < 4 or (time.perf_counter() < stop and len(times[0]) < 25):
         for command, taken in zip((ours, theirs), times, strict=True):
             start = time.perf_counter()
-            done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+            done = subprocess.run(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, env=environment
+            )
             taken.append(time.perf_counter() - start)
             if done.returncode:
                 sys.exit(f"{' '.join(command)}\n{done.stderr.decode()}")

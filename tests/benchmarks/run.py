@@ -58,7 +58,7 @@ def measured(pattern: re.Pattern, quick: bool):
             if command.missing:
                 yield Row(*row, skipped=command.missing)
             else:
-                yield Row(*row, *commands_in_turns(command.ours, command.theirs, seconds * 2))
+                yield Row(*row, *commands_in_turns(command.ours, command.theirs, seconds * 2, str(folder / "cache")))
 
 
 def markdown(rows: list[Row], quick: bool) -> str:
