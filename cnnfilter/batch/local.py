@@ -15,6 +15,7 @@ from multiprocessing.connection import wait as wait_for
 from pebble import ProcessExpired, ProcessPool
 
 from cnnfilter.batch.records import Planned
+from cnnfilter.batch.warm import start_context, warm_up
 from cnnfilter.batch.work import Job, Outcome, do_item, failed, quiet_errors
 
 #: Inputs that wait at the workers' door for each worker, so that none stands idle.
@@ -52,14 +53,8 @@ def each_local(
     timeout
         Seconds that one image may take; its worker is killed then, and replaced.
     """
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ[name] = "1"
-    pool = ProcessPool(
-        max_workers=workers,
-        context=multiprocessing.get_context("spawn"),
-        initializer=_start,
-        initargs=(job, limit, os.getpid()),
-    )
+    warm_up()
+    pool = ProcessPool(max_workers=workers, context=start_context(), initializer=_start, initargs=(job, limit))
     pending: dict[concurrent.futures.Future[Outcome], Planned] = {}
     waiting = iter(items)
     try:
@@ -107,37 +102,51 @@ def _work(item: Planned) -> Outcome:
     return do_item(_job[0], item, _job[1])
 
 
-def _start(job: Job, limit: int | None, parent: int) -> None:
+def _start(job: Job, limit: int | None) -> None:
     """Prepare a worker: it ends with its parent, leaves signals to it, and takes no more memory than allowed."""
     global _job
     _job = job, limit
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _die_with(parent)
+    _die_with_parent()
     if limit is not None:
         _bound_memory(limit)
     if not os.environ.get("CNNFILTER_DEBUG"):
         quiet_errors()
 
 
-def _die_with(parent: int) -> None:
-    """End this process when its parent ends, however that ends."""
-    watched = multiprocessing.parent_process()
-    if watched is not None:
-        sentinel = watched.sentinel
+def _die_with_parent() -> None:
+    """End this process when the run that it works for ends, however that ends."""
+    run = multiprocessing.parent_process()
+    if run is None:
+        return
+    sentinel = run.sentinel
 
-        def watch() -> None:
-            wait_for([sentinel])
-            os._exit(1)
+    def watch() -> None:
+        wait_for([sentinel])
+        os._exit(1)
 
-        threading.Thread(target=watch, daemon=True, name="parent-watch").start()
-    if sys.platform == "linux":
-        import ctypes
-
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()
+    if sys.platform == "linux":  # a thread cannot stop a library that never lets go: let the kernel do it
+        _let_the_server_end()
         with contextlib.suppress(OSError, AttributeError):
+            import ctypes
+
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the line above
-            os._exit(1)
+    if not run.is_alive():
+        os._exit(1)
+
+
+def _let_the_server_end() -> None:
+    """Close the pipe whose other end the process server watches, so that it ends with the run and not with us."""
+    from multiprocessing import forkserver
+
+    server = getattr(forkserver, "_forkserver", None)
+    handle = getattr(server, "_forkserver_alive_fd", None)
+    if isinstance(handle, int):
+        with contextlib.suppress(OSError):
+            os.close(handle)
+        server._forkserver_alive_fd = None  # type: ignore[union-attr]
 
 
 def _bound_memory(limit: int) -> None:

@@ -157,6 +157,10 @@ def batch(
         raise ParameterError("batch needs what to do and where results go (cnnfilter batch FOLDER -k KERNEL -o OUT)")
     if not kernel:
         raise ParameterError("batch needs a kernel (-k sobel-x; 'cnnfilter kernels list' shows all)")
+    if cluster is None and jobs != 0:
+        from cnnfilter.batch.warm import warm_up
+
+        warm_up()  # first of all: the workers' imports run beside ours
     from cnnfilter.batch.find import parse_roots
     from cnnfilter.batch.measures import parse_measures
     from cnnfilter.batch.patterns import Filters
