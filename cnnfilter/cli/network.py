@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,8 +14,6 @@ from cnnfilter.cli.job import Files, open_image
 from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, lookup
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from cnnfilter.images.picture import Picture
     from cnnfilter.job.layers import File, Save
     from cnnfilter.network.model import Model
@@ -75,7 +73,9 @@ def _numbers(name: str, text: str, channels: int | None) -> tuple[float, ...]:
     except ValueError:
         raise ParameterError(f"--{name} takes one number, or one for each channel, got {text!r}") from None
     if len(numbers) not in (1, channels or len(numbers)) or (name == "std" and 0 in numbers):
-        raise ParameterError(f"--{name} takes one number, or {channels} for the channels (none 0 for std), got {text!r}")
+        raise ParameterError(
+            f"--{name} takes one number, or {channels} for the channels (none 0 for std), got {text!r}"
+        )
     return numbers
 
 
@@ -105,7 +105,7 @@ def find_pictures(names: Sequence[str]) -> list[str]:
 def list_layers(model: Model, look: Look) -> None:
     """Print the layers with their shapes; nothing is run."""
     from cnnfilter.job.layers import select
-    from cnnfilter.views.console import console
+    from cnnfilter.views.columns import write
     from cnnfilter.views.network import layer_list
     from cnnfilter.views.plans import network_plan_json
 
@@ -114,7 +114,7 @@ def list_layers(model: Model, look: Look) -> None:
     if look.json:
         print(network_plan_json(model.name, plan, chosen))  # noqa: T201
         return
-    console().print(layer_list([layer for layer in plan.layers if layer.name in chosen]))
+    write(layer_list([layer for layer in plan.layers if layer.name in chosen]))
 
 
 def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -> None:
@@ -159,10 +159,12 @@ def _example(model: Model) -> Picture:
     from cnnfilter.images.picture import Picture
 
     values = np.asarray(model.input.example)[None]
-    return Picture(
-        f"{model.name}: its example", *values.shape[1:], 1, has_alpha=False, dtype=values.dtype, notes=(),
-        strip=lambda start, stop: values[:, start:stop],
-    )  # fmt: skip
+
+    def strip(start: int, stop: int) -> Any:
+        return values[:, start:stop]
+
+    name, (height, width) = f"{model.name}: its example", values.shape[1:]
+    return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip)
 
 
 def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save, list[list[File]]] | None:
@@ -209,25 +211,25 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
     _notes(results, quiet=look.quiet)
     if look.quiet and not look.table:
         return
+    from cnnfilter.files import printable
     from cnnfilter.views import network as views
-    from cnnfilter.views.console import console
+    from cnnfilter.views.columns import write
 
-    out = console(stderr=look.output == "-")
     for one in results if look.table else ():
-        _print_values(one, look, out)
+        _print_values(one, look)
     if look.quiet or not results:
         return
+    aside = look.output == "-"
     if len(results) > 1:
-        out.print(views.many_table(results, min(look.top, 3)))
+        write(views.many_table(results, min(look.top, 3)), stderr=aside)
         return
-    out.print(views.layer_table(results[0]))
+    write(views.layer_table(results[0]), stderr=aside)
     if results[0].scores:
-        out.print()
-        out.print(views.bars(results[0].scores[: look.top], out.width))
+        write("\n" + views.bars(results[0].scores[: look.top]), stderr=aside)
         if results[0].normalized:
-            out.print("softmax of the last layer's scores", style="dim")
-    for name in results[0].outputs[:20]:
-        out.print(f"wrote {name}", style="dim")
+            write("(softmax of the last layer's scores)", stderr=aside)
+    for name in results[0].outputs:
+        write(f"wrote {printable(name)}", stderr=aside)
 
 
 def _only(result: NetworkResult, look: Look) -> tuple[LayerResult, ...]:
@@ -247,12 +249,14 @@ def _notes(results: Sequence[NetworkResult], *, quiet: bool) -> None:
             sys.stderr.write(f"cnnfilter: note: {quoted(one.source)}: {printable(note)}\n")
 
 
-def _print_values(result: NetworkResult, look: Look, out: Console) -> None:
+def _print_values(result: NetworkResult, look: Look) -> None:
     """Print the layers' outputs as numbers, map after map."""
     from cnnfilter.cli.job import _position
     from cnnfilter.files import printable
+    from cnnfilter.views.console import console
     from cnnfilter.views.numbers import number_table
 
+    out = console(stderr=look.output == "-")
     at = _position(look.at)
     for layer in result.layers:
         values = layer.values

@@ -8,14 +8,14 @@ from cnnfilter.cli import flags
 from cnnfilter.cli.job import Files, memory_limit
 
 if TYPE_CHECKING:
-    from cnnfilter.cli.network import Look
+    pass
 
 _MODEL = "How a picture becomes the input; each replaces what the network says"
 
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network file (YAML, JSON), or an ONNX model.")]
 Pictures = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[IMAGE...]", help="Pictures, grids of numbers, or folders of pictures; - is standard input."),
+    typer.Argument(metavar="[IMAGE...]", help="Pictures, grids of numbers, folders of pictures; - is standard input."),
 ]  # fmt: skip
 SaveLayers = Annotated[
     list[str] | None,
@@ -40,14 +40,18 @@ ListLayers = Annotated[
     bool, typer.Option("--layers", rich_help_panel="What to see", help="List the layers with their shapes, and stop.")
 ]
 Size = Annotated[str | None, typer.Option("--size", metavar="ROWSxCOLS", rich_help_panel=_MODEL, help="Input size.")]
-Range = Annotated[str | None, typer.Option("--range", metavar="stored|unit", rich_help_panel=_MODEL, help="unit: 0..1.")]
+Range = Annotated[
+    str | None, typer.Option("--range", metavar="stored|unit", rich_help_panel=_MODEL, help="unit: 0..1.")
+]
 Mean = Annotated[
     str | None, typer.Option("--mean", metavar="N,...", rich_help_panel=_MODEL, help="Subtracted after --range.")
 ]
 Std = Annotated[str | None, typer.Option("--std", metavar="N,...", rich_help_panel=_MODEL, help="Divided by after it.")]
 Resize = Annotated[
     str | None,
-    typer.Option("--resize", metavar="stretch|crop|none", rich_help_panel=_MODEL, help="How other sizes are made to fit."),
+    typer.Option(
+        "--resize", metavar="stretch|crop|none", rich_help_panel=_MODEL, help="How other sizes are made to fit."
+    ),
 ]
 Layout = Annotated[
     str | None,

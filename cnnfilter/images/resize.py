@@ -44,5 +44,5 @@ def resize(planes: Planes, size: tuple[int, int], how: str = "stretch") -> NDArr
     out = np.empty((len(planes), *size), np.float32)
     for plane, target in zip(planes, out, strict=True):
         picture = Image.fromarray(np.ascontiguousarray(plane, np.float32))
-        target[...] = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box)
+        target[...] = np.asarray(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box))
     return out

@@ -14,7 +14,6 @@ from cnnfilter.core.conv import conv2d
 from cnnfilter.core.dense import dense
 from cnnfilter.core.fractional import fractional_pool2d
 from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
-from cnnfilter.core.shapes import pair
 from cnnfilter.core.transpose import conv_transpose2d
 from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import CnnFilterError, ShapeError
@@ -202,7 +201,7 @@ def _pool_fractional(s: Any, values: Array, threads: int | None) -> Array:
     )  # fmt: skip
 
 
-_POOLS: dict[str, Callable[[Any, Array, "int | None"], Array]] = {
+_POOLS: dict[str, Callable[[Any, Array, int | None], Array]] = {
     "window": _pool_windows,
     "global": _pool_global,
     "adaptive": _pool_adaptive,

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from fractions import Fraction
-
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 import cnnfilter
 from cnnfilter.files import printable
-from cnnfilter.job.results import Failure
-from cnnfilter.network.plan import LayerPlan
-from cnnfilter.network.results import LayerResult, NetworkResult, Score
+from cnnfilter.views.columns import bar, coloured, columns, terminal_width
+
+if TYPE_CHECKING:
+    from cnnfilter.job.results import Failure
+    from cnnfilter.network.plan import LayerPlan
+    from cnnfilter.network.results import LayerResult, NetworkResult, Score
 
 #: Widest bar, in characters.
 BAR = 40
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+#: Longest class name that is shown whole.
+LONGEST_CLASS = 40
 
 
 def crossed(shape: Sequence[int]) -> str:
@@ -44,10 +44,11 @@ def short(value: float) -> str:
 
 
 def field_text(layer: LayerPlan | LayerResult) -> str:
-    """Return a receptive field and its jump: ``6 x 6, every 2``; a layer that sees everything: ``all``.
+    """Return a receptive field and its jump: ``6 x 6, every 2``; ``all`` for a layer that sees everything.
 
     Examples
     --------
+    >>> from fractions import Fraction
     >>> from types import SimpleNamespace as Layer
     >>> field_text(Layer(field=(6, 6), jump=(Fraction(2), Fraction(2)))), field_text(Layer(field=None, jump=None))
     ('6 x 6, every 2', 'all')
@@ -55,30 +56,10 @@ def field_text(layer: LayerPlan | LayerResult) -> str:
     if layer.field is None:
         return "all"
     text = f"{layer.field[0]} x {layer.field[1]}"
-    if layer.jump is None or layer.jump == (1, 1):
+    if layer.jump is None or all(step == 1 for step in layer.jump):
         return text
     steps = [str(step) if step.denominator < 10 else f"{float(step):.3g}" for step in layer.jump]
     return f"{text}, every {steps[0] if steps[0] == steps[1] else ','.join(steps)}"
-
-
-def layer_table(result: NetworkResult) -> Table:
-    """Return one row for each layer, and the sums under them."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, show_footer=True)
-    parameters, macs = (sum(getattr(layer, key) for layer in result.layers) for key in ("parameters", "macs"))
-    table.add_column("layer", overflow="fold", footer=f"{len(result.layers)} layers")
-    table.add_column("kind", no_wrap=True)
-    table.add_column("output", no_wrap=True)
-    table.add_column("parameters", justify="right", no_wrap=True, footer=f"{parameters:,}")
-    table.add_column("multiply-adds", justify="right", no_wrap=True, footer=f"{macs:,}")
-    table.add_column("sees", no_wrap=True)
-    for name in ("min", "max", "dead"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for layer in result.layers:
-        table.add_row(
-            Text(printable(layer.name)), layer.kind, crossed(layer.shape), _count(layer.parameters),
-            _count(layer.macs), field_text(layer), short(layer.minimum), short(layer.maximum), dead_text(layer),
-        )  # fmt: skip
-    return table
 
 
 def dead_text(layer: LayerResult) -> str:
@@ -86,44 +67,64 @@ def dead_text(layer: LayerResult) -> str:
     return "-" if layer.zeros == 0 else f"{100 * layer.zeros:.3g} %"
 
 
-def _count(count: int) -> str:
+def count_text(count: int) -> str:
     """Return a count in groups of three; none is a dash."""
     return f"{count:,}" if count else "-"
 
 
-def bars(scores: Sequence[Score], width: int, *, color: bool = True) -> Table:
-    """Return the scores as bars, in eighths of a character."""
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(justify="right", no_wrap=True, max_width=40)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True)
-    room = max(8, min(BAR, width - 30))
-    for rank, score in enumerate(scores):
-        eighths = round(score.probability * room * 8)
-        bar = "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
-        style = "bold" if rank == 0 else ""
-        ink = ("green" if rank == 0 else "blue") if color else ""
-        name, number = Text(printable(score.name), style=style), Text(_share(score.probability), style=style)
-        table.add_row(name, number, Text(bar, style=ink))
-    return table
+def layer_table(result: NetworkResult) -> str:
+    """Return one row for each layer, and the sums under them."""
+    header = ["layer", "kind", "output", "parameters", "multiply-adds", "sees", "min", "max", "dead"]
+    rows = [
+        [
+            printable(layer.name), printable(layer.kind), crossed(layer.shape), count_text(layer.parameters),
+            count_text(layer.macs), field_text(layer), short(layer.minimum), short(layer.maximum), dead_text(layer),
+        ]
+        for layer in result.layers
+    ]  # fmt: skip
+    parameters, macs = (sum(getattr(layer, key) for layer in result.layers) for key in ("parameters", "macs"))
+    footer = [f"{len(rows)} layers", "", "", count_text(parameters), count_text(macs), "", "", "", ""]
+    return columns(rows, "<<<>><>>>", header=header, footer=footer)
 
 
-def _share(probability: float) -> str:
-    """Return a probability so that small ones still differ from none."""
+def bars(scores: Sequence[Score]) -> str:
+    """Return the scores as bars."""
+    names = [printable(score.name) for score in scores]
+    names = [name if len(name) <= LONGEST_CLASS else f"{name[: LONGEST_CLASS - 3]}..." for name in names]
+    longest = max(map(len, names), default=0)
+    room = max(8, min(BAR, terminal_width() - longest - 12))
+    rows = [[name, share(score.probability)] for name, score in zip(names, scores, strict=True)]
+    lines = columns(rows, ">>").split("\n")
+    drawn = [bar(score.probability, room) for score in scores]
+    return "\n".join(
+        f"{line}  {coloured(one, '32' if rank == 0 else '34')}".rstrip()
+        for rank, (line, one) in enumerate(zip(lines, drawn, strict=True))
+    )
+
+
+def share(probability: float) -> str:
+    """Return a probability so that small ones still differ from none.
+
+    Examples
+    --------
+    >>> share(0.62623), share(0.00003), share(0.0)
+    ('0.6262', '3e-05', '0.0000')
+    """
     return f"{probability:.4f}" if probability >= 5e-5 or probability == 0 else f"{probability:.0e}"
 
 
-def many_table(results: Sequence[NetworkResult], top: int) -> Table:
+def many_table(results: Sequence[NetworkResult], top: int) -> str:
     """Return one row for each picture: the classes that it most probably shows."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("image", overflow="fold")
-    for rank in range(top):
-        table.add_column("class" if rank == 0 else f"{rank + 1}.", no_wrap=True)
-        table.add_column("", justify="right", no_wrap=True)
-    for result in results:
-        cells = [cell for s in result.scores[:top] for cell in (Text(printable(s.name)), _share(s.probability))]
-        table.add_row(Text(printable(result.source)), *cells)
-    return table
+    most = min(top, *(len(result.scores) for result in results))
+    header = ["image", *(text for rank in range(most) for text in (f"{rank + 1}.", ""))]
+    rows = [
+        [
+            printable(result.source),
+            *(c for s in result.scores[:most] for c in (printable(s.name), share(s.probability))),
+        ]
+        for result in results
+    ]
+    return columns(rows, "<" + "<>" * most, header=header)
 
 
 def network_json(
@@ -153,12 +154,7 @@ def network_json(
     return json.dumps(document, indent=2, ensure_ascii=True, allow_nan=False)
 
 
-def layer_list(plans: Sequence[LayerPlan]) -> Table:
+def layer_list(plans: Sequence[LayerPlan]) -> str:
     """Return the layers with their shapes, for choosing among them."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("layer", overflow="fold")
-    table.add_column("kind", no_wrap=True)
-    table.add_column("output", no_wrap=True)
-    for plan in plans:
-        table.add_row(Text(printable(plan.name)), Text(printable(plan.kind)), crossed(plan.shape))
-    return table
+    rows = [[printable(plan.name), printable(plan.kind), crossed(plan.shape)] for plan in plans]
+    return columns(rows, "<<<", header=["layer", "kind", "output"])

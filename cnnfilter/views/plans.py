@@ -1,61 +1,132 @@
-"""A plan as a table or as JSON: every size with its formula filled in."""
+"""Plans as tables or as JSON: every size with its formula filled in."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
-from cnnfilter.core.plan import Plan
 from cnnfilter.core.shapes import formula
-from cnnfilter.library.kernel import Kernel
+from cnnfilter.files import printable
+from cnnfilter.job.plans import StepPlan
+from cnnfilter.network.plan import LayerPlan, NetworkPlan
+from cnnfilter.views.columns import columns
+from cnnfilter.views.network import count_text, crossed, field_text
 
 
-def _facts(kernel: Kernel, plan: Plan) -> dict[str, Any]:
+def _facts(step: StepPlan) -> dict[str, Any]:
     """Return what a plan says, in order."""
-    s = plan.sizes
+    s = step.plan.sizes
     added = (s.pads.rows, s.pads.columns)
-    rows, columns = (formula(s.size[a], added[a], s.kernel[a], s.stride[a], s.dilation[a]) for a in range(2))
-    dropped = [(s.size[a] + added[a] - s.span[a]) % s.stride[a] for a in range(2)]
+    rows, across = (formula(s.size[a], added[a], s.kernel[a], s.stride[a], s.dilation[a]) for a in range(2))
+    pooling = {"pooled rows": step.pooling[0], "pooled columns": step.pooling[1]} if step.pooling else {}
     return {
-        "kernel": kernel.name,
+        "kernel": step.kernel.name,
         "input": [s.channels, *s.size],
-        "output": [s.filters, *s.out],
+        "output": list(step.shape),
         "rows": rows,
-        "columns": columns,
-        "dropped by the stride": dropped,
-        "engine": plan.engine,
-        "why": plan.why,
-        "strips": len(plan.strips()),
-        "rows in a strip": plan.rows,
-        "bytes of a strip": plan.strip_bytes,
+        "columns": across,
+        **pooling,
+        "dropped by the stride": list(step.dropped[0]),
+        **({"dropped by the pooling": list(step.dropped[1])} if pooling else {}),
+        "receptive field": list(step.field),
+        "jump": list(step.jump),
+        "engine": step.plan.engine,
+        "why": step.plan.why,
+        "strips": len(step.plan.strips()),
+        "rows in a strip": step.plan.rows,
+        "bytes of a strip": step.plan.strip_bytes,
+        "peak bytes": step.peak_bytes,
         "multiply-adds": s.macs,
+        "warnings": list(step.warnings),
     }
 
 
-def plan_json(plans: Sequence[tuple[Kernel, Plan]]) -> str:
+def plan_json(plans: Sequence[StepPlan]) -> str:
     """Return the plans for machines."""
-    return json.dumps({"plans": [_facts(kernel, plan) for kernel, plan in plans]}, indent=2)
+    return json.dumps({"plans": [_facts(step) for step in plans]}, indent=2)
 
 
-def plan_table(plans: Sequence[tuple[Kernel, Plan]]) -> Table:
+def plan_table(plans: Sequence[StepPlan]) -> str:
     """Return one column for each kernel."""
-    facts = [_facts(kernel, plan) for kernel, plan in plans]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("")
-    for one in facts:
-        table.add_column(Text(one["kernel"]), overflow="fold")
-    for key in list(facts[0])[1:]:
-        table.add_row(key, *(Text(_text(one[key])) for one in facts))
-    return table
+    facts = [_facts(step) for step in plans]
+    keys = [key for key in facts[0] if key not in ("kernel", "warnings")]
+    rows = [[key, *(_text(one[key]) for one in facts)] for key in keys]
+    return columns(rows, "<" + "<" * len(facts), header=["", *(printable(one["kernel"]) for one in facts)])
 
 
 def _text(value: Any) -> str:
     """Return a fact as text: sizes with crosses, large numbers in groups of three."""
     if isinstance(value, list):
-        return " x ".join(map(str, value))
+        return crossed(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def network_plan_table(plan: NetworkPlan) -> str:
+    """Return one row for each layer: shapes, formulas, what a stride drops, field and cost."""
+    header = ["layer", "kind", "input", "output", "rows and columns", "dropped", "sees", "engine", "multiply-adds"]
+    rows = [
+        [
+            printable(layer.name), printable(layer.kind), " + ".join(crossed(shape) for shape in layer.inputs),
+            crossed(layer.shape), _sums(layer), crossed(layer.dropped) if any(layer.dropped) else "-",
+            field_text(layer), layer.engine.partition(":")[0] or "-", count_text(layer.macs),
+        ]
+        for layer in plan.layers
+    ]  # fmt: skip
+    footer = [f"{len(rows)} layers", *[""] * 7, count_text(plan.macs)]
+    table = columns(rows, "<<<<<<<<>", header=header, footer=footer)
+    return f"{table}\n\n{plan.parameters:,} parameters; at most {_size(plan.peak_bytes)} for one picture"
+
+
+def _sums(layer: LayerPlan) -> str:
+    """Return a layer's formulas: one where rows and columns are alike."""
+    if layer.rows == layer.columns or not layer.columns:
+        return layer.rows or "-"
+    return f"{layer.rows}; {layer.columns}"
+
+
+def _size(count: int) -> str:
+    """Return bytes in a unit that people read.
+
+    Examples
+    --------
+    >>> _size(512), _size(40_000), _size(3_200_000_000)
+    ('512 bytes', '40 kB', '3.2 GB')
+    """
+    for limit, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= limit:
+            return f"{count / limit:.3g} {unit}"
+    return f"{count} bytes"
+
+
+def network_plan_json(name: str, plan: NetworkPlan, chosen: Sequence[str] | None = None) -> str:
+    """Return a network's plan for machines."""
+    document = {
+        "network": name,
+        "input": list(plan.size),
+        "layers": [
+            {
+                "name": layer.name, "kind": layer.kind, "inputs": [list(shape) for shape in layer.inputs],
+                "shape": list(layer.shape), "rows": layer.rows or None, "columns": layer.columns or None,
+                "dropped": list(layer.dropped), "receptive_field": list(layer.field) if layer.field else None,
+                "jump": [float(step) for step in layer.jump] if layer.jump else None, "engine": layer.engine or None,
+                "parameters": layer.parameters, "macs": layer.macs, "work_bytes": layer.work_bytes,
+                "warnings": list(layer.warnings),
+            }
+            for layer in plan.layers
+            if chosen is None or layer.name in chosen
+        ],
+        "parameters": plan.parameters,
+        "macs": plan.macs,
+        "peak_bytes": plan.peak_bytes,
+        "failure": plan.failure or None,
+    }  # fmt: skip
+    return json.dumps(document, indent=2)
+
+
+def print_warnings(named: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Print what a plan warns of, on standard error."""
+    for name, warnings in named:
+        for text in warnings:
+            sys.stderr.write(f"cnnfilter: warning: {printable(name)}: {printable(text)}\n")
