@@ -6,6 +6,8 @@ which is why results are the same bit for bit however many threads there are.
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 
 from cnnfilter.core.shapes import Border, Pads, Pair
@@ -24,6 +26,8 @@ BLOCK_COLUMNS = 1024
 SHIFTED_BYTES = 768 << 10
 #: Kernel cells from which tiles in the frequency domain win over banded products.
 FFT_CELLS = 21 * 21
+#: Rows and columns of a tile of engine ``fft``, at most: it and its transforms stay in the cache.
+TILE = 384
 #: Kernel cells from which a column pass and a row pass win over one banded product.
 SEPARABLE_CELLS = 7 * 7
 #: Multiply-adds under which starting threads costs more than it saves: about a 3x3 on a megapixel.
@@ -258,25 +262,35 @@ def _cut_separable(sizes: Sizes, rank: int, why: str) -> Plan:
 
 
 def _cut_fft(sizes: Sizes, rank: int, why: str) -> Plan:
-    """Strips one tile high; tiles of 256, or larger where the kernel would fill them."""
-    rows, columns = (
-        _smooth(min(max(256, 4 * k), n + p))
-        for k, n, p in zip(sizes.kernel, sizes.size, (sizes.pads.rows, sizes.pads.columns), strict=True)
-    )
+    """Strips one tile high; tiles of the size that transforms the fewest values in all, and fits the cache."""
+    rows, columns = (_tile(k, out) for k, out in zip(sizes.kernel, sizes.out, strict=True))
     strip = min(sizes.out[0], rows - sizes.kernel[0] + 1)
     return Plan(sizes=sizes, engine="fft", rows=strip, tile=(rows, columns), why=why)
 
 
+def _tile(kernel: int, out: int) -> int:
+    """Return the tile's length along one axis: whole tiles over `out` outputs should cost least."""
+
+    def cost(length: int) -> float:
+        return -(-out // (length - kernel + 1)) * length * math.log2(length)
+
+    whole = out + kernel - 1
+    lengths = range(min(whole, max(128, 2 * kernel)), min(whole, max(TILE, 4 * kernel)) + 1)
+    smooth = [length for length in lengths if _is_smooth(length)]
+    return min(smooth or [_smooth(whole)], key=cost)
+
+
+def _is_smooth(size: int) -> bool:
+    """Say whether 2, 3 and 5 are the only prime factors of `size`: such transforms are fast."""
+    for prime in (2, 3, 5):
+        while size % prime == 0:
+            size //= prime
+    return size == 1
+
+
 def _smooth(size: int) -> int:
-    """Return the first number from `size` up whose only prime factors are 2, 3 and 5."""
-    while True:
-        rest = size
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return size
-        size += 1
+    """Return the first smooth number from `size` up."""
+    return next(length for length in itertools.count(size) if _is_smooth(length))
 
 
 _CUTTERS = {"im2col": _cut_im2col, "banded": _cut_banded, "separable": _cut_separable, "fft": _cut_fft}
