@@ -31,7 +31,21 @@ LOOK_EVERY = 5.0
 
 
 def each_on(address: str) -> Callable[..., Iterator[Outcome]]:
-    """Return the engine that computes on the cluster at an address, or on ``local:N``."""
+    """Return the engine that computes on the cluster at an address, or on ``local:N``.
+
+    Raises
+    ------
+    MissingExtraError
+        If Dask is not installed.
+    ParameterError
+        If N is no number of workers.
+    """
+    try:
+        import distributed  # noqa: F401 - whether it is there
+    except ImportError:
+        raise MissingExtraError("--cluster needs Dask (pip install 'cnnfilter[dask]')") from None
+    if address.startswith("local:"):
+        _count(address)
 
     def each(
         job: Job, items: Iterable[Planned], *, workers: int, limit: int | None, timeout: float
@@ -108,10 +122,8 @@ def _do_chunk(job: Job, items: Sequence[Planned], limit: int | None, version: st
 @contextlib.contextmanager
 def _client(address: str) -> Iterator[Any]:
     """Yield a client of the cluster; one of our own ends with it."""
-    try:
-        import distributed
-    except ImportError:
-        raise MissingExtraError("--cluster needs Dask (pip install 'cnnfilter[dask]')") from None
+    import distributed
+
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         if address.startswith("local:"):

@@ -57,7 +57,7 @@ def check_folder(output: str, *, resume: bool, overwrite: bool) -> bool:
     if os.path.lexists(path) and not path.is_dir():
         raise OutputError(f"{quoted(path)} is a file (batch writes to a folder: choose another -o)")
     try:
-        used = path.is_dir() and any(os.scandir(path))
+        used = path.is_dir() and next(path.iterdir(), None) is not None
     except OSError as error:
         raise output_error(error, path) from error
     if used and not state_of(output).owned and not (resume or overwrite):

@@ -119,6 +119,7 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
     if remote:
         check_output(setup.output)
     refuse_nested(setup.roots, setup.output, setup.filters)
+    engine = engine_of(setup)
     state = remote_state(setup.output) if remote else state_of(setup.output)
     used = not remote and check_folder(setup.output, resume=setup.resume, overwrite=setup.overwrite)
     owned = state.owned
@@ -134,7 +135,7 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
         ):
             journal.begin(_words(setup, job, totals))
             observer.begin(totals)
-            _Run(setup, job, journal, ledger, observer, totals).all(state)
+            _Run(setup, job, engine, journal, ledger, observer, totals).all(state)
         if not totals.stopped:
             finish(state, totals)
     return totals
@@ -187,11 +188,11 @@ class _Run:
     """One pass over the plan, and one over what is worth another try."""
 
     def __init__(
-        self, setup: Setup, job: Job, journal: Journal, ledger: Ledger, observer: Observer, totals: Totals
-    ) -> None:
-        self.setup, self.job, self.journal, self.ledger = setup, job, journal, ledger
+        self, setup: Setup, job: Job, engine: Engine, journal: Journal, ledger: Ledger, observer: Observer,
+        totals: Totals,
+    ) -> None:  # fmt: skip
+        self.setup, self.job, self.engine, self.journal, self.ledger = setup, job, engine, journal, ledger
         self.observer, self.totals = observer, totals
-        self.engine = engine_of(setup)
         self.flying: dict[str, str] = {}
         self.dirty: set[str] = set()
 

@@ -1,0 +1,160 @@
+"""Workers that die, hang or are orphaned cost one image at most."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import batch_recipes
+import pytest
+
+from cnnfilter.batch.find import parse_roots
+from cnnfilter.batch.run import Setup, run_batch
+from cnnfilter.job.options import Options
+from cnnfilter.library import load_kernels
+from cnnfilter.views.batch import Silent
+
+
+def misbehave(folder, output, marks="", **more):
+    recipe = batch_recipes.Misbehaving(kernels=tuple(load_kernels("sobel-x")), options=Options(), marks=str(marks))
+    setup = Setup(roots=parse_roots([str(folder)]), output=str(output), **{"jobs": 2, **more})
+    return run_batch(setup, recipe, Silent(), lambda *_: None)
+
+
+def test_a_worker_that_dies_costs_its_own_image_alone(photos, tmp_path):
+    for name in ("kill", "once", "bug"):
+        shutil.copy(photos / "p01.png", photos / f"{name}.png")
+    totals = misbehave(photos, tmp_path / "out", tmp_path)
+    assert (totals.ok, totals.failed) == (13, 2)
+    reasons = {record.key: record.reason for record in totals.failures}
+    assert reasons["kill.png"] == "the worker was killed by SIGKILL (out of memory?)"
+    assert reasons["bug.png"].startswith("ZeroDivisionError: oh (this is a bug")
+    assert not list((tmp_path / "out").rglob("*-part"))
+
+
+def test_an_image_that_hangs_is_given_up(photos, tmp_path):
+    shutil.copy(photos / "p01.png", photos / "hang.png")
+    totals = misbehave(photos, tmp_path / "out", timeout=3.0)
+    assert (totals.ok, totals.failed) == (12, 1)
+    assert totals.failures[0].reason == "took longer than 3 seconds (--timeout raises the limit)"
+
+
+def session_of(pid):
+    """Return the processes of a session that still run."""
+    left = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if words[3] == str(pid) and words[0] != "Z":
+            left.append(int(entry.parent.name))
+    return left
+
+
+def gone(pid, seconds):
+    """Say whether a session ends within some seconds; end it if not."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if not session_of(pid):
+            return True
+        time.sleep(0.05)
+    for left in session_of(pid):
+        os.kill(left, signal.SIGKILL)
+    return False
+
+
+def started(words, out, count):
+    """Start the program in a session of its own, and wait until it has written some files."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True)
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None and len(list(out.rglob("*.sobel-x.png"))) < count:
+        time.sleep(0.002)
+    return process
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+
+
+@pytest.fixture
+def many(photos, paint):
+    for index in range(150):
+        paint(photos / "many" / f"q{index:03}.png", index, (3, 96, 96))
+    return photos
+
+
+@needs_proc
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_run_and_tells_how_to_go_on(many, tmp_path, command, run, tree, number, code):
+    out = tmp_path / "out"
+    words = (many, "-k", "sobel-x", "-o", out, "-j", "2")
+    process = started(command(*words), out, 5)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert "--resume" in errors
+    assert gone(process.pid, 5)
+    assert not [name for name in tree(out) if name.endswith(b"-part")]
+    assert run(*words, "--resume").returncode == 0
+    assert run(*words[:3], "-o", tmp_path / "whole", "-j", "2").returncode == 0
+    assert tree(out) == tree(tmp_path / "whole")
+
+
+@needs_proc
+def test_no_worker_outlives_its_run(many, tmp_path, command):
+    process = started(command(many, "-k", "sobel-x", "-o", tmp_path / "out", "-j", "2"), tmp_path / "out", 5)
+    process.kill()
+    process.communicate(timeout=60)
+    assert gone(process.pid, 5)
+
+
+def killed_often(folder, tmp_path, command, run, tree, counts):
+    """Kill the whole process group once some files are there, again and again; return what is left in the end."""
+    words = (folder, "-k", "sobel-x", "-o", tmp_path / "out", "-j", "2")
+    for count in counts:
+        process = started(command(*words, "--resume"), tmp_path / "out", count)
+        os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
+        process.communicate(timeout=60)
+        assert gone(process.pid, 5)
+    assert run(*words, "--resume").returncode == 0
+    return tree(tmp_path / "out")
+
+
+@needs_proc
+def test_killed_at_any_moment_a_rerun_gives_the_same_bytes(many, tmp_path, command, run, tree):
+    left = killed_often(many, tmp_path, command, run, tree, [0, 3, 60])
+    assert run(many, "-k", "sobel-x", "-o", tmp_path / "whole", "-j", "2").returncode == 0
+    assert left == tree(tmp_path / "whole")
+
+
+@needs_proc
+@pytest.mark.long
+def test_killed_fifty_times(many, tmp_path, command, run, tree):
+    left = killed_often(many, tmp_path, command, run, tree, range(0, 150, 3))
+    assert run(many, "-k", "sobel-x", "-o", tmp_path / "whole", "-j", "2").returncode == 0
+    assert left == tree(tmp_path / "whole")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a small disk")
+def test_a_small_disk_fills_up(many, tmp_path, run, tree):
+    out = tmp_path / "small"
+    out.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(out)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a small disk")
+    try:
+        words = (many, "-k", "sobel-x", "-o", out, "-j", "2")
+        done = run(*words)
+        assert done.returncode == 4, done.stderr
+        assert "No space left on device" in done.stderr
+        assert not [name for name in tree(out) if name.endswith(b"-part")]
+        for path in out.rglob("*.sobel-x.png"):
+            assert path.read_bytes().endswith(b"IEND\xaeB`\x82")
+        subprocess.run(["mount", "-o", "remount,size=40m", str(out)], check=True)
+        assert run(*words, "--resume").returncode == 0
+        assert run(*words[:3], "-o", tmp_path / "whole", "-j", "2").returncode == 0
+        assert tree(out) == tree(tmp_path / "whole")
+    finally:
+        subprocess.run(["umount", str(out)], check=False)
