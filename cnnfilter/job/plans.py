@@ -98,7 +98,9 @@ def _plan_step(kernel: Kernel, shape: tuple[int, int, int], options: Options, pi
             jump = _pair(j * one.stride for j, one in zip(jump, windows, strict=True))
             out = _pair(one.count for one in windows)
     except ShapeError as error:
-        raise ShapeError(f"{kernel.name} on {'x'.join(map(str, whole[1:]))}: nothing is left of the maps: {error}") from error
+        raise ShapeError(
+            f"{kernel.name} on {'x'.join(map(str, whole[1:]))}: nothing is left of the maps: {error}"
+        ) from error
     held = sizes.filters * (sizes.out[0] * sizes.out[1] + out[0] * out[1]) * sizes.itemsize if _holds(options) else 0
     threads = min(thread_count(options.threads), len(job.plan.strips()))
     return StepPlan(
@@ -125,7 +127,9 @@ def _warnings(size: Pair, out: Pair, field: Pair, jump: Pair) -> tuple[str, ...]
     """Warn of cells that no window sees, and of maps that are gone after few more such steps."""
     found = []
     if jump[0] > field[0] or jump[1] > field[1]:
-        found.append(f"one value sees {field[0]}x{field[1]} and the next is {jump[0]},{jump[1]} on: cells are never seen")
+        found.append(
+            f"one value sees {field[0]}x{field[1]} and the next is {jump[0]},{jump[1]} on: cells are never seen"
+        )
     if out[0] >= size[0] and out[1] >= size[1]:
         return tuple(found)
     rows, columns = out
@@ -138,7 +142,9 @@ def _warnings(size: Pair, out: Pair, field: Pair, jump: Pair) -> tuple[str, ...]
         )
         steps += 1
     if steps <= FEW_STEPS:
-        found.append(f"the maps vanish: {out[0]}x{out[1]} are left, and {steps} such steps leave nothing (pad, or --size)")
+        found.append(
+            f"the maps vanish: {out[0]}x{out[1]} are left, and {steps} such steps leave nothing (pad, or --size)"
+        )
     return tuple(found)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgspec
 import numpy as np
 
 from cnnfilter.core.shapes import pair, parse_border, resolve_pads
@@ -14,6 +16,7 @@ from cnnfilter.errors import CnnFilterError, KernelFileError, closest, lookup
 from cnnfilter.library.numbers import MatrixError, matrix
 from cnnfilter.library.strict import Document, read_document
 from cnnfilter.library.strict.places import Steps
+from cnnfilter.library.validate import convert
 from cnnfilter.network import schema
 from cnnfilter.network.plan import classes_fit, plan_network
 from cnnfilter.network.spec import INPUT, Array, Input, Layer, Network
@@ -73,13 +76,29 @@ def check_network(document: Document, folder: Path) -> Network:
     return network
 
 
+def read_description(document: Document, base: Input) -> tuple[Input, tuple[str, ...]]:
+    """Return the input and the class names that the file beside an ONNX model gives it.
+
+    Raises
+    ------
+    KernelFileError
+        If it is not as it should be, or does not fit the model.
+    """
+    entry = convert(document, schema.Description)
+    channels = entry.input.channels
+    if None not in (channels, base.channels) and channels != base.channels:
+        document.fail(("input", "channels"), f"{channels}, but the model takes {base.channels}")
+    made = _input(document, msgspec.structs.replace(entry.input, channels=channels or base.channels))
+    return replace(made, layout=entry.input.layout or base.layout), tuple(entry.classes)
+
+
 def _input(document: Document, entry: schema.InputEntry) -> Input:
     """Return the input, its numbers checked."""
 
     def per_channel(key: str) -> tuple[float, ...]:
         with _Place(document, ("input", key)):
             values = np.atleast_1d(resolve_array(getattr(entry, key), Path(), ""))
-            if values.shape not in ((1,), (entry.channels,)):
+            if values.ndim != 1 or len(values) not in (1, entry.channels or len(values)):
                 document.fail(("input", key), f"expected one number, or one for each of {entry.channels} channels, "
                               f"got shape {values.shape}")  # fmt: skip
             if key == "std" and not values.all():

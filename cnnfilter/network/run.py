@@ -10,10 +10,12 @@ import numpy as np
 
 from cnnfilter.core.activations import activate
 from cnnfilter.core.arrays import computing_type
+from cnnfilter.core.blocks import for_each
 from cnnfilter.core.conv import conv2d
 from cnnfilter.core.dense import dense
 from cnnfilter.core.fractional import fractional_pool2d
 from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
+from cnnfilter.core.strips import blas_in_one_thread
 from cnnfilter.core.transpose import conv_transpose2d
 from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import CnnFilterError, ShapeError
@@ -107,14 +109,18 @@ def _widest(network: Network) -> int:
 def _run_parts(
     network: Network, batch: Array, count: int, threads: int | None, wanted: Sequence[str]
 ) -> dict[str, Array]:
-    """Run a batch part by part."""
+    """Run a batch part by part; each part goes through all layers in one thread."""
     results: dict[str, Array] = {}
-    for first in range(0, len(batch), count):
-        part = _run(network, batch[first : first + count], threads, wanted)
-        for name, values in part.items():
-            if not first:
+
+    def take(first: int) -> None:
+        for name, values in _run(network, batch[first : first + count], 1, wanted).items():
+            if name not in results:
                 results[name] = np.empty((len(batch), *values.shape[1:]), values.dtype)
             results[name][first : first + count] = values
+
+    with blas_in_one_thread():
+        take(0)  # it makes room for the others
+        for_each(take, range(count, len(batch), count), threads)
     return results
 
 

@@ -49,6 +49,20 @@ class InputEntry(Struct, forbid_unknown_fields=True, frozen=True):
     ] = None
 
 
+class ModelInput(InputEntry, forbid_unknown_fields=True, frozen=True):
+    """The input of an ONNX model: what the model itself says stays as it is."""
+
+    channels: Count | None = None  # type: ignore[assignment]
+    layout: Literal["NCHW", "NHWC"] | None = None
+
+
+class Description(Struct, forbid_unknown_fields=True, frozen=True):
+    """What stands in MODEL.onnx.yaml, beside a model."""
+
+    input: ModelInput = ModelInput()
+    classes: list[str] = []
+
+
 class LayerEntry(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What every layer has."""
 

@@ -60,7 +60,7 @@ def _maps(flow: Flow) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _slid(flow: Flow, span: Pair, stride: Pair) -> tuple[Pair | None, Jump | None]:
+def slid(flow: Flow, span: Pair, stride: Pair) -> tuple[Pair | None, Jump | None]:
     """Return field and jump after a window of `span` input cells that moves by `stride`.
 
     ``field = field + (span - 1) * jump``, ``jump = jump * stride``
@@ -91,7 +91,7 @@ def plan_conv(layer: Layer, inputs: Sequence[Flow], itemsize: int) -> LayerFacts
     sizes = job.plan.sizes
     added = (sizes.pads.rows, sizes.pads.columns)
     terms = list(zip(sizes.size, added, sizes.kernel, sizes.stride, sizes.dilation, strict=True))
-    field, jump = _slid(inputs[0], sizes.span, sizes.stride)
+    field, jump = slid(inputs[0], sizes.span, sizes.stride)
     dropped = tuple((n + p - span) % step for (n, p, _, step, _), span in zip(terms, sizes.span, strict=True))
     return LayerFacts(
         flow=Flow(shape=(sizes.filters, *sizes.out), field=field, jump=jump), macs=sizes.macs,
@@ -127,7 +127,7 @@ def plan_conv_transpose(layer: Layer, inputs: Sequence[Flow], itemsize: int) -> 
     ]
     span = [d * (k - 1) + 1 for d, k in zip(dilation, window, strict=True)]
     seen = (math.ceil(span[0] / stride[0]), math.ceil(span[1] / stride[1]))
-    field, _ = _slid(inputs[0], seen, (1, 1))
+    field, _ = slid(inputs[0], seen, (1, 1))
     jump = inputs[0].jump
     return LayerFacts(
         flow=Flow(shape=(maps, *out), field=field, jump=jump and (jump[0] / stride[0], jump[1] / stride[1])),
@@ -152,7 +152,7 @@ def _pool_windows(s: Any, flow: Flow, shape: tuple[int, int, int]) -> LayerFacts
     """Plan windows of one size."""
     both = plan_windows(shape[1:], s.size, s.stride, s.padding, s.dilation, s.ceil_mode)
     span, stride = (both[0].span, both[1].span), (both[0].stride, both[1].stride)
-    field, jump = _slid(flow, span, stride)
+    field, jump = slid(flow, span, stride)
     texts, dropped = [], []
     for axis in both:
         exact = formula(axis.length, axis.before + axis.after, axis.size, axis.stride, axis.dilation)
@@ -168,7 +168,7 @@ def _pool_windows(s: Any, flow: Flow, shape: tuple[int, int, int]) -> LayerFacts
 
 def _pool_global(s: Any, flow: Flow, shape: tuple[int, int, int]) -> LayerFacts:
     """Plan one value a channel; maps of 1x1, so that what follows may still be a convolution."""
-    field, _ = _slid(flow, shape[1:], (1, 1))
+    field, _ = slid(flow, shape[1:], (1, 1))
     flow = Flow(shape=(shape[0], 1, 1), field=field, jump=None)
     return LayerFacts(flow=flow, rows=f"all {shape[1]} = 1", columns=f"all {shape[2]} = 1")
 
@@ -179,7 +179,7 @@ def _pool_adaptive(s: Any, flow: Flow, shape: tuple[int, int, int]) -> LayerFact
     span = tuple(
         max(-((i + 1) * n // -out) - i * n // out for i in range(out)) for n, out in zip(shape[1:], wanted, strict=True)
     )
-    field, _ = _slid(flow, (span[0], span[1]), (1, 1))
+    field, _ = slid(flow, (span[0], span[1]), (1, 1))
     jump = flow.jump and (flow.jump[0] * shape[1] / wanted[0], flow.jump[1] * shape[2] / wanted[1])
     texts = [f"{n} shared by {out} windows of up to {k}" for n, out, k in zip(shape[1:], wanted, span, strict=True)]
     return LayerFacts(flow=Flow(shape=(shape[0], *wanted), field=field, jump=jump), rows=texts[0], columns=texts[1])
@@ -192,7 +192,7 @@ def _pool_fractional(s: Any, flow: Flow, shape: tuple[int, int, int]) -> LayerFa
         np.zeros((1, *shape[1:]), np.float32), window, output_size=s.output_size, output_ratio=s.output_ratio, seed=0,
         threads=1,
     ).shape  # fmt: skip
-    field, _ = _slid(flow, window, (1, 1))
+    field, _ = slid(flow, window, (1, 1))
     jump = flow.jump and (flow.jump[0] * shape[1] / out[1], flow.jump[1] * shape[2] / out[2])
     texts = [f"{count} windows of {k} spread over {n}" for count, k, n in zip(out[1:], window, shape[1:], strict=True)]
     return LayerFacts(flow=Flow(shape=(shape[0], *out[1:]), field=field, jump=jump), rows=texts[0], columns=texts[1])
@@ -279,7 +279,7 @@ def plan_add(layer: Layer, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
     if len({flow.shape for flow in inputs}) > 1:
         shown = " and ".join("x".join(map(str, flow.shape)) for flow in inputs)
         raise ShapeError(f"add needs one shape, got {shown} (same padding and stride on both ways keep them equal)")
-    return LayerFacts(flow=_joined(inputs, inputs[0].shape))
+    return LayerFacts(flow=joined(inputs, inputs[0].shape))
 
 
 def plan_concat(layer: Layer, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
@@ -289,10 +289,10 @@ def plan_concat(layer: Layer, inputs: Sequence[Flow], itemsize: int) -> LayerFac
         raise ShapeError(f"concat joins channels, so rows and columns must be equal, got {shown}")
     counts = [flow.shape[0] for flow in inputs]
     text = f"{' + '.join(map(str, counts))} = {sum(counts)} channels"
-    return LayerFacts(flow=_joined(inputs, (sum(counts), *inputs[0].shape[1:])), rows=text)
+    return LayerFacts(flow=joined(inputs, (sum(counts), *inputs[0].shape[1:])), rows=text)
 
 
-def _joined(inputs: Sequence[Flow], shape: tuple[int, ...]) -> Flow:
+def joined(inputs: Sequence[Flow], shape: tuple[int, ...]) -> Flow:
     """Return the flow of several: the largest field, and the jump where all agree."""
     fields = [flow.field for flow in inputs]
     field = None

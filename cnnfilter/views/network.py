@@ -29,7 +29,7 @@ def crossed(shape: Sequence[int]) -> str:
     >>> crossed((16, 8, 8)), crossed((10,)), crossed(())
     ('16 x 8 x 8', '10', 'one number')
     """
-    return " x ".join(map(str, shape)) or "one number"
+    return " x ".join("?" if side < 0 else str(side) for side in shape) or "one number"
 
 
 def short(value: float) -> str:
@@ -55,6 +55,8 @@ def field_text(layer: LayerPlan | LayerResult) -> str:
     """
     if layer.field is None:
         return "all"
+    if layer.field == (0, 0):
+        return "?"
     text = f"{layer.field[0]} x {layer.field[1]}"
     if layer.jump is None or all(step == 1 for step in layer.jump):
         return text
