@@ -14,6 +14,7 @@ Blocks of columns keep the shifted rows in the cache, and one call of ``matmul``
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,42 +101,63 @@ def _convolve(plan: Plan, bands: Bands, block: Array, out: Array, scratch: Scrat
     """Convolve `block` ``(C, rows_in, padded width)`` into `out` ``(K, rows, oW)``, block by block of columns."""
     s = plan.sizes
     taps = range(s.kernel[1])[bands.taps]
-    steps = (s.dilation[1] * taps.step, s.stride[1])
-    width = s.out[1]
-    shifted = windows(
-        block[None, :, :, taps[0] * s.dilation[1] :],
-        (1, len(taps)),
-        (1, steps[1]),
-        (1, steps[0]),
-        (block.shape[1], width),
-    )[0, :, 0].transpose(2, 0, 1, 3)  # (rows_in, C, taps, oW)
+    first, step = taps[0] * s.dilation[1], taps.step * s.dilation[1]
+    rows_in, width = block.shape[1], s.out[1]
+    shifted = windows(block[None, :, :, first:], (1, len(taps)), (1, s.stride[1]), (1, step), (rows_in, width))
+    shifted = shifted[0, :, 0].transpose(2, 0, 1, 3)  # (rows_in, C, taps, oW)
+    products = _products(plan, bands, out)
     for left in range(0, width, plan.columns):
         columns = slice(left, min(left + plan.columns, width))
-        source = shifted[..., columns]
-        laid = scratch.array("shifted", source.shape)
-        np.copyto(laid, source, casting="unsafe")
-        _multiply(plan, bands, laid.reshape(len(laid), -1, source.shape[-1]), out[..., columns])
+        laid, views = _laid(plan, shifted.shape[:3], columns.stop - left, out.shape[1], scratch)
+        np.copyto(laid, shifted[..., columns], casting="unsafe")
+        for matrix, part, target in products:
+            np.matmul(matrix, views[part], out=target[..., columns])
 
 
-def _multiply(plan: Plan, bands: Bands, laid: Array, out: Array) -> None:
-    """Multiply all bands of `laid` ``(rows_in, C * taps, columns)`` into `out` ``(K, rows, columns)``."""
-    stride, band, rows = plan.sizes.stride[0], plan.band, out.shape[1]
-    whole = rows // band
-    for start, count, height in ((0, whole, band), (whole * band, 1, rows - whole * band)):
-        if not (count and height):
+def _products(plan: Plan, bands: Bands, out: Array) -> list[tuple[Array, int, Array]]:
+    """Return each product's left side, the part of the rows that it reads, and where it writes in `out`.
+
+    Part 0 are the whole bands, part 1 the rows that are left.
+    """
+    products = []
+    whole = out.shape[1] // plan.band * plan.band
+    for part, (start, stop, height) in enumerate(((0, whole, plan.band), (whole, out.shape[1], out.shape[1] - whole))):
+        if stop == start:
             continue
         matrices = bands.matrices[height]
-        row, _, item = laid.strides
-        first = laid[start * stride :]
-        views = np.lib.stride_tricks.as_strided(
-            first,
-            (count, matrices.shape[2], laid.shape[2]),
-            (band * stride * row, laid.strides[1], item),
-            writeable=False,
-        )
-        target = out[:, start : start + count * height].reshape(len(out), count, height, -1, copy=False)
-        if height == 1:  # all filters in one product: (rows, K, columns)
-            np.matmul(matrices[:, 0], views, out=target[:, :, 0].transpose(1, 0, 2))
+        target = out[:, start:stop].reshape(len(out), -1, height, out.shape[2], copy=False)  # (K, bands, height, oW)
+        if height == 1:  # all filters in one product
+            products.append((matrices[:, 0], part, target[:, :, 0].transpose(1, 0, 2)))
         else:
-            for index, matrix in enumerate(matrices):
-                np.matmul(matrix, views, out=target[index])
+            products += [(matrix, part, one) for matrix, one in zip(matrices, target, strict=True)]
+    return products
+
+
+def _laid(
+    plan: Plan, shape: tuple[int, ...], columns: int, rows: int, scratch: Scratch
+) -> tuple[Array, tuple[Array, Array]]:
+    """Return the buffer ``(rows_in, C, taps, columns)``, and the overlapping views of it that bands read.
+
+    They are kept from block to block: to make a view takes longer than many a product.
+    """
+    key = (*shape, columns)
+    if key not in scratch.kept:
+        laid = scratch.array("laid", key)
+        cells, step = math.prod(shape[1:]), plan.sizes.stride[0]
+        row = cells * columns * laid.itemsize
+
+        def views(start: int, count: int, height: int) -> Array:
+            if not (count and height):
+                return laid[:0]
+            inner = ((height - 1) * step + plan.sizes.span[0]) * cells
+            return np.lib.stride_tricks.as_strided(
+                laid[start * step :],
+                (count, inner, columns),
+                (height * step * row, columns * laid.itemsize, laid.itemsize),
+                writeable=False,
+            )
+
+        whole = rows // plan.band
+        scratch.kept[key] = laid, (views(0, whole, plan.band), views(whole * plan.band, 1, rows - whole * plan.band))
+    buffers: tuple[Array, tuple[Array, Array]] = scratch.kept[key]
+    return buffers

@@ -21,9 +21,9 @@ BAND_ROWS = 4
 #: Filters from which bands of one row are better: they have no zeros, and all filters share one product.
 STACKED_FILTERS = 4
 #: Columns of a block of engine ``banded``, at most: longer rows ask for too many pages of memory at a time.
-BLOCK_COLUMNS = 1024
+BLOCK_COLUMNS = 832
 #: Bytes of the shifted rows that engine ``banded`` keeps in the cache.
-SHIFTED_BYTES = 768 << 10
+SHIFTED_BYTES = 1 << 20
 #: Kernel cells from which tiles in the frequency domain win over banded products.
 FFT_CELLS = 21 * 21
 #: Rows and columns of a tile of engine ``fft``, at most: it and its transforms stay in the cache.
@@ -247,8 +247,8 @@ def _cut_banded(sizes: Sizes, rank: int, why: str) -> Plan:
     blocks = -(-sizes.out[1] // BLOCK_COLUMNS)
     columns = min(sizes.out[1], -(-sizes.out[1] // blocks // 16) * 16)
     row_bytes = sizes.channels // sizes.groups * sizes.kernel[1] * columns * sizes.itemsize
-    least = max(8 * band, 4 * sizes.span[0])  # every strip lays out the span above it anew
-    rows = max(least, SHIFTED_BYTES // row_bytes // sizes.stride[0]) // band * band
+    least = max(8 * band, 6 * sizes.span[0])  # every strip lays out the span above it anew
+    rows = max(least, min(128, SHIFTED_BYTES // row_bytes // sizes.stride[0])) // band * band
     return Plan(sizes=sizes, engine="banded", rows=min(sizes.out[0], rows), band=band, columns=columns, why=why)
 
 

@@ -45,10 +45,14 @@ class ArraySource:
 
 
 class Scratch:
-    """Buffers of one thread, kept from strip to strip: first use of fresh memory costs as much as a 3x3."""
+    """Buffers of one thread, kept from strip to strip: first use of fresh memory costs as much as a 3x3.
+
+    `kept` is for whatever else an engine makes once for a thread.
+    """
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.dtype = dtype
+        self.kept: dict[Any, Any] = {}
         self._buffers: dict[tuple[str, np.dtype[Any]], Array] = {}
 
     def array(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any] | None = None) -> Array:
