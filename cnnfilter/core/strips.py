@@ -73,15 +73,22 @@ def stored_rows(sizes: Sizes, source: Source, strip: Strip, scratch: Scratch) ->
     if not sizes.pads:
         start = strip.top * sizes.stride[0]
         return source.rows(strip.first, strip.last, start, start + sizes.rows_in(strip.rows))
-    one = source.rows(strip.first, strip.first + 1, 0, 1).dtype
-    border = sizes.border.value
-    exact = one.kind in "iu" and float(border).is_integer() and np.iinfo(one).min <= border <= np.iinfo(one).max
-    dtype = one if exact and one.itemsize < scratch.dtype.itemsize else scratch.dtype
+    if "stored" not in scratch.kept:
+        scratch.kept["stored"] = _border_type(source.rows(0, 1, 0, 1).dtype, sizes.border.value, scratch.dtype)
+    dtype = scratch.kept["stored"]
     block = scratch.array(
         "strip", (strip.samples, sizes.channels, sizes.rows_in(strip.rows), sizes.padded_width), dtype
     )
     load_rows(sizes, source, strip, block)
     return block
+
+
+def _border_type(stored: np.dtype[Any], border: float, computing: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the stored type where it is small and holds the border's value, else the computing type."""
+    if stored.kind not in "iu" or stored.itemsize >= computing.itemsize or not float(border).is_integer():
+        return computing
+    limits = np.iinfo(stored)
+    return stored if limits.min <= border <= limits.max else computing
 
 
 def computing_rows(sizes: Sizes, source: Source, strip: Strip, scratch: Scratch) -> Array:
