@@ -1,10 +1,13 @@
 """``cnnfilter convolve``."""
 
+import typer
+
 from cnnfilter.cli import flags
 from cnnfilter.cli.job import Files, Show, memory_limit, run
 
 
 def convolve(
+    context: typer.Context,
     images: flags.Images,
     kernel: flags.Kernels,
     channels: flags.Channels = "each",
@@ -16,6 +19,8 @@ def convolve(
     dilation: flags.Dilation = "1",
     flip: flags.Flip = False,
     bias: flags.Bias = None,
+    combine: flags.Combine = "",
+    as_: flags.As = "",
     activation: flags.Activation = None,
     pool: flags.Pool = None,
     dtype: flags.Dtype = "float32",
@@ -43,18 +48,21 @@ def convolve(
     kernel is not flipped, which mathematicians call cross-correlation; --flip turns it over.
 
     Example: cnnfilter convolve photo.png -k sobel-x -k gaussian:sigma=2 -f png -f npy -o out/
+    Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
     from cnnfilter.images.display import parse_display
     from cnnfilter.job.image import Request, kernel_steps
     from cnnfilter.job.options import make_options
-    from cnnfilter.library import load_kernels, search_path
+    from cnnfilter.library import search_path
+    from cnnfilter.library.conventions import adopt_words, load_as
 
+    words = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
     options = make_options(
-        channels=channels, range=range, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
-        flip=flip, bias=bias, activation=activation, pool=pool, dtype=dtype, engine=engine, threads=threads,
+        channels=channels, stride=stride, dilation=dilation, bias=bias, activation=activation, pool=pool,
+        engine=engine, threads=threads, combine=combine, **adopt_words(as_, words, flags.given(context)),
     )  # fmt: skip
     search = search_path(kernel_dir or ())
-    kernels = [one for spec in kernel for one in load_kernels(spec, search=search)]
+    kernels = [one for spec in kernel for one in load_as(spec, as_, search)]
     request = Request(
         steps=kernel_steps(kernels, options),
         options=options, display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,

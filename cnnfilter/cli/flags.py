@@ -23,6 +23,26 @@ def activation_names(incomplete: str) -> list[str]:
     return [name for name in ACTIVATIONS if name.startswith(incomplete)]
 
 
+def combinations(incomplete: str) -> list[str]:
+    """Complete the ways to combine maps for the shell."""
+    from cnnfilter.job.options import COMBINATIONS
+
+    return [name for name in COMBINATIONS if name.startswith(incomplete)]
+
+
+def tools(incomplete: str) -> list[str]:
+    """Complete the tools whose conventions can be adopted for the shell."""
+    from cnnfilter.library.conventions import CONVENTIONS
+
+    return [name for name in CONVENTIONS if name.startswith(incomplete)]
+
+
+def given(context: typer.Context) -> frozenset[str]:
+    """Return the names of the flags that the user typed, as opposed to their defaults."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return frozenset(name for name, source in sources.items() if source is not None and source.name != "DEFAULT")
+
+
 Images = Annotated[
     list[str], typer.Argument(metavar="IMAGE...", help="Pictures or grids of numbers; - is standard input.")
 ]
@@ -76,7 +96,7 @@ Dilation = Annotated[
 Flip = Annotated[
     bool,
     typer.Option(
-        "--flip", rich_help_panel=_STEP,
+        "--flip/--no-flip", rich_help_panel=_STEP,
         help="Turn the kernel by 180 degrees first, the mathematician's convolution. CNNs, and the default, do not.",
     ),
 ]  # fmt: skip
@@ -93,6 +113,21 @@ Pool = Annotated[
     typer.Option(
         "--pool", metavar="KIND:SIZE[:STRIDE]", rich_help_panel=_STEP,
         help="Applied last: max, min, avg, sum or lp, as in max:2 or avg:3,3:1.",
+    ),
+]  # fmt: skip
+Combine = Annotated[
+    str,
+    typer.Option(
+        "--combine", metavar="HOW", rich_help_panel=_STEP, autocompletion=combinations,
+        help="One map of all kernels: magnitude, max, min, sum, mean, or argmax (which kernel is strongest).",
+    ),
+]  # fmt: skip
+As = Annotated[
+    str,
+    typer.Option(
+        "--as", metavar="TOOL", rich_help_panel=_STEP, autocompletion=tools,
+        help="Filter as torch, onnx, scipy, skimage, opencv, imagemagick, pillow or matlab does: its flip, border, "
+        "scaling and rounding. Flags that you give win.",
     ),
 ]  # fmt: skip
 Engine = Annotated[

@@ -13,6 +13,8 @@ from cnnfilter.errors import ResourceError
 from cnnfilter.files import quoted
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import Picture
+from cnnfilter.job.adopt import describe
+from cnnfilter.job.combine import auto_display, step_title
 from cnnfilter.job.maps import ComputedMaps, HeldMaps, Maps, after, convolved
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import DTYPES, Options
@@ -60,20 +62,35 @@ class Done:
 
 
 def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
-    """Return one step for each kernel."""
+    """Return one step for each kernel, or a single one where they are combined."""
     processed = options.pool is not None or options.activation is not None
+    adopted = describe(options)
+    words = _words(options)
+
+    def notes(group: Sequence[Kernel]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(note for kernel in group for note in kernel.warnings)) + (adopted,) * bool(adopted)
 
     def step(kernel: Kernel) -> Step:
         return Step(
             name=kernel.name,
             spec=kernel.spec,
-            make=lambda source, hold: convolved(source, kernel.weights, options, hold=hold),
-            auto=choose_kind(kernel.weights, processed=processed),
-            parameters={"kernel": kernel.weights.tolist(), **_words(options)},
-            notes=kernel.warnings,
+            make=lambda source, hold: convolved(source, [kernel], options, hold=hold),
+            auto="clip" if options.cast and not processed else choose_kind(kernel.weights, processed=processed),
+            parameters={"kernel": kernel.weights.tolist(), **words},
+            notes=notes([kernel]),
         )
 
-    return tuple(step(kernel) for kernel in kernels)
+    if not options.combine:
+        return tuple(step(kernel) for kernel in kernels)
+    combined = Step(
+        name=options.combine,
+        spec=step_title(kernels, options.combine),
+        make=lambda source, hold: convolved(source, kernels, options, hold=hold),
+        auto=auto_display(kernels, options.combine, processed),
+        parameters={"kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words},
+        notes=notes(kernels),
+    )
+    return (combined,)
 
 
 def plain_step(name: str, options: Options) -> Step:
@@ -93,6 +110,8 @@ def _words(options: Options) -> dict[str, Any]:
         "bias": options.bias, "range": options.range,
         "activation": None if options.activation is None else vars(options.activation),
         "pool": None if options.pool is None else vars(options.pool),
+        **({"combine": options.combine} if options.combine else {}),
+        **({"as": options.tool, "convention": describe(options)} if options.tool else {}),
     }  # fmt: skip
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from cnnfilter.core.conv import Convolution, plan_source
+from cnnfilter.core.ordered import OrderedConvolution
+from cnnfilter.core.plan import Sizes
 from cnnfilter.core.strips import Scratch, map_in_threads, thread_count
 from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ShapeError
+from cnnfilter.job.adopt import Way, way_of
+from cnnfilter.job.combine import by_channel, combine, same_shape
 from cnnfilter.job.options import Options
 from cnnfilter.job.source import PictureSource
+from cnnfilter.library.kernel import Kernel
 
 Array = np.ndarray[Any, np.dtype[Any]]
 #: Called with the first row of a strip and its values ``(C, rows, W)``.
 Use = Callable[[int, Array], Any]
+#: Called with the first row of a strip and the maps of all filters ``(F, rows, W)``; returns ``(C, rows, W)``.
+Finish = Callable[[int, Array], Array]
 
 #: Rows of a held map that are worked on at a time.
 HELD_ROWS = 64
@@ -74,59 +81,117 @@ class HeldMaps:
 class ComputedMaps:
     """Maps that are computed anew each time: a second pass costs less than holding a large map."""
 
-    convolution: Convolution
-    activation: Callable[[Array], None] | None
+    convolution: Convolution | OrderedConvolution
+    channels: int
+    finish: Finish
     threads: int | None
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, rows, columns."""
-        sizes = self.convolution.plan.sizes
-        return sizes.filters, *sizes.out
+        return self.channels, *self.convolution.plan.sizes.out
 
     def walk(self, use: Use) -> Iterator[Any]:
         """Yield ``use(row, values)`` for each strip in order."""
 
-        def finish(strip: Any, maps: Array) -> Any:
-            if self.activation:
-                self.activation(maps)
-            return use(strip.top, maps[0])
+        def done(strip: Any, maps: Array) -> Any:
+            return use(strip.top, self.finish(strip.top, maps[0]))
 
-        return self.convolution.each_strip(finish, self.threads)
+        return self.convolution.each_strip(done, self.threads)
 
     def hold(self) -> Array:
         """Compute all values at once."""
-        values: Array = self.convolution.run(self.threads)[0]
-        if self.activation:
-            self.activation(values)
-        return values
+        if isinstance(self.convolution, Convolution) and self.channels == self.convolution.plan.sizes.filters:
+            return self.finish(0, self.convolution.run(self.threads)[0])
+        whole = np.empty(self.shape, self.convolution.weights.dtype)
+
+        def put(row: int, values: Array) -> None:
+            whole[:, row : row + values.shape[1]] = values
+
+        for _ in self.walk(put):
+            pass
+        return whole
 
 
-def convolved(source: PictureSource, weights: Array, options: Options, *, hold: bool = False) -> Maps:
-    """Return the maps of a picture through one kernel, with bias, activation and pooling where asked for.
+def convolved(source: PictureSource, kernels: Sequence[Kernel], options: Options, *, hold: bool = False) -> Maps:
+    """Return the maps of a picture through a kernel, or through several combined; then what the options ask for.
 
     Parameters
     ----------
     source
         The picture.
-    weights
-        ``(kH, kW)`` for a kernel that filters each channel by itself (or, with ``channels="sum"``, all of them
-        summed), or ``(C, kH, kW)`` for one that is as deep as the picture.
+    kernels
+        One, unless ``options.combine`` says how several become one map. ``(kH, kW)`` filters each channel by itself
+        (or, with ``channels="sum"``, all of them summed), ``(C, kH, kW)`` is as deep as the picture.
     options
         The job's options.
     hold
         Compute the maps once and keep them, for dumps and tables.
+
+    Raises
+    ------
+    ShapeError
+        If a kernel does not fit the picture, or maps that are to be combined differ in size.
     """
-    convolution = plan_source(
-        source, source.shape, as_bank(weights, source.shape[1], options), np.dtype(options.dtype), bias=options.bias,
-        groups=1 if sums_channels(weights, options) else source.shape[1], **options.convolution(),
-    )  # fmt: skip
+    ways = [way_of(kernel, options, source.picture) for kernel in kernels]
     activation = _fused(options)
     whole = options.pool is not None or (options.activation is not None and activation is None)
-    maps = ComputedMaps(convolution, activation, options.threads)
+    maps = _one_plan(source, ways, activation)
+    if maps is None:
+        single = replace(options, combine="", cast=False, activation=None, pool=None)
+        held = [convolved(source, [kernel], single, hold=True) for kernel in kernels]
+        same_shape([kernel.name for kernel in kernels], [one.shape for one in held], options.combine)
+        values = combine(options.combine, np.stack([one.hold() for one in held]), ways[0].root_mean)
+        return HeldMaps(after(_cast(ways[0], values), options), options.threads)
     if not (hold or whole):
         return maps
     return HeldMaps(after(maps.hold(), options, activated=activation is not None), options.threads)
+
+
+def _cast(way: Way, values: Array) -> Array:
+    """Return `values`, changed to what the adopted tool gives."""
+    if way.options.combine != "argmax":
+        way.cast(values)
+    return values
+
+
+def _one_plan(source: PictureSource, ways: Sequence[Way], activation: Callable[[Array], None] | None) -> Maps | None:
+    """Return the maps of kernels of one size, computed together strip by strip; None where sizes differ."""
+    way = ways[0]
+    options, channels = way.options, source.shape[1]
+    sums = sums_channels(way.weights, options)
+    if len({one.weights.shape for one in ways}) > 1:
+        return None
+    bank = by_channel([as_bank(one.weights, channels, options) for one in ways])
+    plain = plan_source(
+        source, source.shape, bank, np.dtype(options.dtype), bias=options.bias, groups=1 if sums else channels,
+        **options.convolution(),
+    )  # fmt: skip
+    convolution = OrderedConvolution(plain, way.order) if way.order else plain
+    outputs = 1 if sums else channels
+
+    def finish(row: int, values: Array) -> Array:
+        if options.combine:
+            grouped = values.reshape(outputs, len(ways), *values.shape[1:])  # (C, K, rows, W)
+            values = combine(options.combine, grouped.swapaxes(0, 1), way.root_mean)
+        values = _cast(way, values)
+        if way.copies_border:
+            _copy_border(source, convolution.plan.sizes, row, values)
+        if activation:
+            activation(values)
+        return values
+
+    return ComputedMaps(convolution, outputs, finish, options.threads)
+
+
+def _copy_border(source: PictureSource, sizes: Sizes, row: int, values: Array) -> None:
+    """Give cells whose window reaches beyond the picture the picture's own values."""
+    rows, columns = (span // 2 for span in sizes.span)
+    stop = row + values.shape[1]
+    own = source.rows(0, 1, row, stop)[0]
+    top, bottom = max(0, rows - row), min(stop, sizes.out[0] - rows) - row
+    for part in (np.s_[:, :top], np.s_[:, max(bottom, 0) :], np.s_[:, :, :columns], np.s_[:, :, -columns:]):
+        values[part] = own[part]
 
 
 def after(values: Array, options: Options, *, activated: bool = False) -> Array:

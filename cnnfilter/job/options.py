@@ -17,6 +17,14 @@ CHANNEL_MODES = {
 }
 RANGES = {"stored": "the stored values, 0 to 255 for 8 bits", "unit": "0 to 1"}
 DTYPES = {"float32": 4, "float64": 8}
+COMBINATIONS = {
+    "magnitude": "the root of the sum of squares",
+    "max": "the largest value",
+    "min": "the smallest value",
+    "sum": "the sum",
+    "mean": "the mean",
+    "argmax": "which kernel gives the largest value, counted from 0",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,11 @@ class Activation:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Everything about a job but its inputs, kernels and outputs; the words are those of the flags."""
+    """Everything about a job but its inputs, kernels and outputs; the words are those of the flags.
+
+    The last three come from a tool whose convention is adopted: its name, whether results are cast to the picture's
+    type, and whether cells at the border keep the picture's values.
+    """
 
     channels: str = "each"
     stride: Pair = (1, 1)
@@ -53,6 +65,10 @@ class Options:
     dtype: str = "float32"
     engine: str = "auto"
     threads: int | None = None
+    combine: str = ""
+    tool: str = ""
+    cast: bool = False
+    copy_border: bool = False
 
     def convolution(self) -> dict[str, Any]:
         """Return the arguments that the convolution itself takes."""
@@ -97,6 +113,8 @@ def make_options(
     lookup(RANGES, options.range, "range")
     lookup(DTYPES, options.dtype, "dtype")
     lookup({"auto": "", **ENGINE_NAMES}, options.engine, "engine")
+    if options.combine:
+        lookup(COMBINATIONS, options.combine, "combination")
     parse_border(options.padding_mode)
     resolve_pads(options.padding, (9, 9), (1, 1), (1, 1), (1, 1))  # only its form can be checked yet
     if options.threads is not None and options.threads < 1:
