@@ -17,6 +17,7 @@ COMMANDS = {
     "pool": "pool",
     "activate": "activate",
     "run": "run",
+    "export": "export",
     "show": "show",
     "plan": "plan",
     "batch": "batch",

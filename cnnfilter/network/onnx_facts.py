@@ -17,9 +17,13 @@ UNKNOWN = -1
 NO_FIELD: Pair = (0, 0)
 
 #: Nodes that work on each cell alone, or on cells of the same place.
-_CELLWISE = frozenset(
-    ["Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "Sigmoid", "HardSigmoid", "Tanh", "Softplus", "Softsign", "HardSwish", "Mish", "Clip", "Abs", "Neg", "Exp", "Log", "Sqrt", "Pow", "Erf", "Add", "Sub", "Mul", "Div", "Min", "Max", "Sum", "Where", "Greater", "Less", "Equal", "Cast", "Identity", "Dropout", "BatchNormalization", "Concat", "Shrink", "ThresholdedRelu", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Not", "And", "Or", "Mean"]
-)
+_CELLWISE = {
+    "Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "Sigmoid", "HardSigmoid", "Tanh", "Softplus",
+    "Softsign", "HardSwish", "Mish", "Clip", "Abs", "Neg", "Exp", "Log", "Sqrt", "Pow", "Erf", "Add", "Sub",
+    "Mul", "Div", "Min", "Max", "Sum", "Where", "Greater", "Less", "Equal", "Cast", "Identity", "Dropout",
+    "BatchNormalization", "Concat", "Shrink", "ThresholdedRelu", "Reciprocal", "Floor", "Ceil", "Round", "Sign",
+    "Not", "And", "Or", "Mean",
+}  # fmt: skip
 _SLIDING = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _GLOBAL = ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")
 
