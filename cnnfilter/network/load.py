@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-import msgspec
-import numpy as np
-
-from cnnfilter.core.shapes import pair, parse_border, resolve_pads
-from cnnfilter.core.words import POOL_FORMULAS, parse_activation
-from cnnfilter.errors import CnnFilterError, KernelFileError, closest, lookup
-from cnnfilter.library.numbers import MatrixError, matrix
+from cnnfilter.errors import CnnFilterError, KernelFileError, closest
 from cnnfilter.library.strict import Document, read_document
-from cnnfilter.library.strict.places import Steps
-from cnnfilter.library.validate import convert
 from cnnfilter.network import schema
+from cnnfilter.network.check import check_words
+from cnnfilter.network.place import Place
 from cnnfilter.network.plan import classes_fit, plan_network
-from cnnfilter.network.spec import INPUT, Array, Input, Layer, Network
+from cnnfilter.network.read_input import read_input
+from cnnfilter.network.spec import INPUT, Array, Layer, Network
 from cnnfilter.network.weights import ARRAY_SUFFIXES, resolve_array, resolve_kernels
 
 
@@ -58,7 +51,7 @@ def check_network(document: Document, folder: Path) -> Network:
     network = Network(
         name=entry.name or Path(document.path).stem,
         path=document.path,
-        input=_input(document, entry.input),
+        input=read_input(document, entry.input),
         layers=tuple(layers.read(index, layer) for index, layer in enumerate(entry.layers)),
         classes=tuple(entry.classes),
         description=entry.description,
@@ -74,71 +67,6 @@ def check_network(document: Document, folder: Path) -> Network:
         if reason:
             document.fail(("classes",), reason)
     return network
-
-
-def read_description(document: Document, base: Input) -> tuple[Input, tuple[str, ...]]:
-    """Return the input and the class names that the file beside an ONNX model gives it.
-
-    Raises
-    ------
-    KernelFileError
-        If it is not as it should be, or does not fit the model.
-    """
-    entry = convert(document, schema.Description)
-    channels = entry.input.channels
-    if None not in (channels, base.channels) and channels != base.channels:
-        document.fail(("input", "channels"), f"{channels}, but the model takes {base.channels}")
-    made = _input(document, msgspec.structs.replace(entry.input, channels=channels or base.channels))
-    return replace(made, layout=entry.input.layout or base.layout), tuple(entry.classes)
-
-
-def _input(document: Document, entry: schema.InputEntry) -> Input:
-    """Return the input, its numbers checked."""
-
-    def per_channel(key: str) -> tuple[float, ...]:
-        with _Place(document, ("input", key)):
-            values = np.atleast_1d(resolve_array(getattr(entry, key), Path(), ""))
-            if values.ndim != 1 or len(values) not in (1, entry.channels or len(values)):
-                document.fail(("input", key), f"expected one number, or one for each of {entry.channels} channels, "
-                              f"got shape {values.shape}")  # fmt: skip
-            if key == "std" and not values.all():
-                document.fail(("input", key), "0 cannot divide")
-            return tuple(values.tolist())
-        raise AssertionError
-
-    size = None
-    if entry.size is not None:
-        with _Place(document, ("input", "size")):
-            size = pair(entry.size, "size")
-    example = None
-    if entry.example is not None:
-        try:
-            example = np.array(matrix(entry.example))
-        except MatrixError as error:
-            document.fail(("input", "example"), str(error))
-    return Input(
-        channels=entry.channels, size=size, range=entry.range, mean=per_channel("mean"), std=per_channel("std"),
-        resize=entry.resize, example=example,
-    )  # fmt: skip
-
-
-class _Place:
-    """Errors inside the block get the file, the line and the dotted field of one value."""
-
-    def __init__(self, document: Document, steps: Steps) -> None:
-        self.document, self.steps = document, steps
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, CnnFilterError) and not (
-            isinstance(error, KernelFileError) and error.path == self.document.path
-        ):
-            try:
-                self.document.fail(self.steps, str(error))
-            except KernelFileError as placed:
-                raise placed from error
 
 
 class _Layers:
@@ -161,12 +89,7 @@ class _Layers:
         name = self._name(index, kind, entry)
         sources = self._sources(index, kind, entry)
         self.names.append(name)
-        for key in ("stride", "dilation", "output_padding", "size", "output_size"):
-            value = getattr(entry, key, None)
-            if value is not None:
-                with _Place(self.document, ("layers", index, key)):
-                    pair(value, key, minimum=0 if key == "output_padding" else 1)
-        _CHECKS.get(kind, _nothing)(self, index, entry)
+        check_words(self.document, index, kind, entry)
         weights = {
             key: self._array(index, key, getattr(entry, key))
             for key in ("weights", "bias", "mean", "variance")
@@ -212,7 +135,7 @@ class _Layers:
 
     def _array(self, index: int, key: str, value: Any) -> Array:
         """Return one array of a layer."""
-        with _Place(self.document, ("layers", index, key)):
+        with Place(self.document, ("layers", index, key)):
             name = (value.partition("#")[0] or self.default) if isinstance(value, str) else ""
             if name.lower().endswith(ARRAY_SUFFIXES):
                 self.files.append(self.folder / name)
@@ -223,7 +146,7 @@ class _Layers:
         """Return the filter bank that kernel specs make."""
         specs = [entry.kernels] if isinstance(entry.kernels, str) else entry.kernels
         channels = self.channels[source]
-        with _Place(self.document, ("layers", index, "kernels")):
+        with Place(self.document, ("layers", index, "kernels")):
             depth = None if channels is None else max(1, channels // entry.groups)
             return resolve_kernels(specs, self.folder, depth, entry.groups)
         raise AssertionError
@@ -247,74 +170,3 @@ def _channels_after(layer: Layer, before: list[int | None]) -> int | None:
     if layer.kind == "activation" and layer.settings.activation.partition(":")[0].strip() == "glu":
         return None if before[0] is None else before[0] // 2
     return before[0]
-
-
-def _nothing(layers: _Layers, index: int, entry: Any) -> None:
-    """Most kinds need no further check."""
-
-
-def _check_conv(layers: _Layers, index: int, entry: schema.Conv) -> None:
-    """Check a convolution's words."""
-    if bool(entry.kernels) == (entry.weights is not None):
-        got = "both" if entry.kernels else "none of them"
-        layers.document.fail(("layers", index), f"expected one of kernels and weights, got {got}")
-    _check_padding(layers, index, entry)
-    with _Place(layers.document, ("layers", index, "padding_mode")):
-        parse_border(entry.padding_mode)
-
-
-def _check_padding(layers: _Layers, index: int, entry: Any) -> None:
-    """Check the form of a padding."""
-    with _Place(layers.document, ("layers", index, "padding")):
-        resolve_pads(entry.padding, (9, 9), (1, 1), (1, 1), (1, 1))
-
-
-def _check_activation(layers: _Layers, index: int, entry: schema.Activation) -> None:
-    """Check an activation's name and parameters."""
-    with _Place(layers.document, ("layers", index, "activation")):
-        name, parameters = parse_activation(entry.activation)
-    if "axis" in parameters:
-        layers.fail(index, "activation", f"{name} works over the channels here, or over a vector; it takes no axis")
-    if entry.weights is not None and (name != "prelu" or "weight" in parameters):
-        layers.fail(index, "weights", "only prelu has weights, and not twice")
-
-
-def _check_pool(layers: _Layers, index: int, entry: schema.Pool) -> None:
-    """Check a pooling's words: each mode has its own."""
-    with _Place(layers.document, ("layers", index, "pool")):
-        lookup(POOL_FORMULAS, entry.pool, "pooling")
-    _check_padding(layers, index, entry)
-    given = {key for key in ("size", "stride", "output_size", "output_ratio") if getattr(entry, key) is not None}
-    takes = {
-        "window": {"size", "stride"},
-        "global": set(),
-        "adaptive": {"output_size"},
-        "fractional": {"size", "output_size", "output_ratio"},
-    }[entry.mode]
-    for key in sorted(given - takes):
-        layers.fail(index, key, f"means nothing for a pooling of mode {entry.mode}")
-    if "size" in takes and "size" not in given:
-        layers.document.fail(("layers", index), f"size is missing: a pooling of mode {entry.mode} has windows")
-    if entry.mode == "adaptive" and "output_size" not in given:
-        layers.document.fail(("layers", index), "output_size is missing: adaptive pooling needs it")
-    if entry.mode == "fractional" and len(given & {"output_size", "output_ratio"}) != 1:
-        layers.document.fail(("layers", index), "fractional pooling needs either output_size or output_ratio")
-
-
-def _check_normalize(layers: _Layers, index: int, entry: schema.Normalize) -> None:
-    """Check that a normalisation has the statistics it needs, and no others."""
-    for key in ("mean", "variance"):
-        if entry.method == "batch" and getattr(entry, key) is None:
-            layers.document.fail(("layers", index), f"{key} is missing: batch norm runs on stored statistics")
-    for key in ("mean", "variance", "weights", "bias"):
-        if entry.method == "minmax" and getattr(entry, key) is not None:
-            layers.fail(index, key, "means nothing for method minmax, which takes its range from the values")
-
-
-_CHECKS: dict[str, Callable[[_Layers, int, Any], None]] = {
-    "conv": _check_conv,
-    "conv-transpose": _check_padding,
-    "activation": _check_activation,
-    "pool": _check_pool,
-    "normalize": _check_normalize,
-}

@@ -13,7 +13,7 @@ from cnnfilter.core.borders import source_position
 from cnnfilter.core.shapes import Pads, Pair, pair, parse_border, resolve_pads
 from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import OutputError
-from cnnfilter.files import atomic_output
+from cnnfilter.files import atomic_output, quoted, same_file
 from cnnfilter.network.onnx_activations import export_activation
 from cnnfilter.network.onnx_graph import Graph, whole_array
 from cnnfilter.network.onnx_model import METADATA, OnnxModel, require_onnx
@@ -64,7 +64,9 @@ def build_model(network: Network, size: Pair | None = None) -> Any:
         "range": expected.range, "mean": list(expected.mean), "std": list(expected.std), "resize": expected.resize,
         "size": list(plan.size[1:]), "channels": plan.size[0],
     }  # fmt: skip
-    onnx.helper.set_model_props(model, dict(zip(METADATA, (json.dumps(said), json.dumps(network.classes)), strict=True)))
+    onnx.helper.set_model_props(
+        model, dict(zip(METADATA, (json.dumps(said), json.dumps(network.classes)), strict=True))
+    )
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -89,9 +91,9 @@ def export_network(network: Network, path: str | Path, size: Pair | None = None)
     OutputError
         If ONNX Runtime computes something else.
     """
-    for file in network.files:
-        if Path(path).exists() and file.exists() and Path(path).samefile(file):
-            raise OutputError(f"{path!r} is a file of the network (choose another -o)")
+    for own in network.files:
+        if Path(path).exists() and own.exists() and same_file(path, own):
+            raise OutputError(f"{quoted(path)} is a file of the network (choose another -o)")
     model = build_model(network, size)
     difference = _difference(network, model)
     if not difference <= TOLERANCE:
@@ -220,4 +222,3 @@ EXPORTERS: dict[str, Callable[[Graph, Layer, Shapes], None]] = {
     "add": _one("Sum"),
     "concat": _one("Concat", axis=1),
 }
-

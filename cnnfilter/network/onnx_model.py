@@ -208,7 +208,7 @@ def _side(proto: Any, feed: str, layout: str) -> tuple[int | None, int | None]:
 def _described(proto: Any, file: Path, base: Input) -> tuple[Input, tuple[str, ...], tuple[Path, ...]]:
     """Return what is said about the input and the classes: in the file beside the model, else in the model."""
     from cnnfilter.library.strict import parse_document, read_document
-    from cnnfilter.network.load import read_description
+    from cnnfilter.network.read_input import read_description
 
     beside = file.with_name(f"{file.name}.yaml")
     if beside.is_file():

@@ -32,7 +32,7 @@ def _slide(graph: Graph, s: Any, taken: str, both: tuple[Windows, Windows], out:
     """Add a pooling over planned windows."""
     ends = [max(0, one.covered(0, one.count)[1] - one.length) for one in both]  # a last window may hang over
     pads = [both[0].before, both[1].before, ends[0], ends[1]]
-    window = {
+    window: dict[str, Any] = {
         "kernel_shape": [one.size for one in both], "strides": [one.stride for one in both],
         "dilations": [one.dilation for one in both],
     }  # fmt: skip
@@ -128,7 +128,7 @@ def _fractional(graph: Graph, s: Any, taken: str, shape: Shape, out: str) -> Non
     window = pair(s.size, "size")
     starts = []
     for axis in (1, 2):  # pooling the numbers of rows, or columns, with min gives where each window starts
-        index = np.broadcast_to(np.expand_dims(np.arange(shape[axis], dtype=np.float32), 2 if axis == 1 else 0), shape)
+        index = np.broadcast_to(np.expand_dims(np.arange(shape[axis], dtype=np.float32), 1 if axis == 1 else 0), shape)
         drawn = fractional_pool2d(
             index, window, output_size=s.output_size, output_ratio=s.output_ratio, kind="min",
             samples=draws(s.seed, channels),
