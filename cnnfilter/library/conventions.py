@@ -211,8 +211,11 @@ def adopt_spec(spec: str, tool: str, search: Sequence[Path]) -> str:
         entry = find(parsed.body, "kernel", search)
     except UnknownNameError:
         return spec  # loading it says what is wrong
-    if "variant" in keys or tool not in entry.data.get("variants", {}):
+    variant = entry.data.get("variants", {}).get(tool)
+    if variant is None or "variant" in keys:
         return spec
+    if {"spec", "matrix", "outer"} & set(variant) and set(keys) - {"rotate", "scale", "normalize", "name"}:
+        return spec  # the tool's kernel is another one, which has no such parameters
     more = []
     if (tool, entry.name) == ("opencv", "gaussian") and "size" not in keys and len(keys.get("sigma", ())) == 1:
         more.append(f"size={_opencv_size(keys['sigma'][0])}")  # as GaussianBlur does on 8 bits
