@@ -74,6 +74,9 @@ def show(
     kernel: Annotated[
         str, typer.Argument(metavar="KERNEL", autocompletion=flags.kernel_names, help="A name, or any other spec.")
     ],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Draw them all as one sheet: a picture file.")
+    ] = None,
     kernel_dir: flags.KernelDirs = None,
     json: flags.Json = False,
     debug: flags.Debug = False,
@@ -81,11 +84,19 @@ def show(
     """Print a kernel: its coefficients, as fractions where they are exact, and what is known of it.
 
     Example: cnnfilter kernels show gaussian:size=5
+
+    Example: cnnfilter kernels show 'model.onnx#conv1.weight[:16]' -o filters.png
     """
     from cnnfilter.library import load_kernels, search_path
     from cnnfilter.views.passport import passport_json, print_passport
 
     found = load_kernels(kernel, search=search_path(kernel_dir or ()))
+    if output is not None:
+        from cnnfilter.job.kernel_sheet import write_sheet
+
+        write_sheet(found, output)
+        typer.echo(f"wrote {output}: {len(found)} kernels")
+        return
     if json:
         print(passport_json(found))  # noqa: T201
         return

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from cnnfilter.errors import KernelFileError, UnknownNameError, closest
+from cnnfilter.errors import KernelFileError, MissingExtraError, UnknownNameError, closest
 from cnnfilter.library.numbers import MAX_WEIGHTS, describe
 from cnnfilter.library.strict import parse_document
 
@@ -182,5 +182,40 @@ def _array(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any], path: str)
         raise KernelFileError(path, f"cannot be read as an array: {error}") from error
 
 
+def read_onnx(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[Any]]:
+    """Return one stored array of an ONNX model, such as ``conv1.weight``; nothing of the model is run.
+
+    Raises
+    ------
+    MissingExtraError
+        If onnx is not installed.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtraError("kernels from ONNX models need onnx (pip install 'cnnfilter[onnx]')") from error
+    try:
+        graph = onnx.load_model(stream, load_external_data=False).graph
+    except Exception as error:  # protobuf has classes of its own
+        raise KernelFileError(path, "is not an ONNX model that can be read") from error
+    arrays = {array.name: array for array in graph.initializer if len(array.dims) > 1 or array.name == member}
+    if not arrays and not graph.node:
+        raise KernelFileError(path, "is not an ONNX model: it holds no graph")
+    name = _choose(member, list(arrays), path)
+    tensor = arrays[name]
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        raise KernelFileError(path, f"{name!r} lies in a file of its own (save the model in one file)")
+    _byte_count(tuple(tensor.dims), np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)), path)
+    try:
+        return name, np.asarray(onnx.numpy_helper.to_array(tensor))
+    except ValueError as error:
+        raise KernelFileError(path, f"{name!r} cannot be read as an array: {error}") from error
+
+
 #: How the arrays of each kind of file are read.
-READERS: dict[str, Reader] = {".npy": read_npy, ".npz": read_npz, ".safetensors": read_safetensors}
+READERS: dict[str, Reader] = {
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".safetensors": read_safetensors,
+    ".onnx": read_onnx,
+}

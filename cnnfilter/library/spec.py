@@ -28,7 +28,7 @@ from cnnfilter.errors import ParameterError
 from cnnfilter.library.numbers import describe, is_matrix_text, number, shown
 
 #: Endings of files that a spec may name.
-KERNEL_SUFFIXES = (".yaml", ".yml", ".json", ".npy", ".npz", ".safetensors")
+KERNEL_SUFFIXES = (".yaml", ".yml", ".json", ".npy", ".npz", ".safetensors", ".onnx")
 
 #: Most kernels that sweeps may make of one spec.
 MAX_SWEEP = 4096
