@@ -1,4 +1,4 @@
-"""Recipes that misbehave, for tests of the workers: they must be importable in another process."""
+"""Runs in this process, and recipes that misbehave: what workers do must be importable in another process."""
 
 import os
 import signal
@@ -6,7 +6,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnfilter.batch.find import parse_roots
+from cnnfilter.batch.finish import finish
 from cnnfilter.batch.recipe import Convolve
+from cnnfilter.batch.run import Setup, run_batch
+from cnnfilter.job.options import Options
+from cnnfilter.library import load_kernels
+from cnnfilter.views.batch import Silent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +35,17 @@ class Misbehaving(Convolve):
         if name == "slow":
             time.sleep(0.2)
         return super().apply(picture, outputs, max_memory)
+
+
+def go(folder, output, *, formats=("png",), kernels=("sobel-x",), measures=(), features=None, **more):
+    """Do a folder, here unless `jobs` says otherwise; return the count."""
+    recipe = Convolve(
+        kernels=tuple(one for spec in kernels for one in load_kernels(spec)), options=Options(), formats=formats,
+        measures=measures,
+    )  # fmt: skip
+    setup = Setup(roots=parse_roots([str(folder)]), output=str(output), **{"jobs": 0, **more})
+
+    def end(state, _totals):
+        finish(str(output), recipe, state, ("jsonl", "csv"), features)
+
+    return run_batch(setup, recipe, Silent(), end)

@@ -115,7 +115,8 @@ def name_fields(field: str, text: str) -> dict[str, str]:
     {'input': 'caf\\xe9.png', 'input_base64': 'Y2Fm6S5wbmc='}
     """
     try:
-        text.encode()
+        if not text.isascii():
+            text.encode()
     except UnicodeEncodeError:
         data = text.encode("utf-8", "surrogateescape" if os.name == "posix" else "surrogatepass")
         return {field: printable(text), f"{field}_base64": base64.b64encode(data).decode("ascii")}
@@ -131,17 +132,26 @@ def name_from(words: Mapping[str, Any], field: str) -> str:
 
 def plan_line(item: Planned) -> bytes:
     """Return an input of the plan as one line."""
-    words = asdict(item)
-    for name in ("key", "source", "folder", "stem"):
-        words |= name_fields(name, words[name])
-    return msgspec.json.encode(words) + b"\n"
+    try:
+        return msgspec.json.encode(item) + b"\n"
+    except UnicodeEncodeError:  # a name that is no UTF-8
+        words = asdict(item)
+        for name in _NAMES:
+            words |= name_fields(name, words[name])
+        return msgspec.json.encode(words) + b"\n"
 
 
 def plan_item(line: bytes) -> Planned:
     """Return the input that `plan_line` wrote."""
+    if b"_base64" not in line:
+        return _decode_planned(line)
     words = msgspec.json.decode(line)
-    names = {name: name_from(words, name) for name in ("key", "source", "folder", "stem")}
+    names = {name: name_from(words, name) for name in _NAMES}
     return Planned(**names, size=words["size"], stamp=words["stamp"], reason=words["reason"])
+
+
+_NAMES = ("key", "source", "folder", "stem")
+_decode_planned = msgspec.json.Decoder(Planned).decode
 
 
 def record_line(record: Record) -> bytes:

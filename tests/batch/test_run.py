@@ -9,30 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from batch_recipes import go
 
 from cnnfilter.batch import work
-from cnnfilter.batch.find import parse_roots
-from cnnfilter.batch.finish import finish
 from cnnfilter.batch.journal import Ledger
-from cnnfilter.batch.recipe import Convolve
-from cnnfilter.batch.run import Setup, run_batch
 from cnnfilter.images.read import read_image
-from cnnfilter.job.options import Options
-from cnnfilter.library import load_kernels
-from cnnfilter.views.batch import Silent
-
-
-def go(folder, output, *, formats=("png",), kernels=("sobel-x",), measures=(), features=None, **more):
-    recipe = Convolve(
-        kernels=tuple(one for spec in kernels for one in load_kernels(spec)), options=Options(), formats=formats,
-        measures=measures,
-    )  # fmt: skip
-    setup = Setup(roots=parse_roots([str(folder)]), output=str(output), **{"jobs": 0, **more})
-
-    def end(state, _totals):
-        finish(str(output), recipe, state, ("jsonl", "csv"), features)
-
-    return run_batch(setup, recipe, Silent(), end)
 
 
 def counts(totals):

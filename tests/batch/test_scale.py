@@ -1,0 +1,66 @@
+"""A million names, simulated: memory stays bounded and every name is there."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import resource, sys, time
+from pathlib import Path
+from cnnfilter.batch.find import Found
+from cnnfilter.batch.journal import Journal, Ledger
+from cnnfilter.batch.manifest import in_order
+from cnnfilter.batch.names import Labels
+from cnnfilter.batch.plan import read_plan, write_plan
+from cnnfilter.batch.records import Record, Written
+
+count, folder = int(sys.argv[1]), Path(sys.argv[2])
+began = time.process_time()
+
+def names():
+    for n in range(count):
+        key = f"year-{n // 100000:02}/day-{n // 1000:04}/photo-{n:07}.{'png' if n % 2 else 'jpg'}"
+        yield Found(key, "/photos/" + key, 300000, str(1700000000000000000 + n), "/photos/" + key)
+
+assert write_plan(folder / "plan", names(), Labels(("sobel-x",), ("png",)), output=None) == count
+planned = time.process_time()
+row = {"kernel": "sobel-x", "spec": "sobel-x", "shape": [510, 510], "min": -900.0, "max": 900.0, "mean": 0.5,
+       "nonzero": 250000, "nan": 0, "infinite": 0, "display": "abs 0..255"}
+with Journal(folder / "journal", fresh=True) as journal:
+    for item in read_plan(folder / "plan"):
+        path = f"{item.folder}/{item.stem}.sobel-x.png"
+        journal.add(Record("j", item.key, item.size, item.stamp, "ok", "", (Written(path, 9, "f" * 32),), (row,)))
+journaled = time.process_time()
+with Ledger(folder / "journal") as ledger:
+    assert len(ledger) == count
+    assert sum(ledger.get(item.key) is not None for item in read_plan(folder / "plan")) == count
+found = time.process_time()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(*(f"{name} {end - start:.1f} s" for name, start, end in (
+    ("plan", began, planned), ("journal", planned, journaled), ("resume", journaled, found))), file=sys.stderr)
+print(peak)
+"""
+
+
+def peak(count, folder):
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(count), str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    sys.stderr.write(done.stderr)
+    return float(done.stdout)
+
+
+def test_twenty_thousand_names(tmp_path):
+    assert peak(20_000, tmp_path / "small") < 150
+
+
+@pytest.mark.long
+def test_a_million_names_take_less_than_half_a_gigabyte(tmp_path):
+    assert peak(1_000_000, tmp_path / "large") < 500

@@ -1,0 +1,127 @@
+"""Inputs and outputs by URL: archives, memory, and a server that speaks S3."""
+
+import os
+import zipfile
+
+import pytest
+
+from cnnfilter.batch import stores
+from cnnfilter.batch.find import Skips, find, parse_roots
+from cnnfilter.batch.patterns import Filters
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture(autouse=True)
+def state_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+def test_a_zip_is_a_folder(photos, tmp_path, run, tree):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in photos.rglob("*.png"):
+            archive.write(path, path.relative_to(photos))
+        archive.writestr("../../evil.png", (photos / "p01.png").read_bytes())
+    url = f"zip://::{tmp_path / 'all.zip'}"
+    done = run(url, "-k", "sobel-x", "-o", tmp_path / "out", "--exclude", "evil.png", "-j", "2")
+    assert done.returncode == 0, done.stderr
+    assert run(photos, "-k", "sobel-x", "-o", tmp_path / "plain", "-j", "0").returncode == 0
+    pictures = {name: digest for name, digest in tree(tmp_path / "out").items() if name.endswith(b".png")}
+    assert pictures == {name: digest for name, digest in tree(tmp_path / "plain").items() if name.endswith(b".png")}
+    assert run(photos, "-k", "sobel-x", "-o", url).returncode == 2
+
+
+def test_a_store_in_memory(photos, tmp_path):
+    from batch_recipes import go
+
+    memory = fsspec.filesystem("memory")
+    for path in photos.rglob("*.png"):
+        memory.pipe_file(f"/in/{path.relative_to(photos).as_posix()}", path.read_bytes())
+    totals = go("memory://in", "memory://out")
+    assert (totals.ok, totals.failed) == (12, 0)
+    assert memory.exists("/out/sub/deep/p00.sobel-x.png")
+    assert memory.exists("/out/manifest.jsonl")
+    memory.rm_file("/out/p01.sobel-x.png")
+    again = go("memory://in", "memory://out", resume=True)
+    assert (again.ok, again.kept) == (1, 11)
+    memory.rm("/in", recursive=True)
+    memory.rm("/out", recursive=True)
+
+
+def test_a_bad_line_is_tried_again(monkeypatch):
+    monkeypatch.setattr(stores, "WAITS", (0.0, 0.0))
+    tries = []
+
+    def shaky():
+        tries.append(1)
+        if len(tries) < 3:
+            raise ConnectionError("reset")
+        return 7
+
+    assert stores.patiently(shaky) == 7
+    tries.clear()
+    with pytest.raises(FileNotFoundError):
+        stores.patiently(lambda: (tries.append(1), open("/nothing/at/all"))[1])  # noqa: PTH123, SIM115
+    assert len(tries) == 1
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Start a server that speaks S3 on the loopback interface; point everything at it."""
+    moto = pytest.importorskip("moto.server")
+    pytest.importorskip("s3fs")
+    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    running.start()
+    host, port = running.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore")
+def test_s3_in_s3_out_resumed(photos, tmp_path, run, tree, server):
+    boto3 = pytest.importorskip("boto3")
+    client = boto3.client("s3", endpoint_url=server)
+    client.create_bucket(Bucket="photos")
+    for path in photos.rglob("*.png"):
+        client.upload_file(str(path), "photos", f"in/{path.relative_to(photos).as_posix()}")
+    words = ("s3://photos/in", "-k", "sobel-x", "-o", "s3://photos/out", "-j", "2")
+    done = run(*words, env=dict(os.environ))
+    assert (done.returncode, done.stdout) == (0, "ok 12, skipped 0, failed 0\n"), done.stderr
+    client.delete_object(Bucket="photos", Key="out/p01.sobel-x.png")
+    again = run(*words, "--resume", env=dict(os.environ))
+    assert again.stdout.startswith("ok 1, skipped 11, failed 0"), again.stderr
+    for one in client.list_objects_v2(Bucket="photos", Prefix="out/")["Contents"]:
+        target = tmp_path / "down" / one["Key"].removeprefix("out/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        client.download_file("photos", one["Key"], str(target))
+    assert run(photos, "-k", "sobel-x", "-o", tmp_path / "plain", "-j", "2").returncode == 0
+    pictures = {name: digest for name, digest in tree(tmp_path / "plain").items() if name.endswith(b".png")}
+    assert pictures == {name: digest for name, digest in tree(tmp_path / "down").items() if name.endswith(b".png")}
+
+
+def test_s3_is_listed_in_pages(monkeypatch):
+    names = [f"in/{index:05}.png" for index in range(2500)]
+    asked = []
+
+    class Store:
+        def call_s3(self, method, **words):
+            asked.append(words)
+            start = int(words.get("ContinuationToken", 0))
+            page = names[start : start + words["MaxKeys"]]
+            more = start + len(page) < len(names)
+            return {
+                "Contents": [{"Key": name, "Size": 1, "ETag": '"e"'} for name in page],
+                "IsTruncated": more, "NextContinuationToken": str(start + len(page)),
+            }  # fmt: skip
+
+    monkeypatch.setattr(stores, "_store", lambda _: Store())
+    found = list(find(parse_roots(["s3://bucket/in"]), Filters(), Skips()))
+    assert [one.key for one in found] == [name.removeprefix("in/") for name in names]
+    assert found[0].source == "s3://bucket/in/00000.png"
+    assert len(asked) == 3
