@@ -156,7 +156,7 @@ def write_layers(
             sys.stdout.buffer.write(data if isinstance(data, bytes) else b"")
             sys.stdout.buffer.flush()
             continue
-        with atomic_output(output.path) as file:
+        with atomic_output(output.path, durable=output.durable) as file:
             file.write(data)
     return replace(result, outputs=tuple(str(output.path or "-") for output, _, _ in files))
 

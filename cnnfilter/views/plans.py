@@ -38,7 +38,7 @@ def _facts(step: StepPlan) -> dict[str, Any]:
         "rows in a strip": step.plan.rows,
         "bytes of a strip": step.plan.strip_bytes,
         "peak bytes": step.peak_bytes,
-        "multiply-adds": s.macs,
+        "multiply-adds, computed directly": s.macs,
         "warnings": list(step.warnings),
     }
 
