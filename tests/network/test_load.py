@@ -1,7 +1,5 @@
 """Network files that are wrong: each is refused with its place, what was found, and what to do."""
 
-import os
-
 import numpy as np
 import pytest
 from network_files import network_of, write_network
@@ -20,52 +18,103 @@ CONV = {"kind": "conv", "weights": "#w"}
 
 #: Layers, what else the file says, and what the message must hold.
 WRONG = {
-    "unknown kind": ([{"kind": "covn"}], {}, r"net.json:\d+: layers\[0\].kind: unknown layer kind 'covn' \(did you mean conv"),
+    "unknown kind": (
+        [{"kind": "covn"}],
+        {},
+        r"net.json:\d+: layers\[0\].kind: unknown layer kind 'covn' \(did you mean conv",
+    ),
     "no kind": ([{"stride": 2}], {}, r"layers\[0\]: kind is missing"),
-    "unknown key": ([{**CONV, "strid": 2}], {}, r"net.json:\d+: layers\[0\]: unknown key 'strid' \(did you mean stride"),
+    "unknown key": (
+        [{**CONV, "strid": 2}],
+        {},
+        r"net.json:\d+: layers\[0\]: unknown key 'strid' \(did you mean stride",
+    ),
     "unknown key of the input": ([CONV], {"input": {"sizes": 4}}, r"input: unknown key 'sizes' \(did you mean size"),
     "unknown key on top": ([CONV], {"layer": []}, r"unknown key 'layer' \(did you mean layers"),
     "no layers": ([], {}, r"layers: expected a list of length >= 1, got a list"),
     "wrong type": ([{**CONV, "groups": "two"}], {}, r"layers\[0\].groups: expected a whole number.*, got 'two'"),
     "stride of nothing": ([{**CONV, "stride": 0}], {}, r"layers\[0\].stride: stride must be at least 1, got 0"),
     "padding in words": ([{**CONV, "padding": "smae"}], {}, r"layers\[0\].padding: .*did you mean same"),
-    "activation": ([{"kind": "activation", "activation": "rleu"}], {}, r"unknown activation 'rleu' \(did you mean relu"),
+    "activation": (
+        [{"kind": "activation", "activation": "rleu"}],
+        {},
+        r"unknown activation 'rleu' \(did you mean relu",
+    ),
     "pooling": ([{"kind": "pool", "pool": "mix", "size": 2}], {}, r"unknown pooling 'mix' \(did you mean min or max"),
     "pooling without size": ([{"kind": "pool", "pool": "max"}], {}, r"layers\[0\]: size is missing"),
     "a key of another mode": (
-        [{"kind": "pool", "pool": "max", "mode": "global", "size": 2}], {}, r"layers\[0\].size: means nothing .* global"
+        [{"kind": "pool", "pool": "max", "mode": "global", "size": 2}],
+        {},
+        r"layers\[0\].size: means nothing .* global",
     ),
-    "both kernels and weights": ([{**CONV, "kernels": ["sobel-x"]}], {}, r"expected one of kernels and weights, got both"),
+    "both kernels and weights": (
+        [{**CONV, "kernels": ["sobel-x"]}],
+        {},
+        r"expected one of kernels and weights, got both",
+    ),
     "neither": ([{"kind": "conv"}], {}, r"expected one of kernels and weights, got none"),
-    "unknown kernel": ([{"kind": "conv", "kernels": "sobl-x"}], {}, r"layers\[0\].kernels: unknown kernel 'sobl-x'.*sobel-x"),
+    "unknown kernel": (
+        [{"kind": "conv", "kernels": "sobl-x"}],
+        {},
+        r"layers\[0\].kernels: unknown kernel 'sobl-x'.*sobel-x",
+    ),
     "missing file": ([{"kind": "conv", "weights": "none.npz#a"}], {}, r"layers\[0\].weights: none.npz: no such file"),
-    "missing array": ([{"kind": "conv", "weights": "#ww"}], {}, r"layers\[0\].weights: weights.npz: no array 'ww'.*did you mean w"),
+    "missing array": (
+        [{"kind": "conv", "weights": "#ww"}],
+        {},
+        r"layers\[0\].weights: weights.npz: no array 'ww'.*did you mean w",
+    ),
     "no file named": ([{"kind": "conv", "weights": "#w"}], {"weights": ""}, r"'#w' names no file .*own weights"),
-    "NaN": ([{"kind": "conv", "weights": "#nan"}], {}, r"#nan holds 1 NaN or infinite values, the first at \(0, 0, 0, 1\)"),
+    "NaN": (
+        [{"kind": "conv", "weights": "#nan"}],
+        {},
+        r"#nan holds 1 NaN or infinite values, the first at \(0, 0, 0, 1\)",
+    ),
     "text": ([{"kind": "conv", "weights": "#words"}], {}, r"layers\[0\].weights: .*expected real numbers"),
     "truth values": ([{"kind": "conv", "weights": "#flags"}], {}, r"holds bool, expected real numbers"),
     "ragged": ([{"kind": "dense", "weights": [[1, 2], [3]]}], {}, r"weights: \[1\] has shape \(1,\), \[0\] has \(2,\)"),
-    "words in place": ([{"kind": "dense", "weights": [["one"]]}], {}, r"weights: \[0\]\[0\]: expected a number, got 'one'"),
+    "words in place": (
+        [{"kind": "dense", "weights": [["one"]]}],
+        {},
+        r"weights: \[0\]\[0\]: expected a number, got 'one'",
+    ),
     "absolute path": ([{"kind": "conv", "weights": "/etc/w.npz#w"}], {}, r"'/etc/w.npz' is an absolute path"),
     "another drive": ([{"kind": "conv", "weights": "C:\\w.npz"}], {}, r"is an absolute path"),
-    "a way out": ([{"kind": "conv", "weights": "../w.npz#w"}], {}, r"'../w.npz' leads out of the network file's folder"),
+    "a way out": (
+        [{"kind": "conv", "weights": "../w.npz#w"}],
+        {},
+        r"'../w.npz' leads out of the network file's folder",
+    ),
     "a way out for kernels": ([{"kind": "conv", "kernels": "../k.yaml"}], {}, r"kernels: '../k.yaml' leads out"),
-    "same name": ([{**CONV, "name": "a"}, {"kind": "dropout", "name": "a"}], {}, r"layers\[1\].name: 'a' is the name of an earlier"),
+    "same name": (
+        [{**CONV, "name": "a"}, {"kind": "dropout", "name": "a"}],
+        {},
+        r"layers\[1\].name: 'a' is the name of an earlier",
+    ),
     "taken name": ([{**CONV, "name": "input"}], {}, r"'input' is what the network's own input is called"),
     "name of no letters": ([{**CONV, "name": "../x"}], {}, r"layers\[0\].name: "),
-    "a later layer": ([{**CONV, "from": "relu1"}, {"kind": "flatten"}], {}, r"layers\[0\].from: no earlier layer 'relu1'"),
-    "a nearly right layer": ([{**CONV, "name": "first"}, {"kind": "flatten", "from": "frist"}], {}, r"did you mean first"),
+    "a later layer": (
+        [{**CONV, "from": "relu1"}, {"kind": "flatten"}],
+        {},
+        r"layers\[0\].from: no earlier layer 'relu1'",
+    ),
+    "a nearly right layer": (
+        [{**CONV, "name": "first"}, {"kind": "flatten", "from": "frist"}],
+        {},
+        r"did you mean first",
+    ),
     "one to add": ([CONV, {"kind": "add", "from": "conv1"}], {}, r"layers\[1\].from: add takes two or more"),
     "two to pool": ([CONV, {"kind": "flatten", "from": ["conv1", "input"]}], {}, r"flatten takes one layer, got 2"),
     "classes": (
-        [{"kind": "flatten"}, {"kind": "dense", "weights": "#fc"}], {"classes": ["a", "b"]},
+        [{"kind": "flatten"}, {"kind": "dense", "weights": "#fc"}],
+        {"classes": ["a", "b"]},
         r"classes: 2 names, but the last layer, 'dense1', gives 4 values",
     ),
     "classes of maps": ([CONV], {"classes": ["a", "b"]}, r"classes: the last layer, 'conv1', gives 2x3x4 maps"),
     "mean": ([CONV], {"input": {"mean": [1, 2]}}, r"input.mean: expected one number, or one for each of 1 channels"),
     "std": ([CONV], {"input": {"std": 0}}, r"input.std: 0 cannot divide"),
     "batch norm without statistics": ([{"kind": "normalize", "mean": 0}], {}, r"variance is missing"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", WRONG, ids=str)
@@ -121,11 +170,11 @@ def test_shapes_that_do_not_fit_name_the_layer_and_show_both(case, tmp_path):
 def test_a_link_out_of_the_folder_is_refused(tmp_path):
     (tmp_path / "inner").mkdir()
     np.savez(tmp_path / "outside.npz", w=np.ones((1, 1, 2, 2)))
-    os.symlink(tmp_path / "outside.npz", tmp_path / "inner" / "link.npz")
+    (tmp_path / "inner" / "link.npz").symlink_to(tmp_path / "outside.npz")
     path = write_network(tmp_path / "inner", [{"kind": "conv", "weights": "link.npz#w"}], size=[5, 6])
     with pytest.raises(KernelFileError, match=r"layers\[0\].weights: 'link.npz' is a link out of"):
         load_network(path)
-    os.symlink(tmp_path / "inner", tmp_path / "way")  # a link to the folder itself is the user's own way in
+    (tmp_path / "way").symlink_to(tmp_path / "inner")  # a link to the folder itself is the user's own way in
     np.savez(tmp_path / "inner" / "own.npz", w=np.ones((1, 1, 2, 2)))
     write_network(tmp_path / "inner", [{"kind": "conv", "weights": "own.npz#w"}], size=[5, 6])
     assert load_network(tmp_path / "way" / "net.json").layers[0].weights["weights"].shape == (1, 1, 2, 2)

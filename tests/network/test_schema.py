@@ -12,7 +12,9 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_published_schema_is_current():
     published = json.loads((ROOT / "docs" / "network.schema.json").read_text())
-    assert published == json.loads(json.dumps(json_schema())), "write it again with cnnfilter.network.schema.write_schema"
+    assert published == json.loads(json.dumps(json_schema())), (
+        "write it again with cnnfilter.network.schema.write_schema"
+    )
 
 
 def test_the_schema_knows_every_kind_of_layer():
