@@ -20,7 +20,7 @@ GROUP = 1000
 
 COLUMNS = (
     "input", "state", "reason", "size", "kernel", "spec", "shape", "min", "max", "mean", "nonzero", "nan", "infinite",
-    "display", "outputs",
+    "display", "class", "score", "outputs",
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def _cell(value: object) -> str:
 def _parquet(path: Path, records: Iterable[Record]) -> None:
     """Write one row for each map."""
     arrow, parquet = pyarrow()
-    whole, real = {"size", "nonzero", "nan", "infinite"}, {"min", "max", "mean"}
+    whole, real = {"size", "nonzero", "nan", "infinite"}, {"min", "max", "mean", "score"}
     kinds = [
         (name, arrow.int64() if name in whole else arrow.float64() if name in real else arrow.string())
         for name in COLUMNS

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
+
+import numpy as np
 
 import cnnfilter
 from cnnfilter.batch.names import Labels
@@ -18,6 +20,24 @@ from cnnfilter.job.image import Done, Request, do_image, kernel_steps
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import Options
 from cnnfilter.library.kernel import Kernel
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of one picture under one label: a row for the record, and the values where they are wanted.
+
+    Attributes
+    ----------
+    row
+        Plain values, without the input's and the outputs' names.
+    hold
+        Returns the maps as ``(C, H, W)``.
+    """
+
+    row: dict[str, Any]
+    hold: Callable[[], Array]
 
 
 class Recipe(Protocol):
@@ -53,7 +73,7 @@ class Recipe(Protocol):
         """Everything that decides about the results' bytes, in plain values."""
         ...
 
-    def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Done]:
+    def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Made]:
         """Compute and write what is asked for of one picture."""
         ...
 
@@ -108,9 +128,16 @@ class Convolve:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_request"}
 
-    def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Done]:
+    def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Made]:
         """Convolve one picture with every kernel, and write the outputs."""
-        return do_image(replace(self._request, max_memory=max_memory), picture, outputs)
+        done = do_image(replace(self._request, max_memory=max_memory), picture, outputs)
+        return [Made(_row(one), one.maps.hold) for one in done]
+
+
+def _row(done: Done) -> dict[str, Any]:
+    """Return the summary row of one map, without what the record says already."""
+    words = done.result.as_json()
+    return {name: value for name, value in words.items() if name not in ("source", "outputs") and value != []}
 
 
 def fingerprint(recipe: Recipe) -> str:

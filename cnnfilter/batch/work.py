@@ -11,14 +11,13 @@ from pathlib import Path
 import xxhash
 
 from cnnfilter.batch.measures import measure_maps
-from cnnfilter.batch.recipe import Recipe, plan_files
+from cnnfilter.batch.recipe import Made, Recipe, plan_files
 from cnnfilter.batch.records import DONE, FAILED, Planned, Record, Written
 from cnnfilter.batch.stores import is_url, join_url, read_object, write_object
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.files import output_error, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.read import open_picture
-from cnnfilter.job.image import Done
 from cnnfilter.job.names import Output
 
 _BLOCK = 1 << 20
@@ -93,8 +92,8 @@ def _record(job: Job, item: Planned, limit: int | None) -> Record:
                 write_object(Path(folder, Path(one.path).name), join_url(job.output, one.path))
     else:
         done, written = _apply(job, item, picture, _folder(Path(job.output, item.folder)), limit)
-    features = tuple(measure_maps(one.maps.hold(), job.recipe.measures) for one in done) if job.recipe.measures else ()
-    return Record(job.digest, item.key, size, stamp, DONE, "", written, tuple(_row(one) for one in done), features)
+    features = tuple(measure_maps(one.hold(), job.recipe.measures) for one in done) if job.recipe.measures else ()
+    return Record(job.digest, item.key, size, stamp, DONE, "", written, tuple(one.row for one in done), features)
 
 
 def _open(job: Job, item: Planned, limit: int | None) -> tuple[int, str, Picture]:
@@ -132,7 +131,7 @@ def _folder(path: Path) -> Path:
 
 def _apply(
     job: Job, item: Planned, picture: Picture, folder: Path, limit: int | None
-) -> tuple[list[Done], tuple[Written, ...]]:
+) -> tuple[list[Made], tuple[Written, ...]]:
     """Compute and write; return the results and what is in the files."""
     outputs = [
         Output(label, form, folder / name, durable=False) for label, form, name in plan_files(job.recipe, item.stem)
@@ -171,12 +170,6 @@ def still_there(output: str, record: Record) -> bool:
         except (OSError, ResourceError):
             return False
     return True
-
-
-def _row(done: Done) -> dict[str, object]:
-    """Return the summary row of one map, without what the record says already."""
-    words = done.result.as_json()
-    return {name: value for name, value in words.items() if name not in ("source", "outputs") and value != []}
 
 
 def quiet_errors() -> None:

@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -99,6 +99,20 @@ Cluster = Annotated[
     ),
 ]  # fmt: skip
 
+Network = Annotated[
+    str | None,
+    typer.Option(
+        "--network", metavar="NETWORK", rich_help_panel=_STEP,
+        help="Run this network file or ONNX model instead of kernels; the classes go into the manifest.",
+    ),
+]  # fmt: skip
+SaveLayers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--save", metavar="all|NAME,...", rich_help_panel=_OUTPUT, help="With --network: write these layers' maps."
+    ),
+]
+
 #: Seconds that one image may take unless said otherwise.
 TIMEOUT = 300.0
 
@@ -106,6 +120,8 @@ TIMEOUT = 300.0
 def batch(
     inputs: Inputs = None,
     kernel: Kernels = None,
+    network: Network = None,
+    save: SaveLayers = None,
     include: Include = None,
     exclude: Exclude = None,
     channels: flags.Channels = "each",
@@ -155,8 +171,8 @@ def batch(
         return
     if not inputs or output is None:
         raise ParameterError("batch needs what to do and where results go (cnnfilter batch FOLDER -k KERNEL -o OUT)")
-    if not kernel:
-        raise ParameterError("batch needs a kernel (-k sobel-x; 'cnnfilter kernels list' shows all)")
+    if bool(kernel) == bool(network):
+        raise ParameterError("batch needs kernels or a network (-k sobel-x, or --network FILE)")
     if cluster is None and jobs != 0:
         from cnnfilter.batch.warm import warm_up
 
@@ -171,19 +187,27 @@ def batch(
     from cnnfilter.job.options import make_options
     from cnnfilter.library import load_kernels, search_path
 
-    options = make_options(
-        channels=channels, range=range, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
-        flip=flip, bias=bias, activation=activation, pool=pool, dtype=dtype, engine=engine, threads=1,
-    )  # fmt: skip
-    search = search_path(kernel_dir or ())
     wanted = format or (["csv"] if flatten else [])
-    recipe = Convolve(
-        kernels=tuple(one for spec in kernel for one in load_kernels(spec, search=search)), options=options,
-        display=parse_display(display), colormap=colormap, compress=compress,
-        formats=() if features and not wanted else tuple(parse_formats(wanted, None)),
-        stack=stack, flatten=flatten, measures=parse_measures(measures) if features or measures else (),
-        max_pixels=max_pixels,
-    )  # fmt: skip
+    nothing = not wanted and (bool(features) or (network is not None and not save))
+    looks: dict[str, Any] = {
+        "display": parse_display(display), "colormap": colormap, "compress": compress,
+        "formats": () if nothing else tuple(parse_formats(wanted, None)),
+        "measures": parse_measures(measures) if features or measures else (), "max_pixels": max_pixels,
+    }  # fmt: skip
+    recipe: Recipe
+    if network is not None:
+        from cnnfilter.batch.classify import make_classify
+
+        recipe = make_classify(os.path.abspath(network), save or (), dtype=dtype, **looks)  # noqa: PTH100
+    else:
+        options = make_options(
+            channels=channels, range=range, stride=stride, padding=padding, padding_mode=padding_mode,
+            dilation=dilation, flip=flip, bias=bias, activation=activation, pool=pool, dtype=dtype, engine=engine,
+            threads=1,
+        )  # fmt: skip
+        search = search_path(kernel_dir or ())
+        kernels = tuple(one for spec in kernel or () for one in load_kernels(spec, search=search))
+        recipe = Convolve(kernels=kernels, options=options, stack=stack, flatten=flatten, **looks)
     setup = Setup(
         roots=parse_roots(inputs), output=output, filters=Filters.of(include, exclude), resume=resume,
         overwrite=overwrite, jobs=_jobs(jobs), max_memory=memory_limit(max_memory), timeout=_seconds(timeout),

@@ -1,0 +1,124 @@
+"""The recipe of ``run``: every picture through a network, its layers written and its classes recorded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cnnfilter.batch.recipe import Array, Made
+from cnnfilter.errors import KernelFileError
+from cnnfilter.files import quoted
+from cnnfilter.images.limits import MAX_PIXELS
+from cnnfilter.images.picture import Picture
+from cnnfilter.job.layers import Save, select, write_layers
+from cnnfilter.job.names import Output
+from cnnfilter.job.network import classify
+from cnnfilter.network.model import Model, open_model
+from cnnfilter.network.results import LayerResult
+
+#: Classes that the record of a picture names.
+TOP = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classify:
+    """A network, and what of it to keep.
+
+    Attributes
+    ----------
+    path
+        The network's file; each worker loads it once.
+    digest
+        Of the network's files when the run began: a worker that finds others refuses to go on.
+    layers
+        Layers to write and to measure.
+    """
+
+    path: str
+    digest: str
+    layers: tuple[str, ...]
+    formats: tuple[str, ...] = ()
+    display: str = "minmax"
+    colormap: str | None = None
+    compress: str = "fast"
+    dtype: str = "float32"
+    measures: tuple[str, ...] = ()
+    max_pixels: int = MAX_PIXELS
+    stack: bool = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The layers' names."""
+        return self.layers
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Everything that decides about the results' bytes, in plain values."""
+        words = ("digest", "layers", "formats", "display", "colormap", "compress", "dtype", "measures")
+        return {"command": "run", **{name: getattr(self, name) for name in words}}
+
+    @cached_property
+    def _model(self) -> Model:
+        """The network, loaded once in each process."""
+        model = open_model(self.path)
+        if digest_of_model(model) != self.digest:
+            raise KernelFileError(quoted(self.path), "changed since the run began (start it again)")
+        return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_model"}
+
+    def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Made]:
+        """Run one picture, and write the layers."""
+        result = classify(picture, self._model, threads=1, dtype=self.dtype, max_memory=max_memory)
+        save = Save(
+            layers=self.layers, formats=self.formats, display=self.display, colormap=self.colormap,
+            compress=self.compress,
+        )  # fmt: skip
+        write_layers(result, [(output, self.layers[output.label or 0], None) for output in outputs], save)
+        layers = {layer.name: layer for layer in result.layers}
+        made = [_made(layers[name]) for name in self.layers]
+        if result.scores:
+            classes = [[score.name, float(score.probability)] for score in result.scores[:TOP]]
+            made[-1].row.update({"class": classes[0][0], "score": classes[0][1], "classes": classes})
+        return made
+
+
+def _made(layer: LayerResult) -> Made:
+    """Return one layer as a row and its maps; a vector is a map of one cell for each of its values."""
+
+    def hold() -> Array:
+        values = layer.values
+        return values if values.ndim == 3 else values.reshape(-1, 1, 1)  # (n, 1, 1)
+
+    facts = layer.as_json()
+    row = {"kernel": layer.name, "spec": layer.kind, **{name: facts[name] for name in ("shape", "min", "max", "mean")}}
+    return Made(row, hold)
+
+
+def digest_of_model(model: Model) -> str:
+    """Return a fingerprint of the files that a network is made of."""
+    digest = hashlib.sha256()
+    for path in sorted(model.files):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:32]
+
+
+def make_classify(path: str, layers: Sequence[str], **words: Any) -> Classify:
+    """Return the recipe for a network's file; the last layer where none is named.
+
+    Raises
+    ------
+    KernelFileError
+        If the file is not as it should be.
+    UnknownNameError
+        If a name means no layer.
+    """
+    model = open_model(path)
+    plans = model.plan(model.input.size or (64, 64), partial=True).layers
+    chosen = select(layers, plans) if layers else (plans[-1].name,)
+    return Classify(path=path, digest=digest_of_model(model), layers=chosen, **words)
