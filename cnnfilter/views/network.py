@@ -74,18 +74,40 @@ def count_text(count: int) -> str:
     return f"{count:,}" if count else "-"
 
 
-def layer_table(result: NetworkResult) -> str:
-    """Return one row for each layer, and the sums under them."""
-    header = ["layer", "kind", "output", "parameters", "multiply-adds", "sees", "min", "max", "dead"]
-    rows = [
-        [
-            printable(layer.name), printable(layer.kind), crossed(layer.shape), count_text(layer.parameters),
-            count_text(layer.macs), field_text(layer), short(layer.minimum), short(layer.maximum), dead_text(layer),
-        ]
-        for layer in result.layers
-    ]  # fmt: skip
+def layer_table(result: NetworkResult, width: int | None = None) -> str:
+    """Return one row for each layer, and the sums under them; a narrow terminal gets shorter words."""
+    wide = _layer_table(
+        result, ["layer", "kind", "output", "parameters", "multiply-adds", "sees", "min", "max", "dead"]
+    )
+    if max(map(len, wide.split("\n"))) <= (terminal_width() if width is None else width):
+        return wide
+    return _layer_table(result, ["layer", "kind", "output", "numbers", "macs", "sees", "min", "max", "dead"])
+
+
+def _layer_table(result: NetworkResult, header: list[str]) -> str:
+    """Return the table under these words."""
+    tight = header[3] == "numbers"
+    rows = []
+    for layer in result.layers:
+        seen, shape = field_text(layer), crossed(layer.shape)
+        if tight:
+            seen, shape = seen.replace(", every ", "/").replace(" x ", "x"), shape.replace(" x ", "x")
+        rows.append([
+            printable(layer.name), printable(layer.kind), shape, count_text(layer.parameters), count_text(layer.macs),
+            seen, short(layer.minimum), short(layer.maximum), dead_text(layer),
+        ])  # fmt: skip
     parameters, macs = (sum(getattr(layer, key) for layer in result.layers) for key in ("parameters", "macs"))
-    footer = [f"{len(rows)} layers", "", "", count_text(parameters), count_text(macs), "", "", "", ""]
+    footer = [
+        f"{len(rows)} layer{'s' * (len(rows) != 1)}",
+        "",
+        "",
+        count_text(parameters),
+        count_text(macs),
+        "",
+        "",
+        "",
+        "",
+    ]
     return columns(rows, "<<<>><>>>", header=header, footer=footer)
 
 
