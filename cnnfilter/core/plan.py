@@ -35,7 +35,7 @@ THREAD_MACS = 1 << 23
 
 ENGINE_NAMES = {
     "im2col": "strips of columns, one matrix product each",
-    "banded": "banded weights times views of the strip, no columns copied",
+    "banded": "rows copied once for each kernel column, banded weights times views of them",
     "separable": "a column pass and a row pass for each rank of the kernel",
     "fft": "tiles multiplied in the frequency domain",
 }
@@ -214,8 +214,8 @@ def _choose(sizes: Sizes, rank: int) -> tuple[str, str]:
     able = {name for name in ENGINE_NAMES if not refusal(sizes, name)}
     kernel_rows, kernel_columns = sizes.kernel
     cells = kernel_rows * kernel_columns
-    if "banded" not in able:
-        return "im2col", "a stride skips positions"
+    if sizes.dilation[0] > 1 and sizes.channels // sizes.groups > 1:
+        return "im2col", "bands would multiply the holes of the dilation"
     if cells == 1:
         return "im2col", "a 1x1 kernel is one matrix product"
     if sizes.out[0] * sizes.out[1] < 4096:
@@ -227,7 +227,7 @@ def _choose(sizes: Sizes, rank: int) -> tuple[str, str]:
         )
     if "fft" in able and cells >= FFT_CELLS * max(1, sizes.channels // sizes.groups // 4):
         return "fft", f"{cells} cells and no low rank"
-    return "banded", "stride 1"
+    return "banded", "rows are copied once for each kernel column, not for each cell"
 
 
 def _cut_im2col(sizes: Sizes, rank: int, why: str) -> Plan:

@@ -93,7 +93,8 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     if info.exists() and (found := re.search(r"model name\s*: (.*)", info.read_text())):
         name = found[1]
-    return f"{name}, {os.cpu_count()} cores, {platform.system()}"
+    load = f", load {os.getloadavg()[1]:.1f} at the end" if hasattr(os, "getloadavg") else ""
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}{load}"
 
 
 def versions() -> str:
