@@ -16,7 +16,7 @@ def activate(
             "--activation", "-a", metavar="NAME[:param=value]", autocompletion=flags.activation_names,
             help="relu, sigmoid, tanh, gelu, softmax, leaky-relu:negative_slope=0.1, ...",
         ),
-    ] = "relu",
+    ],
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
     dtype: flags.Dtype = "float32",

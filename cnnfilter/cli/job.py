@@ -136,25 +136,28 @@ def show_done(
 
     results = [one.result for one in done]
     _notes(done, quiet=show.quiet or show.json)
-    if show.json and not to_stdout:
+    if show.json:
         from cnnfilter.views.summary import summary_json
 
-        print(summary_json(results, [Failure(name, str(error)) for name, error in failures]))  # noqa: T201
+        stream = sys.stderr if to_stdout else sys.stdout
+        stream.write(summary_json(results, [Failure(name, str(error)) for name, error in failures]) + "\n")
         return
     if show.quiet and not (show.table or show.preview):
         return
-    from cnnfilter.views.console import console
+    if show.table or show.preview:
+        from cnnfilter.views.console import console
 
-    out = console(stderr=to_stdout)
-    for one in done:
-        if show.preview:
-            _print_preview(one, out)
-        if show.table:
-            _print_table(one, show, out)
+        out = console(stderr=to_stdout)
+        for one in done:
+            if show.preview:
+                _print_preview(one, out)
+            if show.table:
+                _print_table(one, show, out)
     if results and not show.quiet:
-        from cnnfilter.views.summary import summary_table
+        from cnnfilter.views.columns import terminal_width, write
+        from cnnfilter.views.summary import summary_text
 
-        out.print(summary_table(results))
+        write(summary_text(results, width=terminal_width()), stderr=to_stdout)
 
 
 def _notes(done: Sequence[Done], *, quiet: bool) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cnnfilter.library.catalog import Entry
 
 app = typer.Typer(
-    help="The kernel library: what there is, what it is, where it lies.", no_args_is_help=True,
+    help="The kernel library: what there is, what it is, where it lies.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 
@@ -29,7 +29,7 @@ def list_(
 ) -> None:
     """List kernels and banks.
 
-    Example: cnnfilter kernels list edge --family gradient
+    Example: cnnfilter kernels list sobel --family gradient
     """
     from cnnfilter.errors import CnnFilterError, lookup
     from cnnfilter.library.catalog import entries, search_path
@@ -46,8 +46,10 @@ def list_(
         views.print_names(found)
     elif json:
         views.print_json(found)
-    else:
+    elif found:
         views.print_list(found)
+    else:
+        typer.echo(f"no kernel mentions {' '.join(words or ())}")
     if problems:
         from cnnfilter.cli.main import say
 
@@ -136,7 +138,7 @@ def check(
             held = read_kernel_file(file)
             names = [f"{file}#{name}" for name in (*held.kernels, *held.banks)]
             count = sum(len(load_kernels(name)) for name in names)
-            typer.echo(f"{file}: {count} kernels, all well")
+            typer.echo(f"{file}: {count} kernel{'s' * (count != 1)}, all well")
         except CnnFilterError as error:
             wrong += 1
             say(str(error))

@@ -70,7 +70,6 @@ def build_app(command: str = "") -> typer.Typer:
     """
     app = typer.Typer(
         name="cnnfilter",
-        no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -117,6 +116,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _run(words: list[str]) -> int:
     """Run one command; return its exit code."""
     app = build_app(words[0] if words else "")
+    if len(words) < 2 and (not words or COMMANDS.get(words[0]) == "app"):
+        words = [*words, "--help"]  # a program or group alone: say what there is
     try:
         result = app(words, prog_name="cnnfilter", standalone_mode=False)
     except SystemExit as leave:

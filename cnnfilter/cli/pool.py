@@ -15,7 +15,7 @@ def pool(
         typer.Option(
             "--pool", metavar="KIND:SIZE[:STRIDE]", help="max, min, avg, sum or lp, as in avg:2 or max:3,3:1."
         ),
-    ] = "max:2",
+    ],
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
     activation: flags.Activation = None,

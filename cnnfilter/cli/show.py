@@ -29,12 +29,13 @@ def show(
     from cnnfilter.cli.job import Files, Show, open_image, show_done
     from cnnfilter.images.display import parse_display
     from cnnfilter.job.image import Request, do_image, plain_step
+    from cnnfilter.job.names import stem
     from cnnfilter.job.options import make_options
 
     picture = open_image(file, Files(max_pixels=max_pixels, max_memory=max_memory))
     small = picture.height <= 32 and picture.width <= 32
     options = make_options(range=range)
-    request = Request(steps=(plain_step("values", options),), options=options, display=parse_display(display))
+    request = Request(steps=(plain_step(stem(file), options),), options=options, display=parse_display(display))
     wanted = Show(
         table=(table or heat or small) and not preview, heat=heat, preview=preview or not (table or heat or small),
         at=at, json=json,

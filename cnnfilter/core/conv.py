@@ -153,7 +153,8 @@ class Convolution:
 
         def work(strip: Strip, scratch: Scratch) -> Any:
             maps = room(strip, scratch)
-            engine.compute(self.plan, weights, self.source, strip, scratch, maps)
+            with np.errstate(all="ignore"):  # NaN and infinity pass through, and are counted where maps are measured
+                engine.compute(self.plan, weights, self.source, strip, scratch, maps)
             if self.bias is not None:
                 maps += self.bias
             return use(strip, maps)

@@ -143,8 +143,11 @@ def thread_count(threads: int | None) -> int:
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Return a pool that lives as long as the program: starting threads costs more than a small image."""
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Return a pool that lives as long as the program: starting threads costs more than a small image.
+
+    One for each `process`, because a fork copies the pool but not its threads.
+    """
     from concurrent.futures import ThreadPoolExecutor  # it loads logging: small images start no threads
 
     return ThreadPoolExecutor(threads, thread_name_prefix="cnnfilter")
@@ -170,7 +173,7 @@ def map_in_threads(
                 local.scratch = Scratch(dtype)
             return work(task, local.scratch)
 
-        pool = _pool(threads)
+        pool = _pool(threads, os.getpid())
         waiting = [pool.submit(run, task) for task in tasks[: 2 * threads]]
         following = iter(tasks[2 * threads :])
         try:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnnfilter.core.shapes import Pair
-from cnnfilter.errors import ResourceError
+from cnnfilter.errors import ParameterError, ResourceError
 from cnnfilter.files import quoted
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import Picture
@@ -94,7 +94,15 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
 
 
 def plain_step(name: str, options: Options) -> Step:
-    """Return the step that pools or activates an image without convolving it."""
+    """Return the step that pools or activates an image without convolving it.
+
+    Raises
+    ------
+    ParameterError
+        If channels are to be summed, which is what a filter does.
+    """
+    if options.channels == "sum":
+        raise ParameterError("--channels sum adds channels up in a filter, and there is none here (each or gray)")
 
     def make(source: PictureSource, _hold: bool) -> Maps:
         return HeldMaps(np.atleast_3d(after(source.array(), options)), options.threads)

@@ -15,6 +15,8 @@ DUMP_FORMATS = {"npy": "npy", "npz": "npz", "csv": "csv", "json": "json"}
 FORMATS = PICTURE_FORMATS | DUMP_FORMATS
 
 STDOUT = "-"
+#: The longest ending of a file's name that says its format.
+LONGEST_ENDING = 5
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def plan_outputs(
         paths: list[Path | None] = [None if output == STDOUT else Path(str(output))]
     else:
         folder = Path(output) if output is not None else Path()
-        names = ["stack" if stack and len(labels) > 1 else label for label in labels]
+        names = ["stack"] if stack else labels
         paths = [*_distinct([folder / file_name(stem(inputs[i]), names[k or 0], extension=f) for i, k, f in files])]
     _refuse_inputs(paths, inputs)
     planned: list[list[Output]] = [[] for _ in inputs]
@@ -141,8 +143,17 @@ def make_folder(output: str | None) -> None:
 
 
 def _ending(output: str | None) -> str:
-    """Return the format that a name ends in, or nothing."""
-    return FORMATS.get(Path(output).suffix.lower().lstrip("."), "") if output else ""
+    """Return the format that a name ends in, or nothing where it ends in none.
+
+    Raises
+    ------
+    UnknownNameError
+        If it ends like a file of a format that is not written, such as ``.bmp``.
+    """
+    ending = Path(output).suffix.lower().lstrip(".") if output and not _is_folder(output) else ""
+    if not ending.isalpha() or len(ending) > LONGEST_ENDING or Path(str(output)).exists():
+        return FORMATS.get(ending, "")
+    return lookup(FORMATS, ending, "format")
 
 
 def _is_folder(output: str | None) -> bool:

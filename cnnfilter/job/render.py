@@ -95,9 +95,13 @@ def draw_sheet(
     painters = [_painter(maps, look) for maps, look in zip(all_maps, looks, strict=True)]
     tiles = [_in_color(painter.for_format("jpg").pixels(), look) for painter, look in zip(painters, looks, strict=True)]
     sheet = contact_sheet(tiles, names)
-    text = {"Displays": "; ".join(f"{n}: {p.display}" for n, p in zip(names, painters, strict=True))}
+    text = {
+        **painters[0].text,
+        "Kernel": ", ".join(look.text["Kernel"] for look in looks),
+        "Display": "; ".join(f"{name}: {p.display}" for name, p in zip(names, painters, strict=True)),
+    }
     for output in outputs:
-        _write_image(output, sheet, painters[0].text | text, looks[0])
+        _write_image(output, sheet, text, looks[0])
     return [painter.display for painter in painters]
 
 

@@ -5,37 +5,39 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
 import cnnfilter
 from cnnfilter.files import printable
 from cnnfilter.job.results import Failure, MapResult
+from cnnfilter.views.columns import columns, text_width
+
+#: Columns that every summary has, and on which side their cells are aligned.
+COLUMNS = {"map": "<", "shape": "<", "min": ">", "max": ">", "mean": ">", "non-zero": ">"}
 
 
-def summary_table(results: Sequence[MapResult]) -> Table:
-    """Return one row for each map: shape, range, mean, share of non-zero cells, display mapping, file."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    many = len({result.source for result in results}) > 1
-    if many:
-        table.add_column("image", overflow="fold")
-    for name in ("map", "shape"):
-        table.add_column(name, no_wrap=True)
-    for name in ("min", "max", "mean", "non-zero"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("shown as", no_wrap=True)
-    table.add_column("written to", overflow="fold")
-    for result in results:
-        row = [
-            result.kernel,
-            " x ".join(map(str, result.shape)),
-            *_numbers(result),
-            result.display or "-",
-            "\n".join(result.outputs) or "-",
-        ]
-        table.add_row(*(Text(printable_lines(cell)) for cell in ([result.source, *row] if many else row)))
-    return table
+def summary_text(results: Sequence[MapResult], *, width: int) -> str:
+    """Return one row for each map: shape, range, mean, share of non-zero cells, display mapping, files.
+
+    Nothing is ever cut: where `width` characters do not hold a row, its files stand on lines of their own.
+    """
+    header, aligned = list(COLUMNS), "".join(COLUMNS.values())
+    rows = [[result.kernel, " x ".join(map(str, result.shape)), *_numbers(result)] for result in results]
+    if len({result.source for result in results}) > 1:
+        header, aligned = ["image", *header], "<" + aligned
+        rows = [[result.source, *row] for result, row in zip(results, rows, strict=True)]
+    if any(result.display for result in results):
+        header, aligned = [*header, "shown as"], aligned + "<"
+        rows = [[*row, result.display or "-"] for result, row in zip(results, rows, strict=True)]
+    rows = [[printable(cell) for cell in row] for row in rows]
+    files = [[printable(path) for path in result.outputs] for result in results]
+    if not any(files):
+        return columns(rows, aligned, header=header)
+    beside = [[*row, ", ".join(names)] for row, names in zip(rows, files, strict=True)]
+    text = columns(beside, aligned + "<", header=[*header, "written to"])
+    if max(map(text_width, text.splitlines())) <= width:
+        return text
+    head, rule, *lines = columns(rows, aligned, header=header).splitlines()
+    below = [line + "".join(f"\n    {name}" for name in names) for line, names in zip(lines, files, strict=True)]
+    return "\n".join([head, rule, *below])
 
 
 def _numbers(result: MapResult) -> list[str]:
@@ -56,11 +58,6 @@ def short(value: float) -> str:
     ('-1020', '2.75', '0.000123456')
     """
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
-
-
-def printable_lines(text: str) -> str:
-    """Return text that is safe to print, its own line ends kept."""
-    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def summary_json(results: Sequence[MapResult], failures: Sequence[Failure]) -> str:

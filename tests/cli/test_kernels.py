@@ -61,7 +61,7 @@ def test_check(cnnfilter_run, tmp_path):
     assert cnnfilter_run("kernels", "check").code == 0
     (tmp_path / "good.yaml").write_text(GOOD)
     done = cnnfilter_run("kernels", "check", "good.yaml")
-    assert (done.code, done.out) == (0, "good.yaml: 1 kernels, all well\n")
+    assert (done.code, done.out) == (0, "good.yaml: 1 kernel, all well\n")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """conv2d against the naive loop: every engine, every option."""
 
 import itertools
+import multiprocessing
 
 import numpy as np
 import oracle
@@ -200,3 +201,31 @@ def test_bad_arguments(options, error, words):
 
 def test_the_tables_agree():
     assert set(ENGINES) == set(ENGINE_NAMES)
+
+
+def _in_child(queue):
+    queue.put(float(conv2d(np.ones((600, 600), np.float32), np.ones((5, 5)), threads=2).sum()))
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_computes_too():
+    expected = float(conv2d(np.ones((600, 600), np.float32), np.ones((5, 5)), threads=2).sum())
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_in_child, args=(queue,))
+    child.start()
+    try:
+        assert queue.get(timeout=60) == expected
+    finally:
+        child.kill()
+        child.join()
+
+
+def test_nan_and_infinity_pass_through_without_a_warning():
+    image = np.ones((40, 50), np.float32)
+    image[20, 20], image[5, 5] = np.nan, np.inf
+    for engine in ("im2col", "banded", "separable"):
+        maps = conv2d(image, [[1, 2, 1]] * 3, engine=engine)
+        assert np.isnan(maps[19, 19])
+        assert maps[30, 30] == 12

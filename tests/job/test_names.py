@@ -30,7 +30,7 @@ def names(planned):
         (["a.png"], ["box"], ["png"], "b.png", False, [["b.png"]]),
         (["a.png"], ["box", "log"], ["png"], "b.png", True, [["b.png"]]),
         (["a.png"], ["box", "log"], ["npy"], None, True, [["a.stack.npy"]]),
-        (["a.png"], ["box"], ["npy"], None, True, [["a.box.npy"]]),
+        (["a.png"], ["box"], ["npy"], None, True, [["a.stack.npy"]]),
         (["-"], ["box"], ["png"], None, False, [["stdin.box.png"]]),
         (["a.png"], ["box"], ["png"], "-", False, [["-"]]),
         (["x/a.png", "y/a.jpg", "z/A.png"], ["box"], ["png"], None, False,
@@ -69,6 +69,9 @@ def test_formats():
     assert parse_formats(["npy"], "there") == ["npy"]
     with pytest.raises(UnknownNameError, match="did you mean"):
         parse_formats(["pngg"], None)
+    with pytest.raises(UnknownNameError, match="unknown format 'bmp'"):
+        parse_formats([], "x.bmp")
+    assert parse_formats([], "results.v2") == ["png"]
     with pytest.raises(OutputError, match="drop one"):
         parse_formats(["npy"], "x.png")
 
