@@ -110,7 +110,7 @@ def _both_passes(plan: Plan, factors: Factors, block: Array, out: Array, scratch
 
 
 def _column_pass(band: int, columns: dict[int, Array], block: Array, tall: Array) -> None:
-    """Multiply bands of `block` ``(rows_in, columns)`` by the column factors: `tall` is ``(factors, rows, columns)``."""
+    """Multiply bands of `block` ``(rows_in, columns)`` by the column factors: `tall` is ``(factors, rows, ...)``."""
     rows = tall.shape[1]
     whole = rows // band
     row, item = block.strides

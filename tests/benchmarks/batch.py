@@ -98,7 +98,7 @@ def cases(folder: Path):
         [*words, *map(str, sorted(inputs.glob("*.png")))],
         "" if mogrify else "no mogrify here",
     )
-    serial = [word for word in batch("--cluster", f"local:{min(2, os.cpu_count() or 1)}")]
+    serial = list(batch("--cluster", f"local:{min(2, os.cpu_count() or 1)}"))
     yield "itself, --cluster local:2 over local", 1.3, serial, batch(), ""
 
 
