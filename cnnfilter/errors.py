@@ -96,6 +96,7 @@ def lookup(table: Mapping[str, Value], name: str, what: str) -> Value:
         ...
     cnnfilter.errors.UnknownNameError: unknown pooling 'mix' (did you mean min or max?)
     """
+    name = str(name)
     if name in table:
         return table[name]
     near = closest(name, list(table))
