@@ -1,7 +1,6 @@
 """Measure a folder of photos side by side with other tools: ``python tests/benchmarks/batch.py --help``."""
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
