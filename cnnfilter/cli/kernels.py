@@ -106,6 +106,67 @@ def show(
         print_passport(one)
 
 
+@app.command("export")
+def export(
+    kernel: Annotated[
+        str, typer.Argument(metavar="KERNEL", autocompletion=flags.kernel_names, help="A name, or any other spec.")
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="TOOL", help="python, torch, opencv, scipy, imagemagick, vips, gmic, pillow, ffmpeg, c, "
+            "json, yaml or npy.",
+        ),
+    ],
+    image: Annotated[str, typer.Option("--image", metavar="FILE", help="The picture that it reads.")] = "image.png",
+    output: Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file.")] = None,
+    kernel_dir: flags.KernelDirs = None,
+    debug: flags.Debug = False,
+) -> None:  # fmt: skip
+    """Print a kernel as code or a command of another tool that gives the same picture, or as a file.
+
+    Example: cnnfilter kernels export sobel-x --to opencv
+    """
+    import sys
+
+    from cnnfilter.files import atomic_output
+    from cnnfilter.library import load_kernels, search_path
+    from cnnfilter.library.export import export
+
+    data = export(load_kernels(kernel, search=search_path(kernel_dir or ())), to, image)
+    if output is None or output == "-":
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    with atomic_output(Path(output)) as file:
+        file.write(data)
+
+
+@app.command("compare")
+def compare(
+    kernel: Annotated[
+        str, typer.Argument(metavar="KERNEL", autocompletion=flags.kernel_names, help="A name, or any other spec.")
+    ],
+    between: Annotated[str, typer.Option("--between", metavar="TOOL,TOOL", help="Two tools that --as knows.")],
+    kernel_dir: flags.KernelDirs = None,
+    json: flags.Json = False,
+    debug: flags.Debug = False,
+) -> None:
+    """Say where two tools differ about one kernel, why, and by how much on a small sample.
+
+    Example: cnnfilter kernels compare sobel-x --between opencv,skimage
+    """
+    from cnnfilter.library import search_path
+    from cnnfilter.library.between import between as compared
+    from cnnfilter.views.between import comparison_json, print_comparison
+
+    found = compared(kernel, [tool.strip() for tool in between.split(",")], search_path(kernel_dir or ()))
+    if json:
+        print(comparison_json(found))  # noqa: T201
+    else:
+        print_comparison(found)
+
+
 @app.command("path")
 def path(kernel_dir: flags.KernelDirs = None, debug: flags.Debug = False) -> None:
     """Print the folders where kernels are looked for, first one first."""
