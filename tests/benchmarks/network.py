@@ -5,8 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our threads ask that of BLAS anyway; PyTorch keeps its own
 
 import numpy as np  # noqa: E402
 from measure import Row, commands_in_turns, in_turns  # noqa: E402
