@@ -120,18 +120,13 @@ def list_layers(model: Model, look: Look) -> None:
 def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -> None:
     """Run every picture, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
-    from cnnfilter.images.display import parse_display
-    from cnnfilter.job.names import make_folder
 
-    parse_display(look.display)
     lookup({"float32": 4, "float64": 8}, look.dtype, "dtype")
     sources = find_pictures(names)
     if not sources and model.input.example is None:
         raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
     shown = sources or [f"{model.name}.example"]
     save, planned = _plan_saves(model, shown, look) or (None, [[] for _ in shown])
-    if look.save:
-        make_folder(look.output)
     results: list[NetworkResult] = []
     failures: list[tuple[str, CnnFilterError]] = []
     with Progress(len(shown), quiet=look.quiet or look.json) as progress:
@@ -171,15 +166,19 @@ def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save,
     """Plan every file before anything is computed."""
     if not look.save:
         return None
+    from cnnfilter.images.display import parse_display
     from cnnfilter.job.layers import Save, plan_files, select
-    from cnnfilter.job.names import parse_formats
+    from cnnfilter.job.names import make_folder, parse_formats
 
+    parse_display(look.display)
     plans = model.plan(model.input.size or (64, 64), partial=True).layers
     save = Save(
         layers=select(look.save, plans), formats=tuple(parse_formats(look.formats, look.output)), output=look.output,
         display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
     )  # fmt: skip
-    return save, plan_files(sources, save, plans, model.files)
+    planned = plan_files(sources, save, plans, model.files)
+    make_folder(look.output)
+    return save, planned
 
 
 def _one(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 from cnnfilter.core.shapes import Pair
@@ -38,7 +37,7 @@ def type_name(kind: int) -> str:
 def node_plans(proto: Any, feed: str, fed: tuple[int, ...], whole: tuple[int, int, int]) -> NetworkPlan:
     """Return the plan of a graph for an input of shape `fed`, which is `whole` ``(C, H, W)`` to us."""
     shapes, weights = _shapes(proto, feed, fed)
-    one = (Fraction(1), Fraction(1))
+    one = (1.0, 1.0)
     flows: dict[str, Flow] = {feed: Flow(shape=whole, field=(1, 1), jump=one)}
     plans: list[LayerPlan] = []
     for node in proto.graph.node:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError
@@ -41,7 +40,7 @@ class LayerPlan:
     parameters: int
     macs: int
     field: Pair | None
-    jump: tuple[Fraction, Fraction] | None
+    jump: tuple[float, float] | None
     rows: str = ""
     columns: str = ""
     dropped: Pair = (0, 0)
@@ -122,7 +121,7 @@ def plan_network(
     if size is None:
         raise ParameterError(f"{network.path}: the network takes any size, so one is needed (--size ROWSxCOLS)")
     whole = (channels or network.input.channels or 1, *size)
-    one = (Fraction(1), Fraction(1))
+    one = (1.0, 1.0)
     flows: dict[str, Flow] = {INPUT: Flow(shape=whole, field=(1, 1), jump=one)}
     plans: list[LayerPlan] = []
     failure = ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ class LayerResult:
     parameters: int
     macs: int
     field: Pair | None
-    jump: tuple[Fraction, Fraction] | None
+    jump: tuple[float, float] | None
     values: Array
     minimum: float
     maximum: float
@@ -51,7 +50,7 @@ class LayerResult:
             "name": self.name, "kind": self.kind, "shape": list(self.shape), "dtype": str(self.values.dtype),
             "parameters": self.parameters, "macs": self.macs,
             "receptive_field": list(self.field) if self.field else None,
-            "jump": [float(step) for step in self.jump] if self.jump else None,
+            "jump": list(self.jump) if self.jump else None,
             "min": _finite(self.minimum), "max": _finite(self.maximum), "mean": _finite(self.mean),
             "zeros": _finite(self.zeros), "dead_maps": self.dead_maps, "nan_or_infinite": self.strange,
         }  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from cnnfilter.core.words import ACTIVATIONS, parse_activation
 from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.network.spec import Array, Layer
 
-Jump = tuple[Fraction, Fraction]
+Jump = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)

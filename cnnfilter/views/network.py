@@ -48,9 +48,8 @@ def field_text(layer: LayerPlan | LayerResult) -> str:
 
     Examples
     --------
-    >>> from fractions import Fraction
     >>> from types import SimpleNamespace as Layer
-    >>> field_text(Layer(field=(6, 6), jump=(Fraction(2), Fraction(2)))), field_text(Layer(field=None, jump=None))
+    >>> field_text(Layer(field=(6, 6), jump=(2.0, 2.0))), field_text(Layer(field=None, jump=None))
     ('6 x 6, every 2', 'all')
     """
     if layer.field is None:
@@ -60,7 +59,7 @@ def field_text(layer: LayerPlan | LayerResult) -> str:
     text = f"{layer.field[0]} x {layer.field[1]}"
     if layer.jump is None or all(step == 1 for step in layer.jump):
         return text
-    steps = [str(step) if step.denominator < 10 else f"{float(step):.3g}" for step in layer.jump]
+    steps = [f"{step:.3g}" for step in layer.jump]
     return f"{text}, every {steps[0] if steps[0] == steps[1] else ','.join(steps)}"
 
 

@@ -110,7 +110,7 @@ def network_plan_json(name: str, plan: NetworkPlan, chosen: Sequence[str] | None
                 "name": layer.name, "kind": layer.kind, "inputs": [list(shape) for shape in layer.inputs],
                 "shape": list(layer.shape), "rows": layer.rows or None, "columns": layer.columns or None,
                 "dropped": list(layer.dropped), "receptive_field": list(layer.field) if layer.field else None,
-                "jump": [float(step) for step in layer.jump] if layer.jump else None, "engine": layer.engine or None,
+                "jump": list(layer.jump) if layer.jump else None, "engine": layer.engine or None,
                 "parameters": layer.parameters, "macs": layer.macs, "work_bytes": layer.work_bytes,
                 "warnings": list(layer.warnings),
             }
