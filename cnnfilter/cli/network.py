@@ -125,6 +125,7 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
     sources = find_pictures(names)
     if not sources and model.input.example is None:
         raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
+    model.ready(look.threads)
     shown = sources or [f"{model.name}.example"]
     save, planned = _plan_saves(model, shown, look) or (None, [[] for _ in shown])
     results: list[NetworkResult] = []

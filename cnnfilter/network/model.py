@@ -48,6 +48,10 @@ class Model(Protocol):
         """Return every layer's shape and cost."""
         ...
 
+    def ready(self, threads: int | None = None) -> None:
+        """Raise now, once, if the model cannot be run at all."""
+        ...
+
     def run(self, image: Array, *, threads: int | None = None, keep: Sequence[str] | None = None) -> dict[str, Array]:
         """Return the outputs of all layers, or of those to keep, for ``(C, H, W)`` or ``(N, C, H, W)``."""
         ...
@@ -86,6 +90,9 @@ class FileModel:
     def plan(self, size: Pair | None, channels: int | None = None, *, partial: bool = False) -> NetworkPlan:
         """Return every layer's shape and cost."""
         return plan_network(self.network, size, channels=channels, partial=partial)
+
+    def ready(self, threads: int | None = None) -> None:
+        """A network that was loaded can be run."""
 
     def run(self, image: Array, *, threads: int | None = None, keep: Sequence[str] | None = None) -> dict[str, Array]:
         """Return the layers' outputs."""

@@ -75,6 +75,10 @@ class OnnxModel:
         fed = (1, *whole) if self.input.layout == "NCHW" else (1, *whole[1:], whole[0])
         return node_plans(self.proto, self.feed, fed, whole)
 
+    def ready(self, threads: int | None = None) -> None:
+        """Hand the model to ONNX Runtime, which may refuse it."""
+        self._session(threads)
+
     def run(self, image: Array, *, threads: int | None = None, keep: Sequence[str] | None = None) -> dict[str, Array]:
         """Return the tensors for ``(C, H, W)`` or a batch ``(N, C, H, W)``, by name in the order of the nodes."""
         session = self._session(threads)
@@ -177,12 +181,11 @@ def read_proto(onnx: Any, file: Path) -> Any:
         proto = onnx.load(file)
         if not proto.graph.node:
             raise KernelFileError(str(file), "is not an ONNX model: it holds no graph")
-        onnx.checker.check_model(proto)
     except (KernelFileError, MemoryError):
         raise
     except PermissionError as error:
         raise ResourceError(f"{file}: {error.strerror} (check who may read it)") from error
-    except Exception as error:  # protobuf and the checker have many classes of their own
+    except Exception as error:  # protobuf has classes of its own
         raise KernelFileError(str(file), f"is not an ONNX model that can be read: {_first_line(error)}") from error
     return proto
 

@@ -233,6 +233,24 @@ def test_an_operator_that_onnx_runtime_refuses_is_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_channels_last_and_no_shape_of_the_output(tmp_path):
+    helper = onnx.helper
+    weights = onnx.numpy_helper.from_array(np.random.default_rng(4).random((4, 3, 3, 3), dtype=np.float32), "w")
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["t", "w"], ["c"]),
+    ]
+    ends = [helper.make_tensor_value_info("x", 1, [1, 6, 7, 3]), helper.make_tensor_value_info("c", 1, None)]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [weights])
+    path = tmp_path / "last.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    model = open_model(path)
+    assert (model.input.layout, model.input.channels, model.input.size) == ("NHWC", 3, (6, 7))
+    image = np.random.default_rng(5).random((3, 6, 7), dtype=np.float32)
+    np.testing.assert_array_equal(model.run(image)["t"], image)
+    assert model.plan(None).layers[1].shape == (4, 4, 5)
+
+
 def test_a_size_that_the_model_does_not_take_is_refused(tmp_path):
     residual_model(tmp_path / "resnet.onnx")
     model = open_model(tmp_path / "resnet.onnx")
