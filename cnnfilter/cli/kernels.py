@@ -77,7 +77,7 @@ def show(
         str, typer.Argument(metavar="KERNEL", autocompletion=flags.kernel_names, help="A name, or any other spec.")
     ],
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Draw them all as one sheet: a picture file.")
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Draw one as a page, several as a sheet.")
     ] = None,
     kernel_dir: flags.KernelDirs = None,
     json: flags.Json = False,
@@ -90,19 +90,26 @@ def show(
     Example: cnnfilter kernels show 'model.onnx#conv1.weight[:16]' -o filters.png
     """
     from cnnfilter.library import load_kernels, search_path
+
+    search = search_path(kernel_dir or ())
+    found = load_kernels(kernel, search=search)
+    if output is not None:
+        from cnnfilter.job.kernel_sheet import write_passport, write_sheet
+
+        if len(found) == 1 and found[0].weights.ndim == 2:
+            write_passport(found[0], search, output)
+        else:
+            write_sheet(found, output)
+        typer.echo(f"wrote {output}: {len(found)} kernel{'s' * (len(found) > 1)}")
+        return
+    from cnnfilter.library.passport import passport
     from cnnfilter.views.passport import passport_json, print_passport
 
-    found = load_kernels(kernel, search=search_path(kernel_dir or ()))
-    if output is not None:
-        from cnnfilter.job.kernel_sheet import write_sheet
-
-        write_sheet(found, output)
-        typer.echo(f"wrote {output}: {len(found)} kernels")
-        return
+    passports = [passport(one, search) for one in found]
     if json:
-        print(passport_json(found))  # noqa: T201
+        print(passport_json(passports))  # noqa: T201
         return
-    for one in found:
+    for one in passports:
         print_passport(one)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,55 @@ def write_sheet(kernels: Sequence[Kernel], path: str) -> None:
     UnknownNameError
         If its ending is no picture format.
     """
+    form = _format(path, kernels)
+    tiles, names = kernel_tiles(kernels)
+    text = {"Software": f"cnnfilter {cnnfilter.__version__}", "Display": "symmetric, each kernel by itself"}
+    data = encode_image(contact_sheet(tiles, names), form, text)
+    with atomic_output(path) as file:
+        file.write(data)
+
+
+def _format(path: str, kernels: Sequence[Kernel]) -> str:
+    """Return the format that a name ends in; the kernels' own files are not overwritten."""
     form = lookup(PICTURE_FORMATS, Path(path).suffix.lower().lstrip("."), "picture format")
     for origin in {kernel.origin for kernel in kernels}:
         if Path(path).exists() and Path(origin).exists() and same_file(path, origin):
             raise OutputError(f"{quoted(path)} holds the kernels themselves (choose another -o)")
-    tiles, names = kernel_tiles(kernels)
-    text = {"Software": f"cnnfilter {cnnfilter.__version__}", "Display": "symmetric, each kernel by itself"}
-    data = encode_image(contact_sheet(tiles, names), form, text)
+    return form
+
+
+def write_passport(kernel: Kernel, search: Sequence[Path], path: str) -> None:
+    """Draw one kernel as a page for a slide: its cells, its relief, its frequency response and its facts.
+
+    Raises
+    ------
+    OutputError
+        If `path` is the kernel's own file, or cannot be written.
+    UnknownNameError
+        If its ending is no picture format.
+    """
+    from cnnfilter.images.passport import LONGEST_NUMBERED, Page, draw_passport
+    from cnnfilter.library.passport import passport, rank_words, symmetry_words
+
+    form = _format(path, [kernel])
+    one = passport(kernel, search)
+    numbered = max(kernel.shape) <= LONGEST_NUMBERED
+    cells = [[f"{value:.3g}" for value in row] for row in one.numbers] if numbered else []
+    facts = [
+        ("sum", f"{one.measures.total:.6g}"),
+        ("L1 norm", f"{one.measures.l1:.6g}"),
+        ("symmetry", symmetry_words(one.measures)),
+        ("rank", rank_words(one)),
+        ("8-bit input", f"gives {one.low:.6g} to {one.high:.6g}"),
+        ("clipping", one.clipping.removeprefix("clipping to 8 bits ")),
+        ("frequencies", one.passes),
+        ("type", f"cnnfilter convolve IMAGE -k {shlex.quote(kernel.spec)}"),
+    ]
+    page = Page(
+        name=kernel.name, title=kernel.title or one.description, scale="" if one.scale == 1 else str(one.scale),
+        cells=cells, weights=kernel.weights, response=one.response, facts=facts, source=kernel.source,
+    )  # fmt: skip
+    text = {"Software": f"cnnfilter {cnnfilter.__version__}", "Kernel": kernel.spec}
+    data = encode_image(draw_passport(page), form, text)
     with atomic_output(path) as file:
         file.write(data)

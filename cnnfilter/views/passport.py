@@ -1,95 +1,147 @@
-"""A kernel's passport: its coefficients, and what is known of it."""
+"""A kernel's passport in the terminal: coefficients, frequency response, facts; and as JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from cnnfilter.files import printable
-from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.passport import Passport, rank_words, symmetry_words
 from cnnfilter.views.console import console
 from cnnfilter.views.numbers import number_table
+from cnnfilter.views.preview import preview
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-#: Denominators that a person reads as a fraction.
-LARGEST_DENOMINATOR = 1000
+#: Columns of the response in the terminal, of what stands under it, and of the gap beside it.
+RESPONSE_WIDTH = 26
+CAPTION_WIDTH = 34
+GAP = 4
+#: Columns that a kernel needs to stand beside its response.
+LEAST_ROOM = 40
+KERNEL_HEIGHT = 40
 
 
-def passport_json(kernels: Sequence[Kernel]) -> str:
-    """Return the kernels for machines."""
-    rows = [
-        {
-            "name": kernel.name, "spec": kernel.spec, "title": kernel.title, "family": kernel.family,
-            "source": kernel.source, "formula": kernel.formula, "origin": kernel.origin,
-            "shape": list(kernel.weights.shape), "sum": float(kernel.weights.sum()),
-            "l1": float(np.abs(kernel.weights).sum()), "weights": kernel.weights.tolist(),
-        }
-        for kernel in kernels
-    ]  # fmt: skip
-    return json.dumps({"kernels": rows}, indent=2)
+def passport_json(passports: Sequence[Passport]) -> str:
+    """Return passports for machines."""
+    return json.dumps({"kernels": [_json(one) for one in passports]}, indent=2)
 
 
-def common_denominator(weights: Array) -> int | None:
-    """Return the least number that makes all weights whole, or None where no small one does.
+def _json(one: Passport) -> dict[str, Any]:
+    """Return one passport for machines."""
+    kernel, facts = one.kernel, one.measures
+    return {
+        "name": kernel.name, "spec": kernel.spec, "title": kernel.title, "family": kernel.family,
+        "source": kernel.source, "formula": kernel.formula, "description": one.description, "origin": kernel.origin,
+        "place": one.place, "hides": list(one.hides), "aliases": list(one.aliases),
+        "variants": dict(one.variants), "parameters": dict(one.parameters),
+        "shape": list(facts.shape), "sum": facts.total, "l1": facts.l1, "l2": facts.l2, "nonzero": facts.nonzero,
+        "smallest": facts.smallest, "largest": facts.largest, "symmetry": facts.symmetry, "rank": facts.rank,
+        "factors": [{"column": column.tolist(), "row": row.tolist()} for column, row in one.pairs],
+        "bounds_8bit": [one.low, one.high], "clipping": one.clipping,
+        "response": {"at_zero": one.gain[0], "largest": one.gain[1], "peak": list(one.peak), "kind": one.passes},
+        "exact": {"scale": str(one.scale), "numbers": one.numbers.astype(int).tolist()} if one.exact else None,
+        "offset": kernel.offset, "warnings": list(kernel.warnings), "weights": kernel.weights.tolist(),
+    }  # fmt: skip
 
-    Examples
-    --------
-    >>> common_denominator(np.array([[0.25, 1 / 6]]))
-    12
-    """
-    least = 1
-    for value in weights.ravel():
-        fraction = Fraction(float(value)).limit_denominator(LARGEST_DENOMINATOR)
-        if abs(float(fraction) - float(value)) > 1e-12 * max(1.0, abs(float(value))):
-            return None
-        least = np.lcm(least, fraction.denominator).item()
-        if least > LARGEST_DENOMINATOR:
-            return None
-    return least
 
-
-def print_passport(kernel: Kernel) -> None:
-    """Print one kernel: title, coefficients, facts."""
+def print_passport(one: Passport) -> None:
+    """Print one kernel: title, coefficients beside the frequency response, facts."""
     out = console()
-    out.print(Text(printable(kernel.name), style="bold"), Text(printable(kernel.title)))
-    planes = kernel.weights if kernel.weights.ndim == 3 else kernel.weights[None]
-    least = common_denominator(kernel.weights)
+    kernel = one.kernel
+    out.print(Text.assemble((printable(kernel.name), "bold"), "  ", printable(kernel.title)))
+    if one.description:
+        out.print(Text(printable(one.description), style="dim"))
+    out.print()
+    room = out.width - CAPTION_WIDTH - GAP
+    if room >= LEAST_ROOM:
+        side = Table.grid(padding=(0, GAP, 0, 0))
+        side.add_column()
+        side.add_column(width=CAPTION_WIDTH)
+        side.add_row(_numbers(one, room), _response(one, out))
+        out.print(side)
+    else:
+        out.print(_numbers(one, out.width))
+        out.print(_response(one, out))
+    out.print(_facts(one))
+
+
+def _numbers(one: Passport, width: int) -> Group:
+    """Return the coefficients as a heat table, one a channel."""
+    planes = one.numbers if one.numbers.ndim == 3 else one.numbers[None]
+    parts: list[Any] = []
+    if one.scale != 1:
+        parts.append(Text(f"{one.scale} times", style="dim"))
     for index, plane in enumerate(planes):
         if len(planes) > 1:
-            out.print(f"channel {index}", style="dim")
-        if least is not None and least > 1:
-            out.print(f"1/{least} times", style="dim")
-            plane = np.rint(plane * least)
-        out.print(number_table(plane, at=None, width=out.width, height=40, heat=True))
-    out.print(_facts(kernel))
+            parts.append(Text(f"channel {index}", style="dim"))
+        parts.append(number_table(plane, at=None, width=width, height=KERNEL_HEIGHT, heat=True))
+    return Group(*parts)
 
 
-def _facts(kernel: Kernel) -> Table:
+def _response(one: Passport, out: Console) -> Group:
+    """Return the frequency response as a small picture, its largest value white."""
+    magnitude = one.response / (one.gain[1] or 1.0)
+    pixels = np.rint(255 * magnitude).astype(np.uint8)[..., None]
+    picture = preview(pixels, width=RESPONSE_WIDTH, height=RESPONSE_WIDTH // 2, color=out.color_system is not None)
+    down, across = one.peak
+    caption = (
+        f"0 in the middle, 1/2 at the rim\n{one.gain[0]:.4g} at 0, most {one.gain[1]:.4g} at {down:.3g},{across:.3g}"
+    )
+    return Group(Text("frequency response", style="dim"), picture, Text(caption, style="dim"))
+
+
+def _facts(one: Passport) -> Table:
     """Return what is known of a kernel, one fact a row."""
-    weights = kernel.weights
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    low, high = 255 * float(weights[weights < 0].sum()), 255 * float(weights[weights > 0].sum())
-    facts = {
-        "type": kernel.spec,
+    for name, value in facts_of(one).items():
+        if value:
+            table.add_row(name, Text("\n".join(printable(line) for line in value.split("\n"))))
+    return table
+
+
+def facts_of(one: Passport) -> dict[str, str]:
+    """Return the facts in words, in the order of the page; empty where there is nothing to say."""
+    kernel, facts = one.kernel, one.measures
+    size = " x ".join(map(str, facts.shape))
+    count = kernel.weights.size
+    return {
+        "type": f"-k {_quoted(kernel.spec)}",
+        "also called": ", ".join(one.aliases),
+        "parameters": ", ".join(f"{name}={value}" if value else name for name, value in one.parameters),
+        "variants": "\n".join(f"variant={name}{f': {note}' if note else ''}" for name, note in one.variants),
         "family": kernel.family,
         "formula": kernel.formula,
         "source": kernel.source,
-        "found in": kernel.origin,
-        "sum": f"{weights.sum():.6g}",
-        "L1 norm": f"{np.abs(weights).sum():.6g}",
-        "8-bit input gives": f"{low:.6g} to {high:.6g}",
+        "found in": one.place or kernel.origin,
+        "hides": "\n".join(f"{path} (the first on the search path wins)" for path in one.hides),
+        "size": f"{size}, {facts.nonzero} of {count} weights are not 0",
+        "sum": f"{facts.total:.6g}{_sum_word(facts.total)}",
+        "L1 norm": f"{facts.l1:.6g}",
+        "symmetry": symmetry_words(facts),
+        "rank": rank_words(one),
+        "8-bit input gives": f"{one.low:.6g} to {one.high:.6g}; {one.clipping}",
+        "frequencies": one.passes,
+        "offset": f"{kernel.offset:g}, which its tool adds to each 8-bit result" if kernel.offset else "",
         "note": "; ".join(kernel.warnings),
     }
-    for name, value in facts.items():
-        if value:
-            table.add_row(name, Text(printable(value)))
-    return table
+
+
+def _sum_word(total: float) -> str:
+    """Say what the sum means."""
+    if abs(total) < 1e-9:
+        return ": flat areas become 0"
+    return ": flat areas stay as they are" if abs(total - 1) < 1e-9 else ""
+
+
+def _quoted(spec: str) -> str:
+    """Return a spec as a shell takes it."""
+    return spec if all(sign not in spec for sign in " ;|[]'\"*") else f'"{spec}"'
