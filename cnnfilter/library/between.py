@@ -128,7 +128,7 @@ def sample_picture() -> Array:
     ((10, 12), 250)
     """
     rows, columns = np.mgrid[0:10, 0:12]
-    picture = 20 + 9 * columns + 5 * rows
+    picture: Array = 20 + 9 * columns + 5 * rows
     picture[3:7, 4:9] = 250
     picture[7:, :3] = 0
     return picture.astype(np.uint8)

@@ -130,7 +130,7 @@ def test_killed_at_any_moment_a_rerun_gives_the_same_bytes(many, tmp_path, comma
 
 
 @needs_proc
-@pytest.mark.long
+@pytest.mark.by_hand
 def test_killed_fifty_times(many, tmp_path, command, run, tree):
     left = killed_often(many, tmp_path, command, run, tree, range(0, 150, 3))
     assert run(many, "-k", "sobel-x", "-o", tmp_path / "whole", "-j", "2").returncode == 0

@@ -65,6 +65,6 @@ def test_twenty_thousand_names(tmp_path):
     assert peak(20_000, tmp_path / "small") < 150
 
 
-@pytest.mark.long
+@pytest.mark.by_hand
 def test_a_million_names_take_less_than_half_a_gigabyte(tmp_path):
     assert peak(1_000_000, tmp_path / "large") < 500

@@ -7,8 +7,8 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # our threads ask that of BLAS anyway; PyTorch keeps its own
 
-import numpy as np  # noqa: E402
-from measure import Row, commands_in_turns, in_turns  # noqa: E402
+import numpy as np
+from measure import Row, commands_in_turns, in_turns
 
 DIGITS = Path(__file__).parents[2] / "samples" / "digits"
 #: Pictures in the batch.
