@@ -112,7 +112,7 @@ CONVENTIONS = {
         call="skimage.filters.correlate_sparse(skimage.util.img_as_float(image), kernel, mode='reflect')",
         padding_mode="symmetric", middle="late", range="unit", dtype="float64", root_mean=True,
         reference="scikit-image documentation, skimage.filters",
-        note="its filters work on 0 to 1, mirror the border with the border pixel repeated, and scale kernels to "
+        note="its filters work on 0 to 1, mirror the border with the border pixel repeated, and scale edge kernels to "
         "an L1 norm of 2; magnitude is divided by the square root of 2",
     ),
     "opencv": Convention(

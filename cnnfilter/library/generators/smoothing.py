@@ -44,7 +44,7 @@ def gaussian(*, size: Size | None, sigma: float | None, form: str) -> Array:
     """
     rows, columns = _size_and_sigma(size, sigma)
     profile = _PROFILES[form]
-    fixed = form == "opencv" and sigma is None
+    fixed = form == "opencv" and sigma is None and size is not None
     column, row = (
         np.array(_OPENCV_TABLES[length]) if fixed and length in _OPENCV_TABLES else profile(length, width)
         for length, width in (rows, columns)
