@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfilter.core import banded, fft, im2col, separable
+from cnnfilter.core.arrays import computing_type, real_array
 from cnnfilter.core.borders import Array
-from cnnfilter.core.plan import THREAD_MACS, Plan, Sizes, Strip, make_plan, wants_rank
+from cnnfilter.core.plan import STRIP_BYTES, THREAD_MACS, Plan, Sizes, Strip, make_plan, wants_rank
 from cnnfilter.core.shapes import PaddingLike, conv_size, pair, parse_border, resolve_pads
 from cnnfilter.core.strips import ArraySource, Scratch, Source, map_in_threads, thread_count
 from cnnfilter.errors import ParameterError, ShapeError
@@ -151,15 +153,30 @@ class Convolution:
         weights = engine.prepare(self.plan, self.weights)
         count = thread_count(threads) if self.plan.sizes.macs >= THREAD_MACS else min(1, thread_count(threads))
 
+        finite = engine is im2col or (self.source.finite and math.isfinite(self.plan.sizes.border.value))
+
         def work(strip: Strip, scratch: Scratch) -> Any:
             maps = room(strip, scratch)
             with np.errstate(all="ignore"):  # NaN and infinity pass through, and are counted where maps are measured
                 engine.compute(self.plan, weights, self.source, strip, scratch, maps)
+                if not (finite or np.isfinite(maps.sum())):
+                    self._window_by_window(strip, scratch, maps)
             if self.bias is not None:
                 maps += self.bias
             return use(strip, maps)
 
         return map_in_threads(work, self.plan.strips(), self.weights.dtype, count)
+
+    def _window_by_window(self, strip: Strip, scratch: Scratch, maps: Array) -> None:
+        """Compute a strip with NaN or infinity in it once more: only ``im2col`` keeps them inside their windows."""
+        sizes = self.plan.sizes
+        row_bytes = sizes.channels * sizes.kernel[0] * sizes.kernel[1] * sizes.out[1] * sizes.itemsize
+        rows = max(1, STRIP_BYTES // row_bytes)
+        weights = im2col.prepare(self.plan, self.weights)
+        for top in range(strip.top, strip.bottom, rows):
+            part = Strip(strip.first, strip.last, top, min(top + rows, strip.bottom))
+            out = maps[:, :, top - strip.top : part.bottom - strip.top]
+            im2col.compute(self.plan, weights, self.source, part, scratch, out)
 
 
 def _part(out: Array, strip: Strip) -> Array:
@@ -172,11 +189,11 @@ def prepare(image: ArrayLike, kernel: Any, **options: Any) -> Convolution:
     pixels = real_array(image, "image")
     if pixels.ndim not in (2, 3, 4):
         raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W), got shape {pixels.shape}")
-    dtype = np.dtype(np.float64 if pixels.dtype == np.float64 else np.float32)
+    dtype = computing_type(pixels)
     if pixels.size == 0:
         raise ShapeError(f"the image is empty: shape {pixels.shape}")
     images = pixels.reshape((1,) * (4 - pixels.ndim) + pixels.shape)  # (N, C, H, W)
-    weights = real_array(getattr(kernel, "weights", kernel), "kernel")
+    weights = real_array(kernel, "kernel")
     if weights.ndim == 2:  # each channel by itself: the channels become images of one channel
         if options.get("groups", 1) == images.shape[1]:
             options["groups"] = 1  # what groups would say, a 2-D kernel says already
@@ -212,7 +229,14 @@ def plan_source(
                    dtype.itemsize)  # fmt: skip
     if flip:
         weights = weights[..., ::-1, ::-1]
-    weights = np.ascontiguousarray(weights, dtype)
+    with np.errstate(over="ignore"):
+        weights = np.ascontiguousarray(weights, dtype)
+    if not np.isfinite(weights).all():
+        if engine not in ("auto", "im2col"):
+            raise ParameterError(
+                f"engine {engine} cannot do this: the kernel holds NaN or infinity (engine im2col can)"
+            )
+        engine = "im2col"
     if lead is None:
         lead = (batch, sizes.filters)
     return Convolution(
@@ -259,14 +283,3 @@ def _bias(bias: ArrayLike | None, filters: int, dtype: np.dtype[Any]) -> Array |
     if values.ndim > 1 or values.size not in (1, filters):
         raise ShapeError(f"bias must be one number or one for each of the {filters} filters, got shape {values.shape}")
     return np.broadcast_to(values.reshape(-1, 1, 1), (filters, 1, 1))
-
-
-def real_array(values: ArrayLike, name: str) -> Array:
-    """Return `values` as an array of real numbers, or say what is wrong with them."""
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise ShapeError(f"{name} is ragged: its rows have different lengths") from None
-    if array.dtype.kind not in "biuf":
-        raise ParameterError(f"{name} must hold real numbers, got type {array.dtype}")
-    return array

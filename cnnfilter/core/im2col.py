@@ -12,7 +12,6 @@ from cnnfilter.core.borders import Array
 from cnnfilter.core.plan import Plan, Strip
 from cnnfilter.core.strips import Scratch, Source, stored_rows
 
-
 #: Images of a strip from which small ones are worth computing together, and the row that counts as short.
 MANY, SHORT = 16, 17
 

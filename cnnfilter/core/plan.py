@@ -128,6 +128,11 @@ class Plan:
         }
         return self.samples * s.itemsize * (inputs + outputs + extra[self.engine])
 
+    @property
+    def strip_count(self) -> int:
+        """Number of strips."""
+        return -(-self.sizes.batch // self.samples) * -(-self.sizes.out[0] // self.rows)
+
     def strips(self) -> list[Strip]:
         """Return the strips, in order: first image first, top row first."""
         out_rows = self.sizes.out[0]

@@ -15,6 +15,8 @@ from cnnfilter.core.borders import Array
 from cnnfilter.core.plan import Plan, Strip
 from cnnfilter.core.strips import Scratch, Source, computing_rows
 
+#: How far from each weight its factors may be, as a share of it.
+WEIGHT_TOLERANCE = 5e-7
 #: Singular values under this share of the largest are the rounding of the weights themselves.
 RANK_TOLERANCES = {4: 1e-7, 8: 1e-14}
 
@@ -47,13 +49,24 @@ def factor(kernel: Array) -> tuple[Array, Array]:
     u, values, v = np.linalg.svd(np.asarray(kernel, np.float64))
     rank = max(1, int((values > RANK_TOLERANCES[kernel.itemsize] * values[0]).sum()))
     root = np.sqrt(values[:rank])
-    return u[:, :rank] * root, root[:, None] * v[:rank]
+    u, v = u[:, :rank] * root, root[:, None] * v[:rank]
+    for factors in (u, v):  # what should be 0 is 0: a middle column of zeros stays one
+        factors[np.abs(factors) < 1e-14 * np.abs(factors).max(initial=0)] = 0
+    return u, v
 
 
 def ranks(weights: Array) -> int:
-    """Return the largest rank of the planes of `weights` ``(..., kH, kW)``, 1 for zeros."""
-    values = np.linalg.svd(np.asarray(weights, np.float64), compute_uv=False)
-    return max(1, int((values > RANK_TOLERANCES[weights.itemsize] * values[..., :1]).sum(axis=-1).max()))
+    """Return the largest rank of the planes of `weights` ``(..., kH, kW)``, 1 for zeros.
+
+    A plane whose factors do not give back each single weight counts as one of full rank: what is small beside the
+    largest weight may be all that a dark part of an image meets.
+    """
+    highest = 1
+    for plane in weights.reshape(-1, *weights.shape[-2:]):
+        u, v = factor(plane)
+        faithful = (np.abs(u @ v - plane) <= WEIGHT_TOLERANCE * np.abs(plane)).all()
+        highest = max(highest, len(v) if faithful else min(plane.shape))
+    return highest
 
 
 def prepare(plan: Plan, weights: Array) -> list[Factors]:

@@ -66,13 +66,13 @@ def _integers(value: object, name: str) -> list[int]:
     parts: Iterable[Any]
     if isinstance(value, str):
         parts = [part.strip() for part in value.split(",")]
-    elif isinstance(value, Iterable):
+    elif isinstance(value, Iterable) and not isinstance(value, bytes):
         parts = value
     else:
         parts = [value]
     try:
         return [_integer(part) for part in parts]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ParameterError(f"{name} {value!r} is not a whole number, or several as rows,columns") from None
 
 
@@ -154,12 +154,13 @@ def resolve_pads(padding: PaddingLike, size: Pair, kernel: Pair, stride: Pair, d
     >>> resolve_pads("same", (5, 6), (3, 4), (1, 1), (1, 1))
     Pads(top=1, bottom=1, left=1, right=2)
     """
-    if padding == "valid":
+    word = padding.strip() if isinstance(padding, str) else ""
+    if word == "valid":
         return Pads()
-    if padding == "full":
+    if word == "full":
         rows, columns = (d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
         return Pads(rows, rows, columns, columns)
-    if padding == "same":
+    if word == "same":
         return Pads(
             *same_pads(size[0], kernel[0], stride[0], dilation[0]),
             *same_pads(size[1], kernel[1], stride[1], dilation[1]),
@@ -170,9 +171,10 @@ def resolve_pads(padding: PaddingLike, size: Pair, kernel: Pair, stride: Pair, d
 def _explicit_pads(padding: PaddingLike) -> Pads:
     """Read the forms of `padding` that are numbers."""
     flat: Any = padding
-    if not isinstance(padding, str | int) and any(isinstance(side, Sequence) for side in padding):
-        flat = [number for side in padding for number in side]  # type: ignore[union-attr]
-        if len(padding) != 2 or len(flat) != 4:
+    if isinstance(padding, Iterable) and not isinstance(padding, str | bytes):
+        sides = [list(side) if isinstance(side, Iterable) else [side] for side in padding]
+        flat = [number for side in sides for number in side]
+        if any(isinstance(side, Iterable) for side in padding) and [len(side) for side in sides] != [2, 2]:
             raise ParameterError(f"padding must be ((top, bottom), (left, right)), got {padding!r}")
     if isinstance(flat, str) and flat.strip().isalpha():
         lookup({"valid": 0, "same": 0, "full": 0}, flat.strip(), "padding")

@@ -29,6 +29,9 @@ Result = TypeVar("Result")
 class Source(Protocol):
     """Where rows come from: an array, or a decoded picture that is never copied whole."""
 
+    #: Whether the type of the values knows neither NaN nor infinity.
+    finite: bool
+
     def rows(self, first: int, last: int, start: int, stop: int) -> Array:
         """Return rows ``start:stop`` of the images ``first:last``: ``(N, C, rows, W)``, in any real type."""
 
@@ -38,6 +41,7 @@ class ArraySource:
 
     def __init__(self, images: Array) -> None:
         self.images = images
+        self.finite = images.dtype.kind != "f"
 
     def rows(self, first: int, last: int, start: int, stop: int) -> Array:
         """Return a view of the rows."""
@@ -193,11 +197,13 @@ class _BlasGuard:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._users = 0
+        self._users, self._process = 0, os.getpid()
         self._limit: Any = None
 
     def enter(self) -> None:
         with self._lock:
+            if self._process != os.getpid():  # a fork copied the count, but not those who were counted
+                self._process, self._users = os.getpid(), 0
             self._users += 1
             if self._users == 1:
                 self._limit = _blas_controller().limit(limits=1, user_api="blas")

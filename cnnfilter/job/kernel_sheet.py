@@ -98,7 +98,7 @@ def write_passport(kernel: Kernel, search: Sequence[Path], path: str) -> None:
     ]
     page = Page(
         name=kernel.name, title=kernel.title or one.description, scale="" if one.scale == 1 else str(one.scale),
-        cells=cells, weights=kernel.weights, response=one.response, facts=facts, source=kernel.source,
+        cells=cells, weights=kernel.weights, response=one.response(), facts=facts, source=kernel.source,
     )  # fmt: skip
     text = {"Software": f"cnnfilter {cnnfilter.__version__}", "Kernel": kernel.spec}
     data = encode_image(draw_passport(page), form, text)

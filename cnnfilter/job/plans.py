@@ -57,6 +57,8 @@ class StepPlan:
 class NoPixels:
     """A source that has a size and nothing else."""
 
+    finite = True
+
     def rows(self, first: int, last: int, start: int, stop: int) -> np.ndarray[Any, np.dtype[Any]]:
         """Refuse: a plan never reads."""
         raise AssertionError("a plan reads no pixels")
@@ -102,7 +104,7 @@ def _plan_step(kernel: Kernel, shape: tuple[int, int, int], options: Options, pi
             f"{kernel.name} on {'x'.join(map(str, whole[1:]))}: nothing is left of the maps: {error}"
         ) from error
     held = sizes.filters * (sizes.out[0] * sizes.out[1] + out[0] * out[1]) * sizes.itemsize if _holds(options) else 0
-    threads = min(thread_count(options.threads), len(job.plan.strips()))
+    threads = min(thread_count(options.threads), job.plan.strip_count)
     return StepPlan(
         kernel=kernel, plan=job.plan, shape=(sizes.filters, *out), pooling=texts, field=field, jump=jump,
         dropped=tuple(dropped),

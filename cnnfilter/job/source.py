@@ -24,6 +24,7 @@ class PictureSource:
     def __init__(self, picture: Picture, options: Options) -> None:
         self.picture = picture
         self.dtype = np.dtype(options.dtype)
+        self.finite = picture.dtype.kind != "f"
         self.colors = picture.channels - picture.has_alpha
         self.luma = options.channels == "gray" and self.colors == 3
         self.divisor = picture.white if options.range == "unit" else 1.0

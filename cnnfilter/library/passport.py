@@ -74,11 +74,9 @@ class Passport:
     place: str = ""
     hides: tuple[str, ...] = ()
 
-    @property
-    def response(self) -> Array:
-        """Magnitude of the frequency response, ``(F, F)``; of all channels together for a deep kernel."""
-        magnitude = response(self.kernel.weights, FREQUENCIES)
-        return magnitude if magnitude.ndim == 2 else np.sqrt((magnitude**2).sum(axis=0))
+    def response(self, size: int = FREQUENCIES) -> Array:
+        """Return the magnitude of the frequency response, ``(size, size)``; of all channels of a deep kernel."""
+        return _together(response(self.kernel.weights, size))
 
     @property
     def clipping(self) -> str:
@@ -94,7 +92,7 @@ class Passport:
         zero, largest = self.gain
         if largest == 0:
             return "nothing passes"
-        magnitude = self.response / largest
+        magnitude = self.response() / largest
         rim = float(magnitude[[0, -1]].max()), float(magnitude[:, [0, -1]].max())
         if float(magnitude.min()) > 1 - 1e-9:
             return "all-pass: every frequency alike"
@@ -129,9 +127,7 @@ def passport(kernel: Kernel, search: Sequence[Path]) -> Passport:
     scale, numbers = found if found else (Fraction(1), np.asarray(kernel.weights))
     facts = measure(kernel.weights)
     low, high = bounds(kernel.weights)
-    magnitude = response(kernel.weights, FREQUENCIES)
-    if magnitude.ndim == 3:
-        magnitude = np.sqrt((magnitude**2).sum(axis=0))
+    magnitude = _together(response(kernel.weights, FREQUENCIES))
     top = np.unravel_index(int(magnitude.argmax()), magnitude.shape)
     frequency = [abs(int(index) - FREQUENCIES // 2) / (FREQUENCIES - 1) for index in top]
     entry = _entry(kernel, search)
@@ -141,6 +137,11 @@ def passport(kernel: Kernel, search: Sequence[Path]) -> Passport:
         gain=(float(magnitude[FREQUENCIES // 2, FREQUENCIES // 2]), float(magnitude.max())),
         peak=(frequency[0], frequency[1]), **(_of_entry(entry, search) if entry else {}),
     )  # fmt: skip
+
+
+def _together(magnitude: Array) -> Array:
+    """Return the response of all channels as one."""
+    return magnitude if magnitude.ndim == 2 else np.sqrt((magnitude**2).sum(axis=0))
 
 
 def _entry(kernel: Kernel, search: Sequence[Path]) -> Entry | None:

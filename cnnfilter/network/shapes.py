@@ -46,6 +46,8 @@ class LayerFacts:
 class _NoPixels:
     """A source that has a size and nothing else."""
 
+    finite = True
+
     def rows(self, first: int, last: int, start: int, stop: int) -> Array:
         """Refuse: a plan never reads."""
         raise AssertionError("a plan reads no pixels")

@@ -20,7 +20,7 @@ from cnnfilter.views.preview import preview
 Array = np.ndarray[Any, np.dtype[Any]]
 
 #: Columns of the response in the terminal, of what stands under it, and of the gap beside it.
-RESPONSE_WIDTH = 26
+RESPONSE_WIDTH = 27
 CAPTION_WIDTH = 34
 GAP = 4
 #: Columns that a kernel needs to stand beside its response.
@@ -87,7 +87,8 @@ def _numbers(one: Passport, width: int) -> Group:
 
 def _response(one: Passport, out: Console) -> Group:
     """Return the frequency response as a small picture, its largest value white."""
-    magnitude = one.response / (one.gain[1] or 1.0)
+    fine = one.response(2 * RESPONSE_WIDTH - 1)
+    magnitude = fine[1::2, ::2] / (one.gain[1] or 1.0)  # two rows a line, 0 in the middle of both sides
     pixels = np.rint(255 * magnitude).astype(np.uint8)[..., None]
     picture = preview(pixels, width=RESPONSE_WIDTH, height=RESPONSE_WIDTH // 2, color=out.color_system is not None)
     down, across = one.peak

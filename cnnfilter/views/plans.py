@@ -34,7 +34,7 @@ def _facts(step: StepPlan) -> dict[str, Any]:
         "jump": list(step.jump),
         "engine": step.plan.engine,
         "why": step.plan.why,
-        "strips": len(step.plan.strips()),
+        "strips": step.plan.strip_count,
         "rows in a strip": step.plan.rows,
         "bytes of a strip": step.plan.strip_bytes,
         "peak bytes": step.peak_bytes,

@@ -229,3 +229,48 @@ def test_nan_and_infinity_pass_through_without_a_warning():
         maps = conv2d(image, [[1, 2, 1]] * 3, engine=engine)
         assert np.isnan(maps[19, 19])
         assert maps[30, 30] == 12
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kernel", [np.ones((3, 3)), np.outer(range(1, 10), range(1, 10)), np.ones((31, 31))])
+@pytest.mark.parametrize("engine", ["auto", *ENGINES])
+def test_what_is_not_finite_stays_in_its_windows(bad, kernel, engine):
+    image = np.ones((90, 100), np.float32)
+    image[40, 50] = bad
+    got = conv2d(image, kernel, engine=engine)
+    touched = np.zeros(got.shape, bool)
+    rows, columns = kernel.shape
+    touched[max(0, 41 - rows) : 41, max(0, 51 - columns) : 51] = True
+    assert np.array_equal(~np.isfinite(got), touched)
+    np.testing.assert_allclose(got[~touched], kernel.sum(), rtol=1e-5)
+
+
+def test_a_kernel_that_is_not_finite():
+    weights = np.ones((7, 7))
+    weights[3, 3] = np.nan
+    assert np.isnan(conv2d(np.ones((100, 100)), weights)).all()
+    with pytest.raises(ParameterError, match="the kernel holds NaN"):
+        conv2d(np.ones((100, 100)), weights, engine="fft")
+
+
+def test_a_small_weight_beside_a_huge_one_counts():
+    weights = np.ones((15, 15), np.float32)
+    weights[0, 0] = 3e8
+    image = np.random.default_rng(1).random((200, 200), np.float32)
+    image[:100] = 0
+    np.testing.assert_allclose(conv2d(image, weights), conv2d(image, weights, engine="im2col"), rtol=1e-5)
+
+
+def test_big_endian_float64_stays_float64():
+    assert conv2d(np.ones((5, 5), ">f8"), np.ones((3, 3))).dtype == np.float64
+
+
+@pytest.mark.parametrize("padding", [np.int64(1), np.array([1, 1]), ((1, 1), (1, 1)), [1, 1, 1, 1], "1", "same"])
+def test_paddings_of_any_kind(padding):
+    assert conv2d(np.ones((5, 6)), np.ones((3, 3)), padding=padding).shape == (5, 6)
+
+
+@pytest.mark.parametrize("padding", [((1, 2), 3), b"same", None, 1.5, ((1, 2),), "1,2,3"])
+def test_paddings_that_mean_nothing(padding):
+    with pytest.raises(CnnFilterError):
+        conv2d(np.ones((5, 6)), np.ones((3, 3)), padding=padding)
