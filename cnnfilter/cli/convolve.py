@@ -69,6 +69,7 @@ def convolve(
         keep=table, max_memory=memory_limit(max_memory),
     )  # fmt: skip
     files = Files(
-        output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory
-    )
+        output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
+        also_read=[one.origin for one in kernels],
+    )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -38,6 +38,7 @@ class Files:
     formats: Sequence[str] = ()
     stack: bool = False
     flatten: bool = False
+    also_read: Sequence[str] = ()
     max_pixels: int = 0
     max_memory: str | None = None
 
@@ -56,7 +57,8 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
         from cnnfilter.images.colour import colour_table
 
         colour_table(request.colormap)
-    outputs = plan_outputs(images, [step.name for step in request.steps], formats, files.output, stack=files.stack)
+    names = [step.name for step in request.steps]
+    outputs = plan_outputs(images, names, formats, files.output, stack=files.stack, also_read=files.also_read)
     make_folder(files.output)
     done: list[Done] = []
     failures: list[tuple[str, CnnFilterError]] = []

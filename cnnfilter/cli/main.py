@@ -98,6 +98,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     gc.set_threshold(100_000)  # what is imported lives to the end: looking through it cost 8 % of the start-up
     words = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, _terminate)
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -129,9 +131,9 @@ def _run(words: list[str]) -> int:
     return result if isinstance(result, int) else ExitCode.DONE
 
 
-def _terminate(*_: object) -> NoReturn:
+def _terminate(number: int, _: object) -> NoReturn:
     """Leave as at Ctrl-C, so that unfinished files are swept, but with the signal's own code."""
-    raise SystemExit(ExitCode.TERMINATED)
+    raise SystemExit(128 + number)
 
 
 def report(error: Exception) -> ExitCode:

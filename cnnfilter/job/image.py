@@ -15,7 +15,7 @@ from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.adopt import describe
 from cnnfilter.job.combine import auto_display, step_title
-from cnnfilter.job.maps import ComputedMaps, HeldMaps, Maps, after, convolved
+from cnnfilter.job.maps import HeldMaps, Maps, after, convolved
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import DTYPES, Options
 from cnnfilter.job.render import Alpha, Look, draw, draw_sheet, measure
@@ -260,11 +260,12 @@ def _centres(maps: Maps, options: Options, size: Pair, out: Pair) -> tuple[Array
     """Return the input row of each output row, and the input column of each output column."""
     axes = []
     for axis in range(2):
-        if isinstance(maps, ComputedMaps):
-            sizes = maps.convolution.plan.sizes
-            before = sizes.pads.top if axis == 0 else sizes.pads.left
-            middle = np.arange(out[axis]) * sizes.stride[axis] - before + sizes.span[axis] // 2
-        else:
-            middle = (np.arange(out[axis]) * size[axis] + size[axis] // 2) // out[axis]
+        middle = np.arange(size[axis])
+        if maps.sizes is not None:
+            its, before = maps.sizes, (maps.sizes.pads.top, maps.sizes.pads.left)[axis]
+            middle = np.arange(its.out[axis]) * its.stride[axis] - before + its.span[axis] // 2
+        if options.pool is not None:
+            step, window = (options.pool.stride or options.pool.size)[axis], options.pool.size[axis]
+            middle = middle[np.minimum(np.arange(out[axis]) * step + (window - 1) // 2, len(middle) - 1)]
         axes.append(np.clip(middle, 0, size[axis] - 1))
     return axes[0], axes[1]

@@ -34,6 +34,11 @@ class Maps(Protocol):
     """The feature maps of one kernel on one image: ``(C, oH, oW)``."""
 
     @property
+    def sizes(self) -> Sizes | None:
+        """The sizes of the convolution that they come from, if any."""
+        ...
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, rows, columns."""
         ...
@@ -49,10 +54,11 @@ class Maps(Protocol):
 
 @dataclass(frozen=True)
 class HeldMaps:
-    """Maps that are an array already."""
+    """Maps that are an array already; `sizes` are those of the convolution that they come from, if any."""
 
     values: Array
     threads: int | None
+    sizes: Sizes | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -87,9 +93,14 @@ class ComputedMaps:
     threads: int | None
 
     @property
+    def sizes(self) -> Sizes:
+        """The convolution's sizes."""
+        return self.convolution.plan.sizes
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, rows, columns."""
-        return self.channels, *self.convolution.plan.sizes.out
+        return self.channels, *self.sizes.out
 
     def walk(self, use: Use) -> Iterator[Any]:
         """Yield ``use(row, values)`` for each strip in order."""
@@ -142,10 +153,11 @@ def convolved(source: PictureSource, kernels: Sequence[Kernel], options: Options
         held = [convolved(source, [kernel], single, hold=True) for kernel in kernels]
         same_shape([kernel.name for kernel in kernels], [one.shape for one in held], options.combine)
         values = combine(options.combine, np.stack([one.hold() for one in held]), ways[0].root_mean)
-        return HeldMaps(after(_cast(ways[0], values), options), options.threads)
+        return HeldMaps(after(_cast(ways[0], values), options), options.threads, held[0].sizes)
     if not (hold or whole):
         return maps
-    return HeldMaps(after(maps.hold(), options, activated=activation is not None), options.threads)
+    values = after(maps.hold(), options, activated=activation is not None)
+    return HeldMaps(values, options.threads, maps.sizes)
 
 
 def _cast(way: Way, values: Array) -> Array:
@@ -244,7 +256,7 @@ def as_bank(weights: Array, channels: int, options: Options) -> Array:
 
 def _fused(options: Options) -> Callable[[Array], None] | None:
     """Return the activation as a function that works in place on a strip, where no axis ties cells together."""
-    if options.activation is None:
+    if options.activation is None or "axis" in options.activation.parameters:
         return None
     name, parameters = check_activation(options.activation.name, options.activation.parameters)
     if ACTIVATIONS[name].over_axis or np.ndim(parameters.get("weight", 0)):

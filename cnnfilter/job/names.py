@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnfilter.dumps.names import split_member
 from cnnfilter.errors import OutputError, lookup
 from cnnfilter.files import collision_key, file_name, output_error, quoted, same_file
 
@@ -59,7 +61,13 @@ def parse_formats(formats: Sequence[str], output: str | None) -> list[str]:
 
 
 def plan_outputs(
-    inputs: Sequence[str], labels: Sequence[str], formats: Sequence[str], output: str | None, *, stack: bool = False
+    inputs: Sequence[str],
+    labels: Sequence[str],
+    formats: Sequence[str],
+    output: str | None,
+    *,
+    stack: bool = False,
+    also_read: Sequence[str] = (),
 ) -> list[list[Output]]:
     """Return the outputs of each input.
 
@@ -75,6 +83,8 @@ def plan_outputs(
         What ``-o`` says: a file, a folder, ``-``, or None for the current folder.
     stack
         One file for all kernels.
+    also_read
+        Other files that the job reads, such as those of kernels.
 
     Raises
     ------
@@ -98,7 +108,7 @@ def plan_outputs(
         folder = Path(output) if output is not None else Path()
         names = ["stack"] if stack else labels
         paths = [*_distinct([folder / file_name(stem(inputs[i]), names[k or 0], extension=f) for i, k, f in files])]
-    _refuse_inputs(paths, inputs)
+    _refuse_inputs(paths, [*inputs, *also_read])
     planned: list[list[Output]] = [[] for _ in inputs]
     for (image, label, form), path in zip(files, paths, strict=True):
         planned[image].append(Output(label, form, path))
@@ -183,11 +193,18 @@ def _distinct(paths: Sequence[Path]) -> list[Path]:
 
 def _refuse_inputs(paths: Sequence[Path | None], inputs: Sequence[str]) -> None:
     """Raise if an output is one of the inputs, under whatever name or link."""
-    sources = [Path(text.partition(".npz#")[0] + ".npz" if ".npz#" in text else text) for text in inputs if text != "-"]
+    sources = [split_member(text)[0] for text in inputs if text != STDOUT]
     for path in paths:
-        if path is not None and path.exists():
-            for source in sources:
-                if source.exists() and same_file(path, source):
-                    raise OutputError(
-                        f"{quoted(path)} is an input, and inputs are never overwritten (choose another -o)"
-                    )
+        if path is None or not path.exists():
+            continue
+        read = any(source.exists() and same_file(path, source) for source in sources)
+        if read or (STDOUT in inputs and _is_stdin(path)):
+            raise OutputError(f"{quoted(path)} is an input, and inputs are never overwritten (choose another -o)")
+
+
+def _is_stdin(path: Path) -> bool:
+    """Say whether standard input is redirected from this file."""
+    try:
+        return path.is_file() and os.path.samestat(path.stat(), os.fstat(0))
+    except OSError:
+        return False

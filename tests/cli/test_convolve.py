@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +186,42 @@ def test_an_input_is_never_overwritten(cnnfilter_run, scene, tmp_path, link):
     assert done.code == 2
     assert "is an input" in done.err
     assert scene.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "more", [[], ["-t"], ["-f", "npy"], ["--pool", "max:1"], ["--stride", "2"], ["--padding", "same"]]
+)
+def test_alpha_stays_in_its_place(cnnfilter_run, tmp_path, more):
+    pixels = np.full((40, 60, 2), 200, np.uint8)
+    pixels[:, :30, 1] = 0
+    Image.merge("LA", [Image.fromarray(plane) for plane in pixels.transpose(2, 0, 1)]).save(tmp_path / "half.png")
+    assert cnnfilter_run("convolve", "half.png", "-k", "box:size=9", "-f", "png", *more).code == 0
+    with Image.open(tmp_path / "half.box-size9.png") as image:
+        opaque = np.asarray(image)[0, :, 1] > 0
+    first = {"--stride": 13, "--padding": 30}.get(more[0] if more else "", 26)
+    assert opaque.argmax() == first
+    assert opaque[first:].all()
+
+
+def test_a_kernel_file_is_never_overwritten(cnnfilter_run, scene, tmp_path):
+    np.save(tmp_path / "k.npy", np.ones((3, 3)))
+    before = (tmp_path / "k.npy").read_bytes()
+    assert cnnfilter_run("convolve", "scene.png", "-k", "k.npy", "-o", "k.npy").code == 2
+    assert (tmp_path / "k.npy").read_bytes() == before
+
+
+def test_redirected_input_is_never_overwritten(scene, tmp_path):
+    before = scene.read_bytes()
+    with scene.open("rb") as file:
+        words = [sys.executable, "-m", "cnnfilter", "convolve", "-", "-k", "box", "-o", "scene.png"]
+        assert subprocess.run(words, cwd=tmp_path, stdin=file, capture_output=True, check=False).returncode == 2
+    assert scene.read_bytes() == before
+
+
+def test_softmax_along_a_named_axis(cnnfilter_run, tmp_path):
+    grid(tmp_path, "1 2\n3 4\n")
+    assert cnnfilter_run("convolve", "grid.csv", "-k", "1", "-a", "softmax:axis=1", "-o", "s.npy").code == 0
+    np.testing.assert_allclose(np.load(tmp_path / "s.npy").sum(axis=0), 1, rtol=1e-6)
 
 
 def test_formats_of_pictures(cnnfilter_run, photo, tmp_path):
