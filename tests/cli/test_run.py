@@ -18,6 +18,7 @@ SEVEN = str(SAMPLES / "digits" / "digit-7.png")
 def program(monkeypatch, tmp_path, capfd):
     """Run the program in an empty folder; return its exit code and what it wrote."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
 
     def call(*words):
         with pytest.raises(SystemExit) as stopped:
