@@ -114,6 +114,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = report(error)
     if code == ExitCode.INTERRUPTED:
         sys.stderr.write("cnnfilter: interrupted\n")
+    gc.freeze()  # at exit Python would search all that was imported for cycles, though its memory is given back anyway
     sys.exit(code)
 
 
