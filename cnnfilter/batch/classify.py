@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from cnnfilter.batch.recipe import Array, Made
+from cnnfilter.batch.recipe import Array, Made, distinct
 from cnnfilter.errors import KernelFileError
 from cnnfilter.files import quoted
 from cnnfilter.images.limits import MAX_PIXELS
@@ -18,6 +18,7 @@ from cnnfilter.job.names import Output
 from cnnfilter.job.network import classify
 from cnnfilter.network.model import Model, open_model
 from cnnfilter.network.results import LayerResult
+from cnnfilter.network.spec import Input
 
 #: Classes that the record of a picture names.
 TOP = 5
@@ -35,6 +36,8 @@ class Classify:
         Of the network's files when the run began: a worker that finds others refuses to go on.
     layers
         Layers to write and to measure.
+    expected
+        What the network takes, where flags say otherwise than its file.
     """
 
     path: str
@@ -48,17 +51,25 @@ class Classify:
     measures: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
     stack: bool = False
+    threads: int = 1
+    expected: Input | None = None
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """The layers' names."""
-        return self.layers
+        return distinct(self.layers)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The network's files."""
+        return tuple(map(str, self._model.files))
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Everything that decides about the results' bytes, in plain values."""
         words = ("digest", "layers", "formats", "display", "colormap", "compress", "dtype", "measures")
-        return {"command": "run", **{name: getattr(self, name) for name in words}}
+        changed = {} if self.expected is None else {"input": replace(self.expected, example=None)}
+        return {"command": "run", **{name: getattr(self, name) for name in words}, **changed}
 
     @cached_property
     def _model(self) -> Model:
@@ -66,14 +77,14 @@ class Classify:
         model = open_model(self.path)
         if digest_of_model(model) != self.digest:
             raise KernelFileError(quoted(self.path), "changed since the run began (start it again)")
-        return model
+        return model if self.expected is None else model.with_input(self.expected)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_model"}
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Made]:
         """Run one picture, and write the layers."""
-        result = classify(picture, self._model, threads=1, dtype=self.dtype, max_memory=max_memory)
+        result = classify(picture, self._model, threads=self.threads, dtype=self.dtype, max_memory=max_memory)
         save = Save(
             layers=self.layers, formats=self.formats, display=self.display, colormap=self.colormap,
             compress=self.compress,
@@ -108,17 +119,14 @@ def digest_of_model(model: Model) -> str:
     return digest.hexdigest()[:32]
 
 
-def make_classify(path: str, layers: Sequence[str], **words: Any) -> Classify:
-    """Return the recipe for a network's file; the last layer where none is named.
+def make_classify(path: str, layers: Sequence[str], model: Model, **words: Any) -> Classify:
+    """Return the recipe for a network's file, which holds `model`; the last layer where none is named.
 
     Raises
     ------
-    KernelFileError
-        If the file is not as it should be.
     UnknownNameError
         If a name means no layer.
     """
-    model = open_model(path)
     plans = model.plan(model.input.size or (64, 64), partial=True).layers
     chosen = select(layers, plans) if layers else (plans[-1].name,)
     return Classify(path=path, digest=digest_of_model(model), layers=chosen, **words)

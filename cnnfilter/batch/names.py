@@ -101,13 +101,13 @@ class Namer:
     def _marks(self, folder: str, stem: str) -> Sequence[int]:
         """Return digests of the names that a stem takes."""
         if self._whole:
-            return [hash((_folded(folder), _folded(name))) for name in self.labels.files(stem)]
+            return [hash((folded(folder), folded(name))) for name in self.labels.files(stem)]
         if len(stem) >= _SHORT or not (stem.isascii() or len(stem.encode("utf-8", "surrogateescape")) < _SHORT):
             stem = file_name(stem, self.labels.names[0], extension="tiff")
-        return (hash((_folded(folder), _folded(stem))),)
+        return (hash((folded(folder), folded(stem))),)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """Return a name as the file systems see it that know neither case nor Unicode forms."""
     if name.isascii():
         return name.lower()

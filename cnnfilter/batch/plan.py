@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from cnnfilter.batch.find import Found
 from cnnfilter.batch.names import Labels, Namer
 from cnnfilter.batch.records import Planned, plan_item, plan_line
 from cnnfilter.batch.stores import is_url
+from cnnfilter.dumps.names import split_member
 from cnnfilter.errors import OutputError
 from cnnfilter.files import atomic_output, output_error, quoted
 
 
-def write_plan(path: Path, found: Iterable[Found], labels: Labels, *, output: Path | None) -> int:
+def write_plan(
+    path: Path, found: Iterable[Found], labels: Labels, *, output: Path | None, reads: Sequence[str] = ()
+) -> int:
     """Write the plan of a run; return how many inputs it has.
 
     Parameters
@@ -26,6 +29,8 @@ def write_plan(path: Path, found: Iterable[Found], labels: Labels, *, output: Pa
         What each becomes.
     output
         The output folder where something is in it already: then no result may take the place of an input.
+    reads
+        Other files that the run reads, such as those of kernels.
 
     Raises
     ------
@@ -37,7 +42,8 @@ def write_plan(path: Path, found: Iterable[Found], labels: Labels, *, output: Pa
     Holds 8 bytes of digest, in a set, for each input; a million take about 100 MB.
     """
     namer = Namer(labels)
-    inputs: set[tuple[int, int]] = set()
+    own = (_identity(split_member(text)[0]) for text in reads) if output is not None else ()
+    inputs = {mark for mark in own if mark}
     count = 0
     with atomic_output(path, durable=False) as file:
         for one in found:

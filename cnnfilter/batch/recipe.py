@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 import cnnfilter
-from cnnfilter.batch.names import Labels
+from cnnfilter.batch.names import Labels, folded
 from cnnfilter.errors import OutputError
+from cnnfilter.files import slug
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.image import Done, Request, do_image, kernel_steps
@@ -69,6 +70,11 @@ class Recipe(Protocol):
         ...
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """Files that it is made from: never overwritten."""
+        ...
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """Everything that decides about the results' bytes, in plain values."""
         ...
@@ -97,15 +103,20 @@ class Convolve:
         if self.flatten and any(form not in DUMP_FORMATS.values() for form in self.formats):
             raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The kernels' names."""
-        return tuple(kernel.name for kernel in self.kernels)
+        """The names of the steps: those of the kernels, or that of their combination."""
+        return distinct([step.name for step in self._request.steps])
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The kernels' files."""
+        return tuple(dict.fromkeys(kernel.origin for kernel in self.kernels))
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Everything that decides about the results' bytes, in plain values."""
-        options = asdict(replace(self.options, threads=None))
+        options = self.options._replace(threads=None).words()
         kernels = [
             {"name": kernel.name, "spec": kernel.spec, "weights": kernel.weights.tolist()} for kernel in self.kernels
         ]
@@ -119,18 +130,17 @@ class Convolve:
     def _request(self) -> Request:
         """The request, built once in each process: its steps hold functions, which do not travel."""
         return Request(
-            steps=kernel_steps(self.kernels, replace(self.options, threads=1)),
-            options=replace(self.options, threads=1),
+            steps=kernel_steps(self.kernels, self.options), options=self.options,
             display=self.display, colormap=self.colormap, compress=self.compress, flatten=self.flatten,
             keep=bool(self.measures),
         )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_request"}
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Made]:
         """Convolve one picture with every kernel, and write the outputs."""
-        done = do_image(replace(self._request, max_memory=max_memory), picture, outputs)
+        done = do_image(self._request._replace(max_memory=max_memory), picture, outputs)
         return [Made(_row(one), one.maps.hold) for one in done]
 
 
@@ -138,6 +148,26 @@ def _row(done: Done) -> dict[str, Any]:
     """Return the summary row of one map, without what the record says already."""
     words = done.result.as_json()
     return {name: value for name, value in words.items() if name not in ("source", "outputs") and value != []}
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names with a number behind those that some file system would take for an earlier one.
+
+    Examples
+    --------
+    >>> distinct(["edge", "blur", "EDGE", "edge-2"])
+    ('edge', 'blur', 'EDGE-2', 'edge-2-2')
+    """
+    taken: set[str] = set()
+    out = []
+    for name in names:
+        candidate, number = name, 1
+        while folded(slug(candidate)) in taken:
+            number += 1
+            candidate = f"{name}-{number}"
+        taken.add(folded(slug(candidate)))
+        out.append(candidate)
+    return tuple(out)
 
 
 def fingerprint(recipe: Recipe) -> str:
@@ -149,8 +179,7 @@ def fingerprint(recipe: Recipe) -> str:
 
 def labels_of(recipe: Recipe) -> Labels:
     """Return the labels that names are made of."""
-    stacked = recipe.stack and len(recipe.labels) > 1
-    return Labels(("stack",) if stacked else recipe.labels, recipe.formats)
+    return Labels(("stack",) if recipe.stack else recipe.labels, recipe.formats)
 
 
 def plan_files(recipe: Recipe, stem: str) -> list[tuple[int | None, str, str]]:

@@ -154,7 +154,8 @@ def remote_state(url: str) -> State:
 def _planned(setup: Setup, recipe: Recipe, state: State, used: Path | None) -> Totals:
     """Write the plan, and count."""
     skips = Skips()
-    count = write_plan(state.plan, find(setup.roots, setup.filters, skips), labels_of(recipe), output=used)
+    found = find(setup.roots, setup.filters, skips)
+    count = write_plan(state.plan, found, labels_of(recipe), output=used, reads=recipe.reads)
     if not count:
         passed = "".join(f", {number} {why}" for why, number in skips.counts.items())
         raise ParameterError(f"no picture was found{passed} (--include '*' takes every file)")

@@ -1,22 +1,11 @@
 """``cnnfilter batch``."""
 
-import contextlib
-import os
-import shlex
-import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import memory_limit
 from cnnfilter.errors import ParameterError
-
-if TYPE_CHECKING:
-    from cnnfilter.batch.folder import State
-    from cnnfilter.batch.recipe import Recipe
-    from cnnfilter.batch.run import Setup, Totals
 
 _INPUT, _STEP, _OUTPUT, _VIEW, _RUN = "Input", "Computation", "Output", "What to see", "Running"
 
@@ -27,13 +16,6 @@ Inputs = Annotated[
         help="Folders, quoted patterns ('scans/**/*.tif'), files, @LIST with one path a line, or URLs.",
     ),
 ]
-Kernels = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--kernel", "-k", autocompletion=flags.kernel_names, rich_help_panel=_STEP, metavar="KERNEL",
-        help="As in convolve. Repeatable.",
-    ),
-]  # fmt: skip
 Output = Annotated[
     str | None, typer.Option("--output", "-o", metavar="FOLDER", rich_help_panel=_OUTPUT, help="Folder or URL.")
 ]
@@ -61,8 +43,7 @@ Overwrite = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", "-j", metavar="N", rich_help_panel=_RUN,
-        help="Worker processes, one thread each; all cores if unset, 0 for none.",
+        "--jobs", "-j", metavar="N", rich_help_panel=_RUN, help="Worker processes; one a core if unset, 0 for none.",
     ),
 ]  # fmt: skip
 Timeout = Annotated[
@@ -106,11 +87,8 @@ Network = Annotated[
         help="Run this network file or ONNX model instead of kernels; the classes go into the manifest.",
     ),
 ]  # fmt: skip
-SaveLayers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--save", metavar="all|NAME,...", rich_help_panel=_OUTPUT, help="With --network: write these layers' maps."
-    ),
+Threads = Annotated[
+    int, typer.Option("--threads", metavar="N", rich_help_panel=_RUN, help="At most N threads in each worker.")
 ]
 
 #: Seconds that one image may take unless said otherwise.
@@ -118,10 +96,10 @@ TIMEOUT = 300.0
 
 
 def batch(
+    context: typer.Context,
     inputs: Inputs = None,
-    kernel: Kernels = None,
+    kernel: flags.Kernels = [],  # noqa: B006 - Typer copies it
     network: Network = None,
-    save: SaveLayers = None,
     include: Include = None,
     exclude: Exclude = None,
     channels: flags.Channels = "each",
@@ -133,11 +111,19 @@ def batch(
     dilation: flags.Dilation = "1",
     flip: flags.Flip = False,
     bias: flags.Bias = None,
+    combine: flags.Combine = "",
+    as_: flags.As = "",
     activation: flags.Activation = None,
     pool: flags.Pool = None,
+    size: flags.Size = None,
+    mean: flags.Mean = None,
+    std: flags.Std = None,
+    resize: flags.Resize = None,
+    layout: flags.Layout = None,
     dtype: flags.Dtype = "float32",
     output: Output = None,
     format: flags.Formats = None,
+    save: flags.SaveLayers = None,
     stack: flags.Stack = False,
     flatten: flags.Flatten = False,
     features: Features = None,
@@ -152,6 +138,7 @@ def batch(
     quiet: flags.Quiet = False,
     resume: Resume = False,
     jobs: Jobs = None,
+    threads: Threads = 1,
     timeout: Timeout = TIMEOUT,
     cluster: Cluster = None,
     engine: flags.Engine = "auto",
@@ -166,121 +153,35 @@ def batch(
 
     Example: cnnfilter batch scans/ -k sobel-x -k sobel-y -f png -o out/
     """
+    from cnnfilter.cli import folders
+
     if status is not None:
-        _show_status(status, json=json)
+        folders.show_status(status, json=json)
         return
     if not inputs or output is None:
         raise ParameterError("batch needs what to do and where results go (cnnfilter batch FOLDER -k KERNEL -o OUT)")
-    if bool(kernel) == bool(network):
-        raise ParameterError("batch needs kernels or a network (-k sobel-x, or --network FILE)")
-    if cluster is None and jobs != 0:
-        from cnnfilter.batch.warm import warm_up
-
-        warm_up()  # first of all: the workers' imports run beside ours
-    from cnnfilter.batch.find import parse_roots
-    from cnnfilter.batch.measures import parse_measures
-    from cnnfilter.batch.patterns import Filters
-    from cnnfilter.batch.recipe import Convolve
-    from cnnfilter.batch.run import Setup
-    from cnnfilter.images.display import parse_display
-    from cnnfilter.job.names import parse_formats
-    from cnnfilter.job.options import make_options
-    from cnnfilter.library import load_kernels, search_path
-
-    wanted = format or (["csv"] if flatten else [])
-    nothing = not wanted and (bool(features) or (network is not None and not save))
-    looks: dict[str, Any] = {
-        "display": parse_display(display), "colormap": colormap, "compress": compress,
-        "formats": () if nothing else tuple(parse_formats(wanted, None)),
-        "measures": parse_measures(measures) if features or measures else (), "max_pixels": max_pixels,
-    }  # fmt: skip
-    recipe: Recipe
-    if network is not None:
-        from cnnfilter.batch.classify import make_classify
-
-        recipe = make_classify(os.path.abspath(network), save or (), dtype=dtype, **looks)  # noqa: PTH100
-    else:
-        options = make_options(
-            channels=channels, range=range, stride=stride, padding=padding, padding_mode=padding_mode,
-            dilation=dilation, flip=flip, bias=bias, activation=activation, pool=pool, dtype=dtype, engine=engine,
-            threads=1,
-        )  # fmt: skip
-        search = search_path(kernel_dir or ())
-        kernels = tuple(one for spec in kernel or () for one in load_kernels(spec, search=search))
-        recipe = Convolve(kernels=kernels, options=options, stack=stack, flatten=flatten, **looks)
-    setup = Setup(
-        roots=parse_roots(inputs), output=output, filters=Filters.of(include, exclude), resume=resume,
-        overwrite=overwrite, jobs=_jobs(jobs), max_memory=memory_limit(max_memory), timeout=_seconds(timeout),
-        cluster=cluster,
+    given = flags.given(context)
+    folders.check_words(given)
+    looks = folders.looks(
+        format, features=features, measures=measures, flatten=flatten, pictures=network is None or bool(save),
+        display=display, colormap=colormap, compress=compress, max_pixels=max_pixels, threads=threads,
     )  # fmt: skip
-    _go(setup, recipe, _finisher(setup, recipe, features, manifest), json=json, quiet=quiet)
-
-
-def _jobs(jobs: int | None) -> int:
-    """Return the number of workers."""
-    if jobs is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not 0 <= jobs <= 1024:
-        raise ParameterError(f"--jobs takes a whole number from 0 to 1024, got {jobs}")
-    return jobs
-
-
-def _seconds(timeout: float) -> float:
-    """Return the time limit."""
-    if not 0 < timeout < 1e9:
-        raise ParameterError(f"--timeout takes seconds above 0, got {timeout}")
-    return timeout
-
-
-def _finisher(
-    setup: "Setup", recipe: "Recipe", features: str | None, manifest: list[str] | None
-) -> "Callable[[State, Totals], None]":
-    """Return what writes manifest and table, after a check that it can."""
-    from cnnfilter.batch.finish import check_finish, finish
-
-    forms = tuple(dict.fromkeys(manifest or ("jsonl", "csv")))
-    check_finish(forms, features)
-    return lambda state, totals: finish(setup.output, recipe, state, forms, features)
-
-
-def _go(
-    setup: "Setup", recipe: "Recipe", finish: "Callable[[State, Totals], None]", *, json: bool, quiet: bool
-) -> None:
-    """Run, show how it goes, and exit with the code that the outcome stands for."""
-    from cnnfilter.batch.finish import manifest_path
-    from cnnfilter.batch.run import run_batch
-    from cnnfilter.cli.main import say
-    from cnnfilter.views.batch import observer_for, print_end
-
-    with contextlib.closing(observer_for(json=json, quiet=quiet)) as observer:
-        try:
-            totals = run_batch(setup, recipe, observer, finish)
-        except (KeyboardInterrupt, SystemExit):
-            observer.close()
-            _say_resume()
-            raise
-    print_end(totals, manifest=manifest_path(setup.output), json=json, quiet=quiet)
-    if totals.stopped:
-        say(totals.stopped)
-        _say_resume()
-        raise typer.Exit(4)
-    if totals.failed:
-        raise typer.Exit(3)
-
-
-def _say_resume() -> None:
-    """Print the command that goes on where this one stopped."""
-    from cnnfilter.files import printable
-
-    words = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
-    line = shlex.join(["cnnfilter", *words, "--resume"])
-    sys.stderr.write(f"cnnfilter: stopped; this goes on where it stopped: {printable(line)}\n")
-    sys.stderr.flush()
-
-
-def _show_status(output: str, *, json: bool) -> None:
-    """Print what the journal of an output folder says."""
-    from cnnfilter.batch.status import status_of
-    from cnnfilter.views.batch import print_status
-
-    print_status(status_of(output), json_wanted=json)
+    if network is not None:
+        recipe = folders.network_recipe(
+            network, save or (), {**looks, "dtype": dtype}, size=size, range=range if "range" in given else None,
+            mean=mean, std=std, resize=resize, layout=layout,
+        )  # fmt: skip
+    else:
+        adopted = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
+        words = {
+            "channels": channels, "stride": stride, "dilation": dilation, "bias": bias, "activation": activation,
+            "pool": pool, "engine": engine, "combine": combine,
+        }  # fmt: skip
+        recipe = folders.kernel_recipe(
+            kernel, kernel_dir or (), {**looks, "stack": stack, "flatten": flatten}, words, adopted, as_, given
+        )
+    setup = folders.setup_of(
+        inputs, output, recipe, include=include, exclude=exclude, resume=resume, overwrite=overwrite, jobs=jobs,
+        max_memory=max_memory, timeout=timeout, cluster=cluster,
+    )  # fmt: skip
+    folders.go(setup, recipe, folders.finisher(setup, recipe, features, manifest), json=json, quiet=quiet)

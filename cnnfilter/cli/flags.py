@@ -181,6 +181,41 @@ Threads = Annotated[
     int | None,
     typer.Option("--threads", metavar="N", rich_help_panel=_RUN, help="At most N threads; all cores if unset."),
 ]
+#: The panel of the flags that replace what a network says about its input.
+_MODEL = "How a picture becomes a network's input; each replaces what the network says"
+
+SaveLayers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--save", metavar="all|NAME,...", rich_help_panel=_OUTPUT,
+        help="Write these layers' maps: contact sheets, or dumps with -f npy, npz, csv, json. Patterns work: 'conv*'.",
+    ),
+]  # fmt: skip
+Size = Annotated[
+    str | None,
+    typer.Option("--size", metavar="ROWSxCOLS", rich_help_panel=_MODEL, help="Size of the network's input."),
+]
+ModelRange = Annotated[
+    str | None,
+    typer.Option("--range", metavar="stored|unit", rich_help_panel=_MODEL, help="The network's input: unit is 0..1."),
+]
+Mean = Annotated[
+    str | None, typer.Option("--mean", metavar="N,...", rich_help_panel=_MODEL, help="The network's input: subtracted.")
+]
+Std = Annotated[
+    str | None, typer.Option("--std", metavar="N,...", rich_help_panel=_MODEL, help="The network's input: divided by.")
+]
+Resize = Annotated[
+    str | None,
+    typer.Option(
+        "--resize", metavar="stretch|crop|none", rich_help_panel=_MODEL,
+        help="How pictures of other sizes are made to fit.",
+    ),
+]  # fmt: skip
+Layout = Annotated[
+    str | None,
+    typer.Option("--layout", metavar="NCHW|NHWC", rich_help_panel=_MODEL, help="Order of an ONNX model's axes."),
+]
 MaxPixels = Annotated[
     int,
     typer.Option("--max-pixels", metavar="N", rich_help_panel=_RUN, help="Refuse larger images, from their header."),

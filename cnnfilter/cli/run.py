@@ -1,28 +1,16 @@
 """``cnnfilter run``."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cnnfilter.cli import flags
 from cnnfilter.cli.job import Files, memory_limit
 
-if TYPE_CHECKING:
-    pass
-
-_MODEL = "How a picture becomes the input; each replaces what the network says"
-
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network file (YAML, JSON), or an ONNX model.")]
 Pictures = Annotated[
     list[str] | None,
     typer.Argument(metavar="[IMAGE...]", help="Pictures, grids of numbers, folders of pictures; - is standard input."),
-]  # fmt: skip
-SaveLayers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--save", metavar="all|NAME,...", rich_help_panel="Output",
-        help="Write these layers' maps: contact sheets, or dumps with -f npy, npz, csv, json. Patterns work: 'conv*'.",
-    ),
 ]  # fmt: skip
 SingleMaps = Annotated[
     bool, typer.Option("--maps", rich_help_panel="Output", help="With --save: every map also as a picture of its own.")
@@ -39,42 +27,24 @@ LayerNames = Annotated[
 ListLayers = Annotated[
     bool, typer.Option("--layers", rich_help_panel="What to see", help="List the layers with their shapes, and stop.")
 ]
-Size = Annotated[str | None, typer.Option("--size", metavar="ROWSxCOLS", rich_help_panel=_MODEL, help="Input size.")]
-Range = Annotated[
-    str | None, typer.Option("--range", metavar="stored|unit", rich_help_panel=_MODEL, help="unit: 0..1.")
-]
-Mean = Annotated[
-    str | None, typer.Option("--mean", metavar="N,...", rich_help_panel=_MODEL, help="Subtracted after --range.")
-]
-Std = Annotated[str | None, typer.Option("--std", metavar="N,...", rich_help_panel=_MODEL, help="Divided by after it.")]
-Resize = Annotated[
-    str | None,
-    typer.Option(
-        "--resize", metavar="stretch|crop|none", rich_help_panel=_MODEL, help="How other sizes are made to fit."
-    ),
-]
-Layout = Annotated[
-    str | None,
-    typer.Option("--layout", metavar="NCHW|NHWC", rich_help_panel=_MODEL, help="Order of an ONNX model's axes."),
-]
 
 
 def run(
     network: Network,
     images: Pictures = None,
-    save: SaveLayers = None,
+    save: flags.SaveLayers = None,
     maps: SingleMaps = False,
     output: flags.Output = None,
     format: flags.Formats = None,
     display: flags.Display = "minmax",
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
-    size: Size = None,
-    range: Range = None,
-    mean: Mean = None,
-    std: Std = None,
-    resize: Resize = None,
-    layout: Layout = None,
+    size: flags.Size = None,
+    range: flags.ModelRange = None,
+    mean: flags.Mean = None,
+    std: flags.Std = None,
+    resize: flags.Resize = None,
+    layout: flags.Layout = None,
     top: Top = 10,
     layers: ListLayers = False,
     layer: LayerNames = None,

@@ -1,0 +1,159 @@
+"""What `batch` does with its flags: recipe and setup, the run, and the lines after it."""
+
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cnnfilter.errors import ParameterError
+
+if TYPE_CHECKING:
+    from cnnfilter.batch.folder import State
+    from cnnfilter.batch.recipe import Recipe
+    from cnnfilter.batch.run import Setup, Totals
+
+#: Flags that mean something only with kernels, and only with a network.
+FOR_KERNELS = (
+    "channels", "kernel_dir", "stride", "padding", "padding_mode", "dilation", "flip", "bias", "combine", "as_",
+    "activation", "pool", "engine", "stack", "flatten",
+)  # fmt: skip
+FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "layout")
+
+
+def check_words(given: frozenset[str]) -> None:
+    """Raise unless there are kernels or a network, and no flag that means nothing with them."""
+    if ("kernel" in given) == ("network" in given):
+        raise ParameterError("batch needs kernels or a network (-k sobel-x, or --network FILE)")
+    has, other, strange = ("-k", "--network", FOR_NETWORKS) if "kernel" in given else ("--network", "-k", FOR_KERNELS)
+    for name in strange:
+        if name in given:
+            flag = "--" + name.rstrip("_").replace("_", "-")
+            raise ParameterError(f"{flag} goes with {other}, and this is a batch with {has} (leave it out)")
+
+
+def looks(
+    formats: Sequence[str] | None, *, features: str | None, measures: str | None, flatten: bool, pictures: bool,
+    display: str, **words: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what both recipes take; no formats where only the manifest or a table is wanted."""
+    from cnnfilter.batch.measures import parse_measures
+    from cnnfilter.images.display import parse_display
+    from cnnfilter.job.names import parse_formats
+
+    if words["colormap"]:
+        from cnnfilter.images.colour import colour_table
+
+        colour_table(words["colormap"])  # a mistake in a word should cost no work
+    wanted = formats or (["csv"] if flatten else [])
+    nothing = not wanted and (bool(features) or not pictures)
+    return {
+        "display": parse_display(display), "formats": () if nothing else tuple(parse_formats(wanted, None)),
+        "measures": parse_measures(measures) if features or measures else (), **words,
+    }  # fmt: skip
+
+
+def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **overrides: str | None) -> "Recipe":
+    """Return the recipe of `run`."""
+    from cnnfilter.batch.classify import make_classify
+    from cnnfilter.cli.network import override
+    from cnnfilter.network.model import open_model
+
+    path = os.path.abspath(path)  # noqa: PTH100
+    plain = open_model(path)
+    model = override(plain, **overrides)
+    return make_classify(path, layers, model, expected=None if model is plain else model.input, **looks)
+
+
+def kernel_recipe(
+    specs: Sequence[str], folders: Sequence[str], looks: dict[str, Any], words: dict[str, Any], adopted: dict[str, Any],
+    tool: str, given: frozenset[str],
+) -> "Recipe":  # fmt: skip
+    """Return the recipe of `convolve`."""
+    from cnnfilter.batch.recipe import Convolve
+    from cnnfilter.job.options import make_options
+    from cnnfilter.library import search_path
+    from cnnfilter.library.conventions import adopt_words, load_as
+
+    threads = looks.pop("threads")
+    options = make_options(threads=threads, **words, **adopt_words(tool, adopted, given))
+    search = search_path(folders)
+    kernels = tuple(one for spec in specs for one in load_as(spec, tool, search))
+    return Convolve(kernels=kernels, options=options, **looks)
+
+
+def setup_of(
+    inputs: Sequence[str], output: str, recipe: "Recipe", *, include: Sequence[str] | None,
+    exclude: Sequence[str] | None, jobs: int | None, timeout: float, max_memory: str | None, **words: Any,
+) -> "Setup":  # fmt: skip
+    """Return the setup of a run."""
+    from cnnfilter.batch.find import parse_roots
+    from cnnfilter.batch.patterns import Filters
+    from cnnfilter.batch.run import Setup
+    from cnnfilter.cli.job import memory_limit
+
+    if jobs is None:
+        jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not 0 <= jobs <= 1024:
+        raise ParameterError(f"--jobs takes a whole number from 0 to 1024, got {jobs}")
+    if not 0 < timeout < 1e9:
+        raise ParameterError(f"--timeout takes seconds above 0, got {timeout}")
+    return Setup(
+        roots=parse_roots(inputs), output=output, filters=Filters.of(include, exclude), jobs=jobs, timeout=timeout,
+        max_memory=memory_limit(max_memory), **words,
+    )  # fmt: skip
+
+
+def finisher(
+    setup: "Setup", recipe: "Recipe", features: str | None, manifest: list[str] | None
+) -> "Callable[[State, Totals], None]":
+    """Return what writes manifest and table, after a check that it can."""
+    from cnnfilter.batch.finish import check_finish, finish
+
+    forms = tuple(dict.fromkeys(manifest or ("jsonl", "csv")))
+    check_finish(forms, features)
+    return lambda state, totals: finish(setup.output, recipe, state, forms, features)
+
+
+def go(setup: "Setup", recipe: "Recipe", finish: "Callable[[State, Totals], None]", *, json: bool, quiet: bool) -> None:
+    """Run, show how it goes, and exit with the code that the outcome stands for."""
+    from cnnfilter.batch.finish import manifest_path
+    from cnnfilter.batch.run import run_batch
+    from cnnfilter.cli.main import say
+    from cnnfilter.views.batch import observer_for, print_end
+
+    with contextlib.closing(observer_for(json=json, quiet=quiet)) as observer:
+        try:
+            totals = run_batch(setup, recipe, observer, finish)
+        except (KeyboardInterrupt, SystemExit):
+            observer.close()
+            say_resume()
+            raise
+    print_end(totals, manifest=manifest_path(setup.output), json=json, quiet=quiet)
+    if totals.stopped:
+        say(totals.stopped)
+        say_resume()
+        raise typer.Exit(4)
+    if totals.failed:
+        raise typer.Exit(3)
+
+
+def say_resume() -> None:
+    """Print the command that goes on where this one stopped."""
+    from cnnfilter.files import printable
+
+    words = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
+    line = shlex.join(["cnnfilter", *words, "--resume"])
+    sys.stderr.write(f"cnnfilter: stopped; this goes on where it stopped: {printable(line)}\n")
+    sys.stderr.flush()
+
+
+def show_status(output: str, *, json: bool) -> None:
+    """Print what the journal of an output folder says."""
+    from cnnfilter.batch.status import status_of
+    from cnnfilter.views.batch import print_status
+
+    print_status(status_of(output), json_wanted=json)
