@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "errors": set(),
     "core": {"errors"},
     "files": {"errors"},
+    "streams": set(),
     "library": {"core", "errors", "files"},
     "dumps": {"errors", "files"},
     "images": {"dumps", "errors", "files"},

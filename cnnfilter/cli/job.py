@@ -178,12 +178,14 @@ def _notes(done: Sequence[Done], *, quiet: bool) -> None:
 def _print_preview(one: Done, out: Console) -> None:
     """Draw the maps in the terminal."""
     from cnnfilter.job.render import pixels_of
+    from cnnfilter.views.console import draws_blocks
     from cnnfilter.views.preview import preview
 
     out.print(one.result.kernel, style="bold")
-    color = out.is_terminal and not out.no_color
     pixels = pixels_of(one.maps, one.display)
-    out.print(preview(pixels, width=min(out.width, 100), height=max(8, out.height - 6), color=color), end="")
+    out.print(
+        preview(pixels, width=min(out.width, 100), height=max(8, out.height - 6), color=draws_blocks(out)), end=""
+    )
 
 
 def _print_table(one: Done, show: Show, out: Console) -> None:

@@ -1,5 +1,6 @@
 """The program: its commands, and the one place where an error becomes a line and an exit code."""
 
+import contextlib
 import gc
 import importlib
 import os
@@ -104,7 +105,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more to flush
+        _flush_nothing_more()
         code = ExitCode.CLOSED_PIPE
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPTED
@@ -132,6 +133,11 @@ def _run(words: list[str]) -> int:
     return result if isinstance(result, int) else ExitCode.DONE
 
 
+def _flush_nothing_more() -> None:
+    """Send what standard output still holds nowhere: the interpreter's own try at the end would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _terminate(number: int, _: object) -> NoReturn:
     """Leave as at Ctrl-C, so that unfinished files are swept, but with the signal's own code."""
     raise SystemExit(128 + number)
@@ -144,7 +150,9 @@ def report(error: Exception) -> ExitCode:
             say(describe(error))
             return code
     if isinstance(error, OSError):
-        say(f"{error.filename or 'output'}: {error.strerror or error} (a problem of the system, not of the input)")
+        _flush_nothing_more()
+        where = repr(error.filename or "standard output")
+        say(f"{where}: {error.strerror or error} (a problem of the system, not of the input)")
         return ExitCode.RESOURCE
     say(f"{type(error).__name__}: {error} (this is a bug: run again with --debug and report what it prints)")
     return ExitCode.BUG
@@ -164,4 +172,5 @@ def say(message: str) -> None:
     from cnnfilter.files import printable
 
     line = " ".join(printable(part) for part in message.splitlines())
-    sys.stderr.write(f"cnnfilter: error: {line}\n")
+    with contextlib.suppress(OSError):  # the exit code says it too
+        sys.stderr.write(f"cnnfilter: error: {line}\n")

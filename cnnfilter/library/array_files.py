@@ -118,7 +118,7 @@ def _tensor_info(info: object, path: str, name: str) -> tuple[str, tuple[int, ..
     """Return dtype, shape and offsets from a tensor's header."""
     data = info if isinstance(info, dict) else {}
     dtype, shape, offsets = data.get("dtype"), data.get("shape"), data.get("data_offsets")
-    if dtype not in _SAFE_DTYPES:
+    if not isinstance(dtype, str) or dtype not in _SAFE_DTYPES:
         known = ", ".join(_SAFE_DTYPES)
         raise KernelFileError(path, f"{name!r} is of type {describe(dtype)}, expected one of {known}")
     sides, ends = _whole_numbers(shape), _whole_numbers(offsets)

@@ -246,9 +246,10 @@ def find(name: str, kind: str, search: Sequence[Path]) -> Entry:
 def _files(folder: Path, mention: str) -> Iterator[KernelFile]:
     """Yield the files of a folder whose bytes mention a name."""
     ours = folder == shipped_folder()
+    sought = os.fsencode(mention)  # bytes that are no text come through the command line too
     for path in kernel_files(folder):
         data = read_bytes(path)
-        if mention.encode() in data.lower().replace(b"_", b"-"):
+        if sought in data.lower().replace(b"_", b"-"):
             yield _cached(str(path), data, not ours)
 
 

@@ -76,14 +76,8 @@ def bar(share: float, room: int) -> str:
 
 
 def write(text: str, *, stderr: bool = False) -> None:
-    """Print text, in ASCII where the stream knows no more."""
-    stream = sys.stderr if stderr else sys.stdout
-    try:
-        text.encode(stream.encoding or "utf-8")
-    except UnicodeEncodeError:
-        text = text.translate({ord("─"): "-", ord("█"): "#"} | {ord(part): None for part in _EIGHTHS[1:]})
-        text = text.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
-    stream.write(text + "\n")
+    """Print text."""
+    (sys.stderr if stderr else sys.stdout).write(text + "\n")
 
 
 def coloured(text: str, code: str, *, stderr: bool = False) -> str:

@@ -18,3 +18,8 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def draws_blocks(out: Console) -> bool:
+    """Say whether a console shows colours, and half blocks in them."""
+    return out.color_system is not None and not out.no_color and out.encoding.startswith("utf")

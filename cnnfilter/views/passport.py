@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cnnfilter.files import printable
 from cnnfilter.library.passport import Passport, rank_words, symmetry_words
-from cnnfilter.views.console import console
+from cnnfilter.views.console import console, draws_blocks
 from cnnfilter.views.numbers import number_table
 from cnnfilter.views.preview import preview
 
@@ -90,7 +90,7 @@ def _response(one: Passport, out: Console) -> Group:
     fine = one.response(2 * RESPONSE_WIDTH - 1)
     magnitude = fine[1::2, ::2] / (one.gain[1] or 1.0)  # two rows a line, 0 in the middle of both sides
     pixels = np.rint(255 * magnitude).astype(np.uint8)[..., None]
-    picture = preview(pixels, width=RESPONSE_WIDTH, height=RESPONSE_WIDTH // 2, color=out.color_system is not None)
+    picture = preview(pixels, width=RESPONSE_WIDTH, height=RESPONSE_WIDTH // 2, color=draws_blocks(out))
     down, across = one.peak
     caption = (
         f"0 in the middle, 1/2 at the rim\n{one.gain[0]:.4g} at 0, most {one.gain[1]:.4g} at {down:.3g},{across:.3g}"

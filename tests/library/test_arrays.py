@@ -222,6 +222,11 @@ def test_crafted_npz(tmp_path):
     [
         (b"", "is not .safetensors: its header is not JSON"),
         (b"[]", "is not .safetensors: its header is not a mapping"),
+        (b'{"w": {"dtype": ["F32"], "shape": [1], "data_offsets": [0, 4]}}', "'w' is of type a list, expected one of"),
+        (
+            b'{"w": {"dtype": {"F32": 1}, "shape": [1], "data_offsets": [0, 4]}}',
+            "'w' is of type a mapping, expected one of",
+        ),
         (b"{}", "holds no arrays"),
         (b'{"w": 3}', "'w' is of type nothing, expected one of F64"),
         (b'{"w": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}}', "'w' is of type 'F8_E4M3', expected"),
