@@ -71,6 +71,27 @@ def test_files_hold_one_idea(path):
     assert len(path.read_text().splitlines()) <= 320
 
 
+def reasons_for_a_dataclass(node):
+    """What a NamedTuple cannot do: change, be compared by identity, check itself, cache, have tuple's names."""
+    (decorator,) = node.decorator_list
+    words = ast.unparse(decorator)
+    names = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+    fields = {part.target.id for part in node.body if isinstance(part, ast.AnnAssign)}
+    yield "frozen=True" not in words or "eq=False" in words
+    yield "__post_init__" in names or "cached_property" in ast.unparse(node)
+    yield fields & {"count", "index"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_plain_records_are_named_tuples(path):
+    """A frozen dataclass takes four times as long to set up, and dozens are before the program does anything."""
+    if part_of(path) in ("core", "batch"):
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef) and "dataclass" in "".join(map(ast.unparse, node.decorator_list)):
+            assert any(reasons_for_a_dataclass(node)), f"{node.name} can be a NamedTuple"
+
+
 def loaded_after(code):
     """Names of the modules that are loaded after a fresh interpreter ran `code`."""
     script = f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    pass\nprint(*sys.modules, file=sys.stderr)"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from cnnfilter.job.image import Done, Request
 
 
-@dataclass(frozen=True, kw_only=True)
-class Show:
+class Show(NamedTuple):
     """What the user wants to see."""
 
     table: bool = False
@@ -30,8 +28,7 @@ class Show:
     quiet: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Files:
+class Files(NamedTuple):
     """What the user said about files."""
 
     output: str | None = None

@@ -16,7 +16,6 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -211,9 +210,9 @@ def _mode(image: Any) -> Mode:
         return PALETTES[gray, "transparency" in image.info]
     tag = getattr(image, "tag_v2", {})
     if mode.dtype == "u1" and image.mode == "L" and tag.get(339) == (2,):
-        return replace(mode, dtype="i1")  # Pillow takes signed bytes for unsigned ones,
+        return mode._replace(dtype="i1")  # Pillow takes signed bytes for unsigned ones,
     if image.mode == "I" and tag.get(339, (1,)) == (1,) and tag.get(258) == (32,):
-        return replace(mode, dtype="=u4")  # and unsigned words for signed ones
+        return mode._replace(dtype="=u4")  # and unsigned words for signed ones
     return mode
 
 

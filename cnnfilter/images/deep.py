@@ -7,14 +7,12 @@ the other way round, the same unpackers take the low byte. So a picture is decod
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _SWAPPED = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 
 
-@dataclass(frozen=True)
-class Deep:
+class Deep(NamedTuple):
     """How a 16-bit colour picture is decoded.
 
     Parameters

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,16 +34,14 @@ if TYPE_CHECKING:
         def maximum(self) -> float: ...  # noqa: D102
 
 
-@dataclass(frozen=True)
-class Extent:
+class Extent(NamedTuple):
     """A smallest and a largest value."""
 
     minimum: float
     maximum: float
 
 
-@dataclass(frozen=True)
-class Display:
+class Display(NamedTuple):
     """A mapping of values to pixels: ``clip(rint((v - low) * top / (high - low)), 0, top)``, top 255 or 65535.
 
     Parameters

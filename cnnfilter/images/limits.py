@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cnnfilter.errors import ImageError, ResourceError
 
@@ -10,8 +10,7 @@ from cnnfilter.errors import ImageError, ResourceError
 MAX_PIXELS = 200_000_000
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """The most pixels, and the most bytes while a picture is decoded (None for any number)."""
 
     pixels: int = MAX_PIXELS

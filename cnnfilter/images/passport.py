@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +26,7 @@ LONGEST_NUMBERED = 11
 _PAPER, _INK, _FAINT, _RULE = (255, 255, 255), (28, 30, 34), (112, 116, 124), (222, 224, 228)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page:
+class Page(NamedTuple):
     """What stands on the page.
 
     Attributes

@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from isal import isal_zlib
@@ -78,8 +78,7 @@ class PngLayout:
         return self.channels * self.bits // 8
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(NamedTuple):
     """Some rows of a PNG, filtered and compressed, with what joins them to the others.
 
     Parameters

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 OPENCV_DFT_CELLS = 130
 
 
-@dataclass(frozen=True, kw_only=True)
-class Way:
+class Way(NamedTuple):
     """How a kernel is applied to a picture.
 
     Attributes
@@ -77,8 +75,8 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
     weights = kernel.weights
     if its.flip == "rows" and not own and not options.flip:
         weights = weights[..., ::-1, :]
-    options = replace(
-        options, padding=_padding(weights.shape, its, options),
+    options = options._replace(
+        padding=_padding(weights.shape, its, options),
         bias=kernel.offset if own and options.bias is None and kernel.offset else options.bias,
         flip=options.flip and not (own and its.flip == "both"),
     )  # fmt: skip
@@ -136,17 +134,17 @@ def _to_the_bit(way: Way, kernel: Kernel, its: Convention) -> Way:
     options = way.options
     if options.tool == "opencv" and parse_spec(kernel.spec).body == "gaussian":
         fixed = fixed_point(way.weights, 8 if way.top == 255 else 16)
-        exact = replace(options, dtype="float32" if way.top == 255 else "float64", engine="banded")
-        return replace(way, weights=fixed, options=exact, rounding="half-up")
+        exact = options._replace(dtype="float32" if way.top == 255 else "float64", engine="banded")
+        return way._replace(weights=fixed, options=exact, rounding="half-up")
     by_itself = way.weights.ndim == 2 and options.channels != "sum"
     exact_sums = is_exact(way.weights, way.top)
     if its.order == "rows" and by_itself:
-        return replace(way, order="rows", rounding="cut")
+        return way._replace(order="rows", rounding="cut")
     if its.order == "fused" and by_itself and not exact_sums:
         if way.weights.size >= OPENCV_DFT_CELLS:
-            return replace(way, options=replace(options, dtype="float64"))
-        return replace(way, order="fused")
-    return replace(way, options=replace(options, engine="banded")) if exact_sums and options.engine == "auto" else way
+            return way._replace(options=options._replace(dtype="float64"))
+        return way._replace(order="fused")
+    return way._replace(options=options._replace(engine="banded")) if exact_sums and options.engine == "auto" else way
 
 
 def fixed_point(weights: Array, bits: int) -> Array:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +25,7 @@ from cnnfilter.library.kernel import Kernel
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """One thing to make from every image: its name, how to type it, and the maps."""
 
     name: str
@@ -38,8 +36,7 @@ class Step:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """What to do with every image."""
 
     steps: tuple[Step, ...]
@@ -52,8 +49,7 @@ class Request:
     max_memory: int | None = None
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(NamedTuple):
     """A result, and the maps it is about, for views that show the values."""
 
     result: MapResult
@@ -116,8 +112,8 @@ def _words(options: Options) -> dict[str, Any]:
         "channels": options.channels, "stride": list(options.stride), "padding": options.padding,
         "padding_mode": options.padding_mode, "dilation": list(options.dilation), "flip": options.flip,
         "bias": options.bias, "range": options.range,
-        "activation": None if options.activation is None else vars(options.activation),
-        "pool": None if options.pool is None else vars(options.pool),
+        "activation": None if options.activation is None else options.activation._asdict(),
+        "pool": None if options.pool is None else options.pool._asdict(),
         **({"combine": options.combine} if options.combine else {}),
         **({"as": options.tool, "convention": describe(options)} if options.tool else {}),
     }  # fmt: skip

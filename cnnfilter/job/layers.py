@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -31,8 +31,7 @@ File: TypeAlias = tuple[Output, str, "int | None"]
 VECTOR_COLUMNS = 64
 
 
-@dataclass(frozen=True, kw_only=True)
-class Save:
+class Save(NamedTuple):
     """What to write of every picture.
 
     Attributes

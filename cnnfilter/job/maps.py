@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -52,8 +51,7 @@ class Maps(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class HeldMaps:
+class HeldMaps(NamedTuple):
     """Maps that are an array already; `sizes` are those of the convolution that they come from, if any."""
 
     values: Array
@@ -83,8 +81,7 @@ class HeldMaps:
         return self.values
 
 
-@dataclass(frozen=True)
-class ComputedMaps:
+class ComputedMaps(NamedTuple):
     """Maps that are computed anew each time: a second pass costs less than holding a large map."""
 
     convolution: Convolution | OrderedConvolution
@@ -149,7 +146,7 @@ def convolved(source: PictureSource, kernels: Sequence[Kernel], options: Options
     whole = options.pool is not None or (options.activation is not None and activation is None)
     maps = _one_plan(source, ways, activation)
     if maps is None:
-        single = replace(options, combine="", cast=False, activation=None, pool=None)
+        single = options._replace(combine="", cast=False, activation=None, pool=None)
         held = [convolved(source, [kernel], single, hold=True) for kernel in kernels]
         same_shape([kernel.name for kernel in kernels], [one.shape for one in held], options.combine)
         values = combine(options.combine, np.stack([one.hold() for one in held]), ways[0].root_mean)

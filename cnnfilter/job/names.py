@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cnnfilter.dumps.names import split_member
 from cnnfilter.errors import OutputError, lookup
@@ -21,8 +21,7 @@ STDOUT = "-"
 LONGEST_ENDING = 5
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """One file to write.
 
     Attributes

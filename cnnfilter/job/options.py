@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnfilter.core.plan import ENGINE_NAMES
 from cnnfilter.core.shapes import Pair, pair, parse_border, resolve_pads
@@ -27,8 +26,7 @@ COMBINATIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Pooling:
+class Pooling(NamedTuple):
     """A pooling as it is typed, ``KIND:SIZE[:STRIDE]``."""
 
     kind: str
@@ -36,16 +34,14 @@ class Pooling:
     stride: Pair | None
 
 
-@dataclass(frozen=True)
-class Activation:
+class Activation(NamedTuple):
     """An activation as it is typed, ``NAME[:param=value]``."""
 
     name: str
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """Everything about a job but its inputs, kernels and outputs; the words are those of the flags.
 
     The last three come from a tool whose convention is adopted: its name, whether results are cast to the picture's
@@ -69,6 +65,11 @@ class Options:
     tool: str = ""
     cast: bool = False
     copy_border: bool = False
+
+    def words(self) -> dict[str, Any]:
+        """Return every option as plain values."""
+        plain = {name: getattr(self, name) for name in ("activation", "pool")}
+        return self._asdict() | {name: record._asdict() for name, record in plain.items() if record is not None}
 
     def convolution(self) -> dict[str, Any]:
         """Return the arguments that the convolution itself takes."""

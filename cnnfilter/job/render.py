@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Alpha = Callable[[int, int], Array]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Look:
+class Look(NamedTuple):
     """How maps become a picture.
 
     Attributes
@@ -133,7 +132,7 @@ def _in_color(pixels: Array, look: Look) -> Array:
     return apply_colormap(pixels, colour_table(look.colormap)) if look.colormap else pixels
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Painter:
     """The picture of some maps under one mapping, strip by strip or whole."""
 
@@ -151,7 +150,7 @@ class _Painter:
         """Return the painter for what a format can hold: JPEG knows neither 16 bits nor alpha, WebP no 16 bits."""
         look = self.look
         if form in ("jpg", "webp"):
-            look = replace(look, bits=8, alpha=None if form == "jpg" or look.bits == 16 else look.alpha)
+            look = look._replace(bits=8, alpha=None if form == "jpg" or look.bits == 16 else look.alpha)
         return replace(self, look=look)
 
     @property

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(frozen=True)
-class Statistics:
+class Statistics(NamedTuple):
     """Facts of many values; minimum, maximum and total are those of the finite ones.
 
     Examples
@@ -21,7 +19,7 @@ class Statistics:
     1.0
     """
 
-    count: int = 0
+    size: int = 0
     minimum: float = math.inf
     maximum: float = -math.inf
     total: float = 0.0
@@ -45,7 +43,7 @@ class Statistics:
     def merge(self, other: Statistics) -> Statistics:
         """Return the facts of both together."""
         return Statistics(
-            self.count + other.count,
+            self.size + other.size,
             min(self.minimum, other.minimum),
             max(self.maximum, other.maximum),
             self.total + other.total,
@@ -57,7 +55,7 @@ class Statistics:
     @property
     def finite(self) -> int:
         """Values that are neither NaN nor infinite."""
-        return self.count - self.nan - self.infinite
+        return self.size - self.nan - self.infinite
 
     @property
     def mean(self) -> float:
@@ -65,8 +63,7 @@ class Statistics:
         return self.total / self.finite if self.finite else math.nan
 
 
-@dataclass(frozen=True, kw_only=True)
-class MapResult:
+class MapResult(NamedTuple):
     """One row of the summary: the maps of one kernel on one image."""
 
     source: str
@@ -80,7 +77,7 @@ class MapResult:
 
     def as_json(self) -> dict[str, Any]:
         """Return the row for machines: strict JSON, ``null`` where a number does not exist."""
-        facts = asdict(self.statistics)
+        facts = self.statistics._asdict()
         numbers = {
             "min": facts["minimum"], "max": facts["maximum"], "mean": self.statistics.mean,
             "nonzero": facts["nonzero"], "nan": facts["nan"], "infinite": facts["infinite"],
@@ -97,8 +94,7 @@ class MapResult:
         }
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """An input that could not be done, and why."""
 
     source: str

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 WHITE = 255
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """Everything that decides about a tool's result, each part by itself.
 
     Attributes
@@ -60,8 +58,7 @@ PARTS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """What changing one part changes.
 
     Attributes
@@ -92,8 +89,7 @@ class Step:
     added: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Two tools, one kernel: the facts of both, the steps from one to the other, and both results.
 
     Attributes
@@ -216,9 +212,9 @@ def between(spec: str, tools: Sequence[str], search: Sequence[Path], picture: Ar
     steps, here, result = [], first, apply(image, first)
     order = sorted(PARTS, key=lambda part: part != "result") if first.result and not last.result else list(PARTS)
     for part in order:  # floats as long as possible: clipping hides what the other parts do
-        following = replace(here, **{part: getattr(last, part)})
+        following = here._replace(**{part: getattr(last, part)})
         if part == "kernel" and last.kernel.shape != here.kernel.shape:
-            following = replace(following, middle=last.middle)
+            following = following._replace(middle=last.middle)
         if not np.array_equal(getattr(here, part), getattr(last, part)):
             changed = apply(image, following)
             steps.append(_step(part, (here, following), (result, changed)))

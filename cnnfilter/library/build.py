@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -186,7 +185,7 @@ def parameters_of(entry: Entry) -> tuple[Parameter, ...]:
         return ()
     table = generator(entry.data["generator"]).parameters
     preset = read_parameters(entry.name, table, entry.data.get("parameters", {}))
-    return tuple(replace(parameter, default=preset[parameter.name]) for parameter in table)
+    return tuple(parameter._replace(default=preset[parameter.name]) for parameter in table)
 
 
 def file_label(text: str) -> str:

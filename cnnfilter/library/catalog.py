@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, ResourceError, UnknownNameError, closest
 from cnnfilter.library.spec import canonical
@@ -25,8 +24,7 @@ SUFFIXES = (".yaml", ".yml", ".json")
 SCHEMA_NAME = "schema.json"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One kernel or bank as its file describes it.
 
     Parameters
@@ -49,8 +47,8 @@ class Entry:
 
     name: str
     kind: str
-    data: Mapping[str, Any] = field(repr=False)
-    document: Document = field(repr=False)
+    data: Mapping[str, Any]
+    document: Document
     steps: Steps
     bare: bool = False
     hidden_by: str = ""
@@ -90,8 +88,7 @@ class Entry:
         return (*self.steps, *more) if self.bare and key == "matrix" else (*self.steps, key, *more)
 
 
-@dataclass(frozen=True)
-class KernelFile:
+class KernelFile(NamedTuple):
     """The kernels and banks of one file, by name and in order."""
 
     document: Document
@@ -292,5 +289,5 @@ def entries(search: Sequence[Path], problems: list[CnnFilterError] | None = None
                 continue
             for entry in (*file.kernels.values(), *file.banks.values()):
                 hider = seen.setdefault((entry.kind, entry.name), entry.path)
-                found.append(entry if hider == entry.path else replace(entry, hidden_by=hider))
+                found.append(entry if hider == entry.path else entry._replace(hidden_by=hider))
     return sorted(found, key=lambda entry: (entry.name, entry.kind, bool(entry.hidden_by)))

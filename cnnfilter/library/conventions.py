@@ -7,9 +7,8 @@ of an even kernel lies, the type that it computes in, and how a result becomes a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfilter.errors import UnknownNameError, lookup
 from cnnfilter.library.spec import parse_spec
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from cnnfilter.library.kernel import Kernel
 
 
-@dataclass(frozen=True, kw_only=True)
-class Convention:
+class Convention(NamedTuple):
     """How one tool filters.
 
     Attributes

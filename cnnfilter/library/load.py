@@ -136,7 +136,7 @@ class _Loader:
             try:
                 member = _only_names(text)
                 merged = {**dict(member.parameters), **down}
-                found = self._deeper(entry).load(replace(member, parameters=tuple(merged.items())))
+                found = self._deeper(entry).load(member._replace(parameters=tuple(merged.items())))
             except KernelFileError:
                 raise  # it says where already
             except CnnFilterError as error:
@@ -145,7 +145,7 @@ class _Loader:
                 entry.document.fail((*entry.steps, "kernels"), str(error))
             kernels += found if down else [replace(kernel, warnings=()) for kernel in found]  # the bank's own sizes
         common = tuple((key, values) for key, values in spec.parameters if key in COMMON_NAMES)
-        choices = replace(spec, parameters=common).combinations()
+        choices = spec._replace(parameters=common).combinations()
         return _bounded(spec, (_finished(kernel, given) for given in choices for kernel in kernels))
 
     def _matrix(self, spec: Spec) -> list[Kernel]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,8 +17,7 @@ Array = NDArray[np.float64]
 TOLERANCE = 1e-12
 
 
-@dataclass(frozen=True)
-class Measures:
+class Measures(NamedTuple):
     """What can be said of a kernel without a picture.
 
     Parameters

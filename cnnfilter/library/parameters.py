@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnfilter.errors import ParameterError, closest
 from cnnfilter.library.numbers import MAX_SIDE, describe, number, shown
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of a generator.
 
     Parameters
@@ -59,8 +57,7 @@ class Parameter:
         return f"any number{unit and f' of{unit}'}"
 
 
-@dataclass(frozen=True)
-class Generator:
+class Generator(NamedTuple):
     """A formula with its parameters.
 
     Parameters

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +28,7 @@ LONGEST_FACTOR = 11
 STOPPED = 0.02
 
 
-@dataclass(frozen=True, kw_only=True)
-class Passport:
+class Passport(NamedTuple):
     """The facts of one kernel.
 
     Attributes

@@ -21,8 +21,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnfilter.errors import ParameterError
 from cnnfilter.library.numbers import describe, is_matrix_text, number, shown
@@ -42,8 +41,7 @@ _SELECTION = re.compile(r"(?P<name>.*?)\[(?P<slices>[-0-9:,\s]*)\]", re.DOTALL)
 _FRACTION = re.compile(r"(\[|,)\s*([-+]?[0-9.]+/[0-9.]+)\s*(?=,|\])")
 
 
-@dataclass(frozen=True)
-class Spec:
+class Spec(NamedTuple):
     """One spec in its parts.
 
     Parameters

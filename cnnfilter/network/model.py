@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cnnfilter.core.shapes import Pair
 from cnnfilter.network.load import load_network
@@ -57,8 +57,7 @@ class Model(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class FileModel:
+class FileModel(NamedTuple):
     """A network file, run by our own engine."""
 
     network: Network

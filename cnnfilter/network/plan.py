@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError
@@ -11,8 +11,7 @@ from cnnfilter.network.shapes import PLANNERS, Flow, LayerFacts
 from cnnfilter.network.spec import INPUT, Layer, Network
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerPlan:
+class LayerPlan(NamedTuple):
     """One layer's integers.
 
     Attributes
@@ -49,8 +48,7 @@ class LayerPlan:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class NetworkPlan:
+class NetworkPlan(NamedTuple):
     """All layers in order.
 
     Attributes
@@ -163,7 +161,7 @@ def _layer_plan(layer: Layer, inputs: Sequence[Flow], facts: LayerFacts) -> Laye
     slides = layer.kind in ("conv", "pool") and getattr(layer.settings, "mode", "window") == "window"
     if slides and len(before) == 3 and max(before[1:]) > 1 and max(plan.shape[1:]) == 1:
         text = f"the maps vanish to one value each ({before[1]}x{before[2]} to 1x1): nothing is left to slide over"
-        plan = replace(plan, warnings=(*plan.warnings, text))
+        plan = plan._replace(warnings=(*plan.warnings, text))
     return plan
 
 

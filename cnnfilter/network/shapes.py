@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +19,7 @@ from cnnfilter.network.spec import Array, Layer
 Jump = tuple[float, float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Flow:
+class Flow(NamedTuple):
     """What leaves a layer: its shape, and how it lies over the network's input."""
 
     shape: tuple[int, ...]
@@ -29,8 +27,7 @@ class Flow:
     jump: Jump | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerFacts:
+class LayerFacts(NamedTuple):
     """What a planner finds out about a layer."""
 
     flow: Flow

@@ -17,7 +17,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 INPUT = "input"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Input:
     """What the first layer takes, and how a picture becomes that.
 

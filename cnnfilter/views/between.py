@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -24,7 +23,7 @@ def comparison_json(found: Comparison) -> str:
         "kernel": found.kernel,
         "tools": [{"name": tool, "call": call} for tool, call in zip(found.tools, found.calls, strict=True)],
         "facts": {PARTS[part]: list(both) for part, both in found.facts.items()},
-        "steps": [asdict(step) | {"part": PARTS[step.part]} for step in found.steps],
+        "steps": [step._asdict() | {"part": PARTS[step.part]} for step in found.steps],
         "sample": found.sample.tolist(),
         "results": [result.tolist() for result in found.results],
     }

@@ -45,7 +45,7 @@ def _numbers(result: MapResult) -> list[str]:
     facts = result.statistics
     if not facts.finite:
         return ["-", "-", "-", "-"]
-    share = 100 * facts.nonzero / facts.count
+    share = 100 * facts.nonzero / facts.size
     return [short(facts.minimum), short(facts.maximum), short(facts.mean), f"{share:.3g} %"]
 
 

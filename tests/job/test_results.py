@@ -18,7 +18,7 @@ CELLS = arrays(np.float32, (3, 5), elements=st.floats(-100, 100, width=32) | st.
 def test_merging_is_measuring_the_whole(a, b):
     whole = Statistics.of(np.concatenate([a, b]))
     merged = Statistics.of(a).merge(Statistics.of(b))
-    for name in ("count", "minimum", "maximum", "nonzero", "nan", "infinite"):
+    for name in ("size", "minimum", "maximum", "nonzero", "nan", "infinite"):
         assert getattr(merged, name) == getattr(whole, name)
     assert merged.total == pytest.approx(whole.total, rel=1e-5, abs=1e-3)
 

@@ -7,9 +7,8 @@ pays for a second reading that finds its line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from cnnfilter.errors import KernelFileError, ResourceError
 from cnnfilter.library.strict.places import MAX_BYTES, Lines, Steps, dotted
@@ -17,8 +16,7 @@ from cnnfilter.library.strict.places import MAX_BYTES, Lines, Steps, dotted
 __all__ = ["Document", "parse_document", "read_bytes", "read_document"]
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """A file's plain value, and the lines of everything in it.
 
     Parameters
@@ -27,16 +25,18 @@ class Document:
         The file, as messages name it; ``.json`` is read as JSON, anything else as YAML.
     value
         What it holds, as plain Python values.
+    text
+        Its text, which is read again where lines are asked for.
     """
 
     path: str
     value: Any
-    _text: str = field(repr=False)
+    text: str
 
     def line(self, steps: Steps) -> int | None:
         """Return the line, from 1, of the value at `steps`, or of the nearest thing around it."""
         lines: Lines = {}
-        _parse(self._text, self.path, lines)
+        _parse(self.text, self.path, lines)
         while steps and steps not in lines:
             steps = steps[:-1]
         return lines.get(steps)
@@ -44,7 +44,7 @@ class Document:
     def lines(self) -> Lines:
         """Return the line of every value."""
         lines: Lines = {}
-        _parse(self._text, self.path, lines)
+        _parse(self.text, self.path, lines)
         return lines
 
     def fail(self, steps: Steps, reason: str, *, at: Steps | None = None) -> NoReturn:
