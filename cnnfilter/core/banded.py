@@ -15,7 +15,7 @@ Blocks of columns keep the shifted rows in the cache, and one call of ``matmul``
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,7 @@ from cnnfilter.core.plan import Plan, Strip
 from cnnfilter.core.strips import Scratch, Source, stored_rows
 
 
-@dataclass(frozen=True)
-class Bands:
+class Bands(NamedTuple):
     """The kernels of one group, spread over bands of output rows.
 
     Attributes

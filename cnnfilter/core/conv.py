@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +13,8 @@ from numpy.typing import ArrayLike
 from cnnfilter.core import banded, fft, im2col, separable
 from cnnfilter.core.arrays import computing_type, real_array
 from cnnfilter.core.borders import Array
-from cnnfilter.core.plan import STRIP_BYTES, THREAD_MACS, Plan, Sizes, Strip, make_plan, wants_rank
+from cnnfilter.core.choose import make_plan, wants_rank
+from cnnfilter.core.plan import STRIP_BYTES, THREAD_MACS, Plan, Sizes, Strip
 from cnnfilter.core.shapes import PaddingLike, conv_size, pair, parse_border, resolve_pads
 from cnnfilter.core.strips import ArraySource, Scratch, Source, map_in_threads, thread_count
 from cnnfilter.errors import ParameterError, ShapeError
@@ -105,8 +105,7 @@ def conv2d(
     return job.run(threads)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Convolution:
+class Convolution(NamedTuple):
     """A convolution that is planned and ready to run: the source, the plan, the weights.
 
     Attributes

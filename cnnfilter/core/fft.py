@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from cnnfilter.core.borders import Array
-from cnnfilter.core.plan import FFT_CELLS, Plan, Strip
+from cnnfilter.core.choose import FFT_CELLS
+from cnnfilter.core.plan import Plan, Strip
 from cnnfilter.core.strips import Scratch, Source, stored_rows
 
 

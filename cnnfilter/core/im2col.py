@@ -2,6 +2,10 @@
 
 The reference among the engines: any stride, dilation and number of channels. Only a strip's columns exist
 at a time.
+
+Where there are many channels, a column holds one row of the window only: each row of the kernel is a matrix product
+of its own, which reads the same columns from a later row on, and the products are added up. That copies every value
+``kW`` times, not ``kH * kW`` times, and the matrices stay large.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnfilter.core.borders import Array
-from cnnfilter.core.plan import Plan, Strip
+from cnnfilter.core.plan import Plan, Sizes, Strip
 from cnnfilter.core.strips import Scratch, Source, stored_rows
 
 #: Images of a strip from which small ones are worth computing together, and the row that counts as short.
@@ -17,27 +21,60 @@ MANY, SHORT = 16, 17
 
 
 def prepare(plan: Plan, weights: Array) -> Array:
-    """Return `weights` ``(K, C/groups, kH, kW)`` as ``(groups, K/groups, C/groups * kH * kW)``."""
-    groups = plan.sizes.groups
-    return weights.reshape(groups, len(weights) // groups, -1)  # (G, K/G, C/G*kH*kW)
+    """Return `weights` ``(K, C/groups, kH, kW)`` as ``(products, groups, K/groups, C/groups * cells)``."""
+    depth, *kernel = weights.shape[1:]
+    by_group = weights.reshape(plan.sizes.groups, -1, depth, plan.products, kernel[0] // plan.products, kernel[1])
+    by_row = np.ascontiguousarray(by_group.transpose(3, 0, 1, 2, 4, 5))
+    return by_row.reshape(plan.products, plan.sizes.groups, len(weights) // plan.sizes.groups, -1)
 
 
 def compute(plan: Plan, weights: Array, source: Source, strip: Strip, scratch: Scratch, out: Array) -> None:
     """Write the strip's outputs to `out` ``(N, K, rows, oW)``."""
     s = plan.sizes
     block = stored_rows(s, source, strip, scratch)
-    if s.groups == 1 and strip.samples >= MANY and s.out[1] < SHORT:
-        _compute_together(plan, weights[0], block, strip, scratch, out)
+    if plan.products > 1:
+        _compute_by_row(plan, weights, block, strip, scratch, out)
         return
-    depth = s.channels // s.groups
-    cells = depth * s.kernel[0] * s.kernel[1]
-    columns = scratch.array("columns", (strip.samples, s.channels, *s.kernel, strip.rows, s.out[1]))
-    np.copyto(columns, windows(block, s.kernel, s.stride, s.dilation, (strip.rows, s.out[1])), casting="unsafe")
-    np.matmul(
-        weights,
-        columns.reshape(strip.samples, s.groups, cells, strip.rows * s.out[1]),  # (N, G, C/G*kH*kW, rows*oW)
-        out=out.reshape(strip.samples, s.groups, -1, strip.rows * s.out[1], copy=False),  # (N, G, K/G, rows*oW)
-    )
+    if s.groups == 1 and strip.samples >= MANY and s.out[1] < SHORT:
+        _compute_together(plan, weights[0, 0], block, strip, scratch, out)
+        return
+    if s.kernel == s.stride == (1, 1) and block.dtype == scratch.dtype and block.flags.aligned:
+        columns = block if block.strides[2:] == (s.out[1] * block.itemsize, block.itemsize) else block.copy()
+    else:
+        columns = scratch.array("columns", (strip.samples, s.channels, *s.kernel, strip.rows, s.out[1]))
+        np.copyto(columns, windows(block, s.kernel, s.stride, s.dilation, (strip.rows, s.out[1])), casting="unsafe")
+    np.matmul(weights[0], _by_group(s, columns, strip.rows), out=_by_group(s, out, strip.rows))
+
+
+def _compute_by_row(
+    plan: Plan, weights: Array, block: Array, strip: Strip, scratch: Scratch, out: Array
+) -> None:  # fmt: skip
+    """Write the outputs as the sum of one product for each row of the kernel."""
+    s = plan.sizes
+    step, rows_in = s.stride[0], block.shape[2]
+    count = strip.rows + (s.span[0] - 1) // step  # rows of every phase: the rows that a stride meets
+    shifted = windows(block, (1, s.kernel[1]), (1, s.stride[1]), (1, s.dilation[1]), (rows_in, s.out[1]))[:, :, 0]
+    columns = scratch.array("columns", (strip.samples, s.channels, s.kernel[1], step, count, s.out[1]))
+    for phase in range(step):
+        rows = shifted[..., phase::step, :]  # (N, C, kW, rows of this phase, oW)
+        np.copyto(columns[:, :, :, phase, : rows.shape[3]], rows, casting="unsafe")
+    columns = _by_group(s, columns, step * count)  # (N, G, C/G*kW, step*count*oW)
+    maps = _by_group(s, out, strip.rows)  # (N, G, K/G, rows*oW)
+    product = scratch.array("product", maps.shape)
+    for tap, matrix in enumerate(weights):
+        later, phase = divmod(tap * s.dilation[0], step)
+        start = (phase * count + later) * s.out[1]
+        read = columns[..., start : start + maps.shape[-1]]
+        if tap == 0:
+            np.matmul(matrix, read, out=maps)
+        else:
+            np.matmul(matrix, read, out=product)
+            np.add(maps, product, out=maps)
+
+
+def _by_group(s: Sizes, values: Array, rows: int) -> Array:
+    """Return `values` ``(N, channels or filters, ..., rows, oW)`` as matrices ``(N, G, ..., rows*oW)``, no copy."""
+    return values.reshape(len(values), s.groups, -1, rows * s.out[1], copy=False)
 
 
 def _compute_together(

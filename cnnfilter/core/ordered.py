@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -110,8 +109,7 @@ def by_rows(rows: Array, kernel: Array, out: Array, start: float, sizes: Sizes) 
 ORDERS: dict[str, Callable[[Array, Array, Array, float, Sizes], None]] = {"fused": fused, "rows": by_rows}
 
 
-@dataclass(frozen=True)
-class OrderedConvolution:
+class OrderedConvolution(NamedTuple):
     """A planned convolution, computed in another program's order; every channel by itself."""
 
     convolution: Convolution

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -26,8 +25,7 @@ Cells: TypeAlias = "Array | float"
 IN_A_ROW = 8
 
 
-@dataclass(frozen=True)
-class Pooling:
+class Pooling(NamedTuple):
     """One kind of pooling.
 
     Parameters

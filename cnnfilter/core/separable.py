@@ -6,7 +6,7 @@ the columns and one across the rows, ``kH + kW`` products a pixel where the dire
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ WEIGHT_TOLERANCE = 5e-7
 RANK_TOLERANCES = {4: 1e-7, 8: 1e-14}
 
 
-@dataclass(frozen=True)
-class Factors:
+class Factors(NamedTuple):
     """One channel's filters, factored.
 
     Attributes

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from cnnfilter.errors import ParameterError, ShapeError, lookup
 
@@ -30,8 +29,7 @@ PADDING_MODES: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Pads:
+class Pads(NamedTuple):
     """How many rows and columns are added on each side."""
 
     top: int = 0
@@ -53,8 +51,7 @@ class Pads:
         return bool(self.rows or self.columns)
 
 
-@dataclass(frozen=True)
-class Border:
+class Border(NamedTuple):
     """What the added rows and columns hold: a rule, and the value of a constant border."""
 
     mode: str = "zeros"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 from cnnfilter.core.shapes import Pair, pair
 from cnnfilter.errors import ParameterError, lookup
@@ -17,8 +17,7 @@ from cnnfilter.errors import ParameterError, lookup
 Parameters: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Activation:
+class Activation(NamedTuple):
     """What help, documentation and checks know about one activation.
 
     Parameters
@@ -34,7 +33,7 @@ class Activation:
     """
 
     formula: str
-    parameters: Mapping[str, float | str] = field(default_factory=dict)
+    parameters: Mapping[str, float | str] = MappingProxyType({})
     aliases: tuple[str, ...] = ()
     over_axis: bool = False
 
