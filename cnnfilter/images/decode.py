@@ -41,7 +41,7 @@ PLUGINS = {
 _LOCK = threading.Lock()
 _CUT = ("truncated", "not enough data", "buffer is not large enough", "unexpected end", "out of data")
 
-_BOMB = re.compile(r"Image size \((\d+) pixels\) exceeds")
+_BOMB = r"Image size \((\d+) pixels\) exceeds"
 
 #: Low bit depths of gray: Pillow spreads the values over 0 to 255 but leaves the transparent one as it is.
 _SPREAD = {"1": 255, "L;2": 85, "L;4": 17}
@@ -168,7 +168,7 @@ def _reason(error: Exception, form: str) -> str:
         return error.strerror or str(error)
     lines = str(error).strip().splitlines()
     text = printable(lines[0])[:160] if lines else type(error).__name__
-    if found := _BOMB.match(text):
+    if found := re.match(_BOMB, text):
         pixels = int(found[1])
         return f"{pixels / 1e6:.6g} megapixels is over the limit (--max-pixels {pixels} raises it)"
     if any(word in text.lower() for word in _CUT):

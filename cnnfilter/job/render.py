@@ -20,7 +20,6 @@ from cnnfilter.images.display import (
     to_pixels,
 )
 from cnnfilter.images.png import PngLayout, Segment, encode_segment, png_chunks
-from cnnfilter.images.write import encode_image
 from cnnfilter.job.maps import Maps
 from cnnfilter.job.names import Output
 from cnnfilter.job.results import Statistics
@@ -218,6 +217,8 @@ class _Painter:
 
 def _write_image(output: Output, pixels: Array, text: Mapping[str, str], look: Look) -> None:
     """Encode a whole picture and write it."""
+    from cnnfilter.images.write import encode_image  # PNG, which is streamed, needs none of the other formats
+
     _write(output, iter([encode_image(pixels, output.format, text, compress=look.compress)]))
 
 

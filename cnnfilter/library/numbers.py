@@ -13,7 +13,7 @@ from typing import Any
 MAX_SIDE = 4095
 MAX_WEIGHTS = 1 << 24
 
-_TERM = re.compile(
+_TERM = (
     r"(?P<sign>[-+]?)(?:(?P<root>(?P<times>[0-9]+)?\*?sqrt\((?P<of>[0-9]{1,9})\))"
     r"|(?P<plain>(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?))"
 )
@@ -60,7 +60,7 @@ def number(value: object) -> float:
 
 def _term(text: str) -> float:
     """Return one side of a fraction."""
-    match = _TERM.fullmatch(text.strip())
+    match = re.fullmatch(_TERM, text.strip())
     if match is None:
         raise ValueError(f"expected a number, got {describe(text)}")
     sign = -1.0 if match["sign"] == "-" else 1.0

@@ -32,13 +32,14 @@ KERNEL_SUFFIXES = (".yaml", ".yml", ".json", ".npy", ".npz", ".safetensors", ".o
 #: Most kernels that sweeps may make of one spec.
 MAX_SWEEP = 4096
 
+# Those that every spec goes through are compiled here, the others where they are first used.
 _FILE = re.compile(
     r"(?P<path>.+?(?:" + "|".join(map(re.escape, KERNEL_SUFFIXES)) + r"))(?P<rest>[#:].*)?",
     re.IGNORECASE | re.DOTALL,
 )
 _PARAMETERS = re.compile(r":(?=\s*[A-Za-z][A-Za-z0-9_-]*\s*=)")
-_SELECTION = re.compile(r"(?P<name>.*?)\[(?P<slices>[-0-9:,\s]*)\]", re.DOTALL)
-_FRACTION = re.compile(r"(\[|,)\s*([-+]?[0-9.]+/[0-9.]+)\s*(?=,|\])")
+_SELECTION = r"(?s)(?P<name>.*?)\[(?P<slices>[-0-9:,\s]*)\]"
+_FRACTION = r"(\[|,)\s*([-+]?[0-9.]+/[0-9.]+)\s*(?=,|\])"
 
 
 class Spec(NamedTuple):
@@ -143,7 +144,7 @@ def _file_spec(text: str, path: str, rest: str) -> Spec:
     if body.startswith(":"):
         raise ParameterError(f"{text!r}: after a file comes #name or :key=value, got {body!r}")
     member, selection = body.removeprefix("#"), ""
-    match = _SELECTION.fullmatch(member)
+    match = re.fullmatch(_SELECTION, member)
     if match is not None:
         member, selection = match["name"], match["slices"]
     return Spec(text, "file", path, member, selection, _parameters(tail, text))
@@ -222,7 +223,7 @@ def matrix_value(body: str) -> Any:
     """
     if not body.startswith("["):
         return body
-    quoted = _FRACTION.sub(r'\1"\2"', body)
+    quoted = re.sub(_FRACTION, r'\1"\2"', body)
     try:
         return json.loads(quoted)
     except (ValueError, RecursionError) as error:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from cnnfilter.errors import KernelFileError
 from cnnfilter.library.strict.places import MAX_DEPTH, Lines, dotted
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_TOKEN = r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+'
 
 
 def read_json(text: str, path: str, lines: Lines | None) -> Any:
@@ -59,7 +59,7 @@ def _check_depth(value: Any, path: str) -> None:
 
 def _line_of(text: str, token: str) -> int:
     """Return the line of the first token of `text` that is `token`."""
-    starts = (match.start() for match in _TOKEN.finditer(text) if match[0] == token)
+    starts = (match.start() for match in re.finditer(_TOKEN, text) if match[0] == token)
     return text.count("\n", 0, next(starts, 0)) + 1
 
 
@@ -67,7 +67,7 @@ def _locate(text: str, path: str, lines: Lines) -> None:
     """Note the line of every value of valid JSON, and refuse a key that is given twice."""
     frames: list[list[Any]] = []  # an opening bracket, and the key or index that is being read
     line, seen = 1, 0
-    for match in _TOKEN.finditer(text):
+    for match in re.finditer(_TOKEN, text):
         token = match[0]
         line += text.count("\n", seen, match.start())
         seen = match.start()
