@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from cnnfilter.errors import CnnFilterError, OutputError, ResourceError
+from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError
 
 #: How the name of an unfinished output ends; what is left of these after a power cut may be deleted.
 PART_SUFFIX = ".cnnfilter-part"
@@ -73,6 +73,33 @@ def _escaped(char: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:
         return f"\\x{code - 0xDC00:02x}"
     return char.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def file_path(value: object, what: str = "path") -> Path:
+    """Return a path made of what a caller gave for one.
+
+    Raises
+    ------
+    ParameterError
+        If it is no text and no path.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise ParameterError(f"{what} must be the name of a file or folder, got {type(value).__name__}")
+    return Path(value)
+
+
+def bytes_text(count: int) -> str:
+    """Return bytes in a unit that people read.
+
+    Examples
+    --------
+    >>> bytes_text(512), bytes_text(40_000), bytes_text(3_200_000_000)
+    ('512 bytes', '40 kB', '3.2 GB')
+    """
+    for limit, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= limit:
+            return f"{count / limit:.4g} {unit}"
+    return f"{count} bytes"
 
 
 def quoted(path: object) -> str:

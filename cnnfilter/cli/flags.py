@@ -159,7 +159,8 @@ Display = Annotated[
     str,
     typer.Option(
         "--display", metavar="MAPPING", rich_help_panel=_OUTPUT,
-        help="How numbers become brightness: auto, clip, abs, minmax, symmetric or percentile:P.",
+        help="How numbers become brightness: auto, clip, abs, minmax, symmetric or percentile:P "
+        "(99 and 1 alike cut 1 % off both ends).",
     ),
 ]  # fmt: skip
 Colormap = Annotated[

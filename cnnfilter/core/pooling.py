@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, as_planes, computing_type
 from cnnfilter.core.blocks import for_each, row_blocks
 from cnnfilter.core.reduce import find_pooling, pool_bounds, slide_windows
-from cnnfilter.core.shapes import PaddingLike, Pair, pair
+from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair
 from cnnfilter.core.windows import Windows, plan_windows
 from cnnfilter.errors import ParameterError, ShapeError
 
@@ -259,6 +259,7 @@ def adaptive_pool2d(
     planes, lead = as_planes(image)
     pooling = find_pooling(kind)
     wanted = pair(output_size, "output_size")
+    check_cells(*wanted)
     height, width = planes.shape[1:]
     if wanted == (1, 1):
         return global_pool2d(image, kind, threads=threads).reshape((*lead, 1, 1))

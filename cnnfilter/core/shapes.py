@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from cnnfilter.errors import ParameterError, ShapeError, lookup
+from cnnfilter.errors import ParameterError, ResourceError, ShapeError, lookup
 
 Pair: TypeAlias = tuple[int, int]
 PaddingLike: TypeAlias = "str | int | Sequence[int] | Sequence[Sequence[int]]"
@@ -27,6 +27,11 @@ PADDING_MODES: dict[str, str] = {
     "wrap": "circular",
     "constant": "constant",
 }
+
+#: The largest number that a size, stride or padding may be, and the most cells of a map: no machine holds more, and
+#: its bytes can still be counted in 64 bits.
+LARGEST = 2**31 - 1
+MOST_CELLS = 2**45
 
 
 class Pads(NamedTuple):
@@ -68,9 +73,12 @@ def _integers(value: object, name: str) -> list[int]:
     else:
         parts = [value]
     try:
-        return [_integer(part) for part in parts]
+        numbers = [_integer(part) for part in parts]
     except (TypeError, ValueError, OverflowError):
         raise ParameterError(f"{name} {value!r} is not a whole number, or several as rows,columns") from None
+    if max(numbers, default=0) > LARGEST:
+        raise ParameterError(f"{name} {value!r} is too large (at most {LARGEST})")
+    return numbers
 
 
 def _integer(value: Any) -> int:
@@ -227,7 +235,22 @@ def conv_size(size: Pair, pads: Pads, kernel: Pair, stride: Pair, dilation: Pair
                 f"{name} = (in + pads - dilation*(k-1) - 1) // stride + 1 = {total} "
                 "(add padding, or use a smaller kernel)"
             )
+    check_cells(out[0], out[1])
     return out[0], out[1]
+
+
+def check_cells(rows: int, columns: int) -> None:
+    """Raise if a map of this size is more than any machine holds.
+
+    Raises
+    ------
+    ResourceError
+        With the bytes that it would take.
+    """
+    if rows * columns > MOST_CELLS:
+        raise ResourceError(
+            f"a map of {rows} x {columns} takes {rows * columns * 4 / 1e12:.3g} TB (pad less, or use larger strides)"
+        )
 
 
 def transpose_size(size: Pair, pads: Pads, kernel: Pair, stride: Pair, dilation: Pair, output_padding: Pair) -> Pair:
@@ -255,4 +278,5 @@ def transpose_size(size: Pair, pads: Pads, kernel: Pair, stride: Pair, dilation:
             f"transposed convolution of {size[0]}x{size[1]} gives {out[0]}x{out[1]}: "
             "(in - 1)*stride + output_padding + dilation*(k-1) + 1 - pads must be 1 or more (pad less)"
         )
+    check_cells(out[0], out[1])
     return out[0], out[1]

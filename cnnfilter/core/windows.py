@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnfilter.core.shapes import Pair, formula, pair, resolve_pads
+from cnnfilter.core.shapes import Pair, check_cells, formula, pair, resolve_pads
 from cnnfilter.errors import ShapeError
 
 
@@ -65,7 +65,7 @@ def pool_size(length: int, before: int, after: int, size: int, stride: int, dila
     """
     room = length + before + after - dilation * (size - 1) - 1
     count = room // stride + 1
-    hangs_over = ceil_mode and room % stride > 0 and count * stride < length + before
+    hangs_over = bool(ceil_mode) and room % stride > 0 and count * stride < length + before
     return count + hangs_over
 
 
@@ -94,4 +94,5 @@ def plan_windows(
                 "(add padding, or use a smaller window)"
             )
         planned.append(Windows(count, k, s, d, n, before, after))
+    check_cells(planned[0].count, planned[1].count)
     return planned[0], planned[1]

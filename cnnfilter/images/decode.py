@@ -170,7 +170,7 @@ def _reason(error: Exception, form: str) -> str:
     text = printable(lines[0])[:160] if lines else type(error).__name__
     if found := re.match(_BOMB, text):
         pixels = int(found[1])
-        return f"{pixels / 1e6:.6g} megapixels is over the limit (--max-pixels {pixels} raises it)"
+        return f"{pixels} pixels are over the limit (--max-pixels {pixels} raises it)"
     if any(word in text.lower() for word in _CUT):
         return f"truncated {form}: the file ends too early ({text})"
     if "MAX_TEXT" in text:

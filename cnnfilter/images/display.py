@@ -78,7 +78,7 @@ def parse_display(text: str) -> str:
     >>> parse_display("percentile:99.50"), parse_display("minmax")
     ('percentile:99.5', 'minmax')
     """
-    name, colon, value = text.strip().partition(":")
+    name, colon, value = str(text).strip().partition(":")
     lookup({**DISPLAYS, "auto": None}, name, "display")
     if name != "percentile":
         if colon:

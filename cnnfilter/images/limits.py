@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cnnfilter.errors import ImageError, ResourceError
+from cnnfilter.files import bytes_text
 
 #: Pixels of the largest picture that is read without being asked to.
 MAX_PIXELS = 200_000_000
@@ -22,13 +23,13 @@ class Limits(NamedTuple):
         if height < 1 or width < 1:
             raise ImageError(f"its size is {width} x {height} pixels, which leaves nothing to read")
         if pixels > self.pixels:
-            size, limit = f"{width} x {height} = {pixels / 1e6:.6g} megapixels", f"{self.pixels / 1e6:.6g}"
-            raise ImageError(f"{size} is over the limit of {limit} (--max-pixels {pixels} raises it)")
+            size = f"{width} x {height} = {pixels} pixels"
+            raise ImageError(f"{size} are over the limit of {self.pixels} (--max-pixels {pixels} raises it)")
 
     def check_memory(self, needed: int) -> None:
         """Refuse a picture that takes more bytes to decode than allowed."""
         if self.memory is not None and needed > self.memory:
             raise ResourceError(
-                f"decoding needs {needed / 1e6:.6g} MB, over the limit of {self.memory / 1e6:.6g} MB "
-                "(--max-memory raises it)"
+                f"decoding needs {bytes_text(needed)}, over the limit of {bytes_text(self.memory)} "
+                f"(--max-memory {needed} raises it)"
             )

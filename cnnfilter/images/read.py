@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from cnnfilter.dumps.names import GRID_EXTENSIONS, split_member
 from cnnfilter.errors import CnnFilterError, ImageError, ParameterError
-from cnnfilter.files import quoted
+from cnnfilter.files import file_path, quoted
 from cnnfilter.images.limits import MAX_PIXELS, Limits
 from cnnfilter.images.picture import Picture, Strip
 from cnnfilter.images.sniff import PICTURES, promised, sniff_foreign, sniff_picture
@@ -68,7 +68,7 @@ def open_picture(
     limits = Limits(max_pixels, max_memory)
     if isinstance(source, bytes):
         return _picture(source, "", name or "standard input", limits)
-    name = name or str(source)
+    name = name or str(file_path(source))
     path, _ = split_member(source)
     try:
         data = _contents(path)
@@ -110,7 +110,7 @@ def read_image(
     ImageError
         If the file cannot be read.
     ParameterError
-        If `range` is neither of the two.
+        If `path` is no name, `range` neither of the two, or `dtype` no type of real numbers.
 
     Examples
     --------
@@ -118,12 +118,18 @@ def read_image(
     array([[0.  , 0.5 ],
            [1.  , 0.25]], dtype=float32)
     """
-    if range not in ("stored", "unit"):
+    if str(range) not in ("stored", "unit"):
         raise ParameterError(f"range must be stored or unit, got {range!r}")
+    try:
+        wanted = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise ParameterError(f"dtype must be a type of numbers, such as float32, got {dtype!r}") from None
+    if wanted.kind not in "biuf":
+        raise ParameterError(f"dtype must be a type of real numbers, such as float32, got {wanted}")
     picture = open_picture(path, max_pixels=max_pixels)
-    values = picture.array(dtype)
+    values = picture.array(wanted)
     if range == "unit":
-        values = (values / picture.white).astype(dtype, copy=False)
+        values = (values / picture.white).astype(wanted, copy=False)
     return values[0] if picture.channels == 1 else values
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnfilter import __version__
 from cnnfilter.errors import OutputError, ParameterError, ShapeError, lookup
-from cnnfilter.files import atomic_output, quoted
+from cnnfilter.files import atomic_output, file_path, quoted
 from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import (
     Display,
@@ -115,7 +115,13 @@ def write_image(
     ResourceError
         If there is no space or no permission.
     """
-    values = np.asarray(array)
+    file_path(path)
+    if not isinstance(text or {}, Mapping):
+        raise ParameterError(f"text must be a mapping of keywords to texts, got {type(text).__name__}")
+    try:
+        values = np.asarray(array)
+    except ValueError:
+        raise ShapeError("the array is ragged: its rows have different lengths") from None
     values = values[None] if values.ndim == 2 else values
     if values.ndim != 3 or not 1 <= len(values) <= 4 or not values.size or values.dtype.kind not in "biuf":
         got = f"{values.dtype} {np.shape(array)}"
@@ -127,7 +133,9 @@ def write_image(
     if bits not in (8, 16):
         raise ParameterError(f"bits are 8 or 16, got {bits}")
     mapping = _mapping(values, parse_display(display))
-    text = {"Software": f"cnnfilter {__version__}", "Display": str(mapping), **(text or {})}
+    text = {"Software": f"cnnfilter {__version__}", "Display": str(mapping)} | {
+        key: str(value) for key, value in (text or {}).items()
+    }
     if table is not None and (len(values) != 1 or bits != 8):
         raise ShapeError(f"a colormap needs one channel and 8 bits, got {len(values)} channels and {bits} bits")
     if format == "png":

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.core.shapes import Pair
-from cnnfilter.errors import ParameterError, ResourceError
-from cnnfilter.files import quoted
+from cnnfilter.errors import ParameterError
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.adopt import describe
 from cnnfilter.job.combine import auto_display, step_title
 from cnnfilter.job.maps import HeldMaps, Maps, after, convolved
+from cnnfilter.job.memory import Need, check_memory, need_of
 from cnnfilter.job.names import DUMP_FORMATS, Output
-from cnnfilter.job.options import DTYPES, Options
+from cnnfilter.job.options import Options
 from cnnfilter.job.render import Alpha, Look, draw, draw_sheet, measure
 from cnnfilter.job.results import MapResult
 from cnnfilter.job.source import PictureSource
@@ -26,11 +26,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Step(NamedTuple):
-    """One thing to make from every image: its name, how to type it, and the maps."""
+    """One thing to make from every image: its name, how to type it, the maps, and what they take."""
 
     name: str
     spec: str
     make: Callable[[PictureSource, bool], Maps]
+    need: Callable[[PictureSource], Need]
     auto: str
     parameters: dict[str, Any]
     notes: tuple[str, ...] = ()
@@ -71,6 +72,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
             name=kernel.name,
             spec=kernel.spec,
             make=lambda source, hold: convolved(source, [kernel], options, hold=hold),
+            need=lambda source: need_of([kernel], options, source),
             auto="clip" if options.cast and not processed else choose_kind(kernel.weights, processed=processed),
             parameters={"kernel": kernel.weights.tolist(), **words},
             notes=notes([kernel]),
@@ -82,6 +84,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
         name=options.combine,
         spec=step_title(kernels, options.combine),
         make=lambda source, hold: convolved(source, kernels, options, hold=hold),
+        need=lambda source: need_of(kernels, options, source),
         auto=auto_display(kernels, options.combine, processed),
         parameters={"kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words},
         notes=notes(kernels),
@@ -103,7 +106,10 @@ def plain_step(name: str, options: Options) -> Step:
     def make(source: PictureSource, _hold: bool) -> Maps:
         return HeldMaps(np.atleast_3d(after(source.array(), options)), options.threads)
 
-    return Step(name=name, spec=name, make=make, auto="minmax", parameters=_words(options))
+    def need(source: PictureSource) -> Need:
+        return need_of([], options, source)
+
+    return Step(name=name, spec=name, make=make, need=need, auto="minmax", parameters=_words(options))
 
 
 def _words(options: Options) -> dict[str, Any]:
@@ -132,29 +138,16 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
     source = PictureSource(picture, request.options)
     stacked = any(output.label is None for output in outputs)
     dumps = any(output.format in DUMP_FORMATS.values() for output in outputs)
-    made = [step.make(source, False) for step in request.steps] if not (stacked or dumps or request.keep) else []
-    if not made:
-        check_memory(request, source)
-        made = [step.make(source, True) for step in request.steps]
+    held = stacked or dumps or request.keep
+    needs = [step.need(source) for step in request.steps]
+    check_memory(needs, request.options, source, request.max_memory, held=held)
+    made = [step.make(source, held) for step in request.steps]
     if stacked:
         return _stacked(request, picture, source, made, outputs)
     return [
         _one(request, picture, source, index, maps, [output for output in outputs if output.label == index])
         for index, maps in enumerate(made)
     ]
-
-
-def check_memory(request: Request, source: PictureSource) -> None:
-    """Raise if holding all maps of a picture would take more than the request allows."""
-    if request.max_memory is None:
-        return
-    _, channels, rows, columns = source.shape
-    need = len(request.steps) * channels * rows * columns * DTYPES[request.options.dtype]
-    if need > request.max_memory:
-        raise ResourceError(
-            f"{quoted(source.picture.name)}: the maps need {need / 1e9:.3g} GB, the limit is "
-            f"{request.max_memory / 1e9:.3g} GB (--max-memory {need} raises it; PNG output alone needs far less)"
-        )
 
 
 def _one(

@@ -143,7 +143,6 @@ def convolved(source: PictureSource, kernels: Sequence[Kernel], options: Options
     """
     ways = [way_of(kernel, options, source.picture) for kernel in kernels]
     activation = _fused(options)
-    whole = options.pool is not None or (options.activation is not None and activation is None)
     maps = _one_plan(source, ways, activation)
     if maps is None:
         single = options._replace(combine="", cast=False, activation=None, pool=None)
@@ -151,10 +150,15 @@ def convolved(source: PictureSource, kernels: Sequence[Kernel], options: Options
         same_shape([kernel.name for kernel in kernels], [one.shape for one in held], options.combine)
         values = combine(options.combine, np.stack([one.hold() for one in held]), ways[0].root_mean)
         return HeldMaps(after(_cast(ways[0], values), options), options.threads, held[0].sizes)
-    if not (hold or whole):
+    if not (hold or needs_whole(options)):
         return maps
     values = after(maps.hold(), options, activated=activation is not None)
     return HeldMaps(values, options.threads, maps.sizes)
+
+
+def needs_whole(options: Options) -> bool:
+    """Say whether what follows the convolution needs whole maps: pooling, or an activation that ties cells."""
+    return options.pool is not None or (options.activation is not None and _fused(options) is None)
 
 
 def _cast(way: Way, values: Array) -> Array:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from cnnfilter.core.arrays import real_array
 from cnnfilter.errors import ParameterError, ResourceError, ShapeError
-from cnnfilter.files import quoted
+from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.read import open_picture
 from cnnfilter.network.model import FileModel, Model, measure_layers, open_model
@@ -62,7 +63,7 @@ def run_network(path_or_network: Any, image: Any, *, threads: int | None = None)
     model = _model(path_or_network)
     if isinstance(image, str | Path):
         return model.run(picture_input(open_picture(image), model), threads=threads)
-    return model.run(array_input(np.asarray(image), model), threads=threads)
+    return model.run(array_input(real_array(image, "image"), model), threads=threads)
 
 
 def _model(path_or_network: Any) -> Model:
@@ -132,8 +133,8 @@ def classify(
     plan = model.plan((image.shape[1], image.shape[2]), len(image))
     if max_memory is not None and plan.peak_bytes > max_memory:
         raise ResourceError(
-            f"{quoted(picture.name)}: the network needs {plan.peak_bytes / 1e9:.3g} GB for it, the limit is "
-            f"{max_memory / 1e9:.3g} GB (--max-memory {plan.peak_bytes} raises it)"
+            f"{quoted(picture.name)}: the network needs {bytes_text(plan.peak_bytes)} for it, the limit is "
+            f"{bytes_text(max_memory)} (--max-memory {plan.peak_bytes} raises it)"
         )
     outputs = model.run(image, threads=threads, keep=keep)
     layers = measure_layers(plan.layers, outputs)

@@ -39,10 +39,9 @@ def list_kernels(*, search: Sequence[str | Path] | None = None) -> list[str]:
     >>> "sobel-x" in list_kernels()
     True
     """
-    from cnnfilter.library.catalog import entries, search_path
+    from cnnfilter.library.catalog import entries, folders
 
-    folders = search_path() if search is None else [Path(folder) for folder in search]
-    return sorted({entry.name for entry in entries(folders) if entry.kind == "kernel"})
+    return sorted({entry.name for entry in entries(folders(search)) if entry.kind == "kernel"})
 
 
 def __getattr__(name: str) -> Any:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cnnfilter.errors import CnnFilterError, KernelFileError, ResourceError, UnknownNameError, closest
+from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, UnknownNameError, closest
+from cnnfilter.library.numbers import describe
 from cnnfilter.library.spec import canonical
 from cnnfilter.library.strict import Document, parse_document, read_bytes, read_document
 from cnnfilter.library.strict.places import Steps
@@ -149,6 +150,23 @@ def search_path(kernel_dirs: Sequence[str | Path] = ()) -> list[Path]:
     return list(dict.fromkeys([*named, *own, shipped_folder()]))
 
 
+def folders(search: Sequence[str | Path] | None) -> list[Path]:
+    """Return the folders that a caller wants searched; the search path where it is None.
+
+    Raises
+    ------
+    ParameterError
+        If `search` is no list of folders.
+    """
+    if search is None:
+        return search_path()
+    from cnnfilter.files import file_path
+
+    if isinstance(search, str | bytes) or not isinstance(search, Iterable):
+        raise ParameterError(f"search is a list of folders, got {describe(search)}")
+    return [file_path(folder, "a folder to search") for folder in search]
+
+
 def kernel_files(folder: Path) -> list[Path]:
     """Return the kernel files of a folder, in order of name."""
     try:
@@ -156,8 +174,8 @@ def kernel_files(folder: Path) -> list[Path]:
             names = sorted(item.name for item in items if item.name.lower().endswith(SUFFIXES) and item.is_file())
     except PermissionError as error:
         raise ResourceError(f"{folder}: {error.strerror} (a kernel folder; check who may read it)") from error
-    except OSError as error:
-        raise KernelFileError(str(folder), f"{error.strerror} (a kernel folder)") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no folder can have
+        raise KernelFileError(str(folder), f"{getattr(error, 'strerror', None) or error} (a kernel folder)") from error
     return [folder / name for name in names if name != SCHEMA_NAME]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, UnknownNameError, closest
 from cnnfilter.library.build import build_kernel, file_label, finish, label, typed
-from cnnfilter.library.catalog import Entry, KernelFile, entries_of, find, read_kernel_file, search_path
+from cnnfilter.library.catalog import Entry, KernelFile, entries_of, find, folders, read_kernel_file
 from cnnfilter.library.kernel import FilterBank, Kernel
 from cnnfilter.library.numbers import MAX_WEIGHTS, MatrixError, matrix
 from cnnfilter.library.parameters import unknown_parameter
@@ -67,8 +67,7 @@ def load_kernels(spec: str, *, search: Sequence[str | Path] | None = None) -> li
     >>> [kernel.name for kernel in load_kernels("sobel-x:rotate=0..90/45")]
     ['sobel-x-rotate0', 'sobel-x-rotate45', 'sobel-x-rotate90']
     """
-    folders = search_path() if search is None else [Path(folder) for folder in search]
-    return _distinct(_Loader(folders).load(parse_spec(spec)))
+    return _distinct(_Loader(folders(search)).load(parse_spec(spec)))
 
 
 def _distinct(kernels: list[Kernel]) -> list[Kernel]:

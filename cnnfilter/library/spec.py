@@ -112,6 +112,8 @@ def parse_spec(text: str) -> Spec:
     Spec(text='w.safetensors#conv1.weight[:8]:scale=2', kind='file', body='w.safetensors',
          member='conv1.weight', selection=':8', parameters=(('scale', ('2',)),))
     """
+    if not isinstance(text, str):
+        raise ParameterError(f"a kernel spec is text, such as 'sobel-x', got {describe(text)}")
     if not text.strip() or "\0" in text:
         raise ParameterError("the kernel spec is empty (try sobel-x)")
     file = _FILE.fullmatch(text.strip())

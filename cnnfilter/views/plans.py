@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnfilter.core.shapes import formula
-from cnnfilter.files import printable
+from cnnfilter.files import bytes_text, printable
 from cnnfilter.job.plans import StepPlan
 from cnnfilter.network.plan import LayerPlan, NetworkPlan
 from cnnfilter.views.columns import columns
@@ -76,7 +76,7 @@ def network_plan_table(plan: NetworkPlan) -> str:
     ]  # fmt: skip
     footer = [f"{len(rows)} layers", *[""] * 7, count_text(plan.macs)]
     table = columns(rows, "<<<<<<<<>", header=header, footer=footer)
-    return f"{table}\n\n{plan.parameters:,} parameters; at most {_size(plan.peak_bytes)} for one picture"
+    return f"{table}\n\n{plan.parameters:,} parameters; at most {bytes_text(plan.peak_bytes)} for one picture"
 
 
 def _sums(layer: LayerPlan) -> str:
@@ -84,20 +84,6 @@ def _sums(layer: LayerPlan) -> str:
     if layer.rows == layer.columns or not layer.columns:
         return layer.rows or "-"
     return f"{layer.rows}; {layer.columns}"
-
-
-def _size(count: int) -> str:
-    """Return bytes in a unit that people read.
-
-    Examples
-    --------
-    >>> _size(512), _size(40_000), _size(3_200_000_000)
-    ('512 bytes', '40 kB', '3.2 GB')
-    """
-    for limit, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= limit:
-            return f"{count / limit:.3g} {unit}"
-    return f"{count} bytes"
 
 
 def network_plan_json(name: str, plan: NetworkPlan, chosen: Sequence[str] | None = None) -> str:

@@ -278,7 +278,8 @@ def test_too_many_pixels_are_refused_from_the_header(form):
     with pytest.raises(ImageError) as info:
         open_picture(bomb(form), name=f"big.{form}")
     assert str(info.value) == (
-        f"'big.{form}': 60000 x 60000 = 3600 megapixels is over the limit of 200 (--max-pixels 3600000000 raises it)"
+        f"'big.{form}': 60000 x 60000 = 3600000000 pixels are over the limit of 200000000 "
+        "(--max-pixels 3600000000 raises it)"
     )
 
 
@@ -288,7 +289,7 @@ def test_limits():
     with pytest.raises(ImageError, match="over the limit"):
         open_picture(data, max_pixels=34)
     assert open_picture(data, max_memory=140).shape == (3, 5, 7)
-    with pytest.raises(ResourceError, match=r"decoding needs 0\.00014 MB"):
+    with pytest.raises(ResourceError, match="decoding needs 140 bytes"):
         open_picture(data, max_memory=139)
     with pytest.raises(ImageError, match="over the limit"):
         open_picture(b"1 2\n3 4", max_pixels=3)
