@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import cnnfilter
+from cnnfilter.images import write_image
 
 PACKAGE = Path(cnnfilter.__file__).parent
 
@@ -104,6 +106,32 @@ def test_numpy_is_not_imported_for_words_alone(words):
     loaded = loaded_after(f"from cnnfilter.cli import main; main({words!r})")
     assert "numpy" not in loaded
     assert "PIL" not in loaded
+
+
+#: What one kernel on one PNG needs nothing of: each would be a millisecond or many of start-up.
+NOT_FOR_A_PNG = {
+    "cnnfilter.batch", "cnnfilter.network", "cnnfilter.views", "cnnfilter.dumps.read", "cnnfilter.dumps.write",
+    "cnnfilter.images.pnm", "cnnfilter.images.sheet", "cnnfilter.images.tiff", "cnnfilter.images.write",
+    "cnnfilter.core.activations", "cnnfilter.core.pooling", "cnnfilter.library.schema", "cnnfilter.library.validate",
+    "PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "PIL.ImageDraw", "cmap", "msgspec", "pebble", "rich", "yaml",
+    "asyncio", "concurrent", "multiprocessing", "numpy.fft", "numpy.random", "random", "tempfile",
+}  # fmt: skip
+
+
+def test_a_png_loads_nothing_that_it_does_not_need(tmp_path):
+    source, target = tmp_path / "a.png", tmp_path / "b.png"
+    write_image(source, np.zeros((8, 9), np.uint8))
+    words = ["convolve", str(source), "-k", "sobel-x", "-o", str(target), "--quiet"]
+    loaded = loaded_after(f"from cnnfilter.cli import main; main({words!r})")
+    assert target.exists()
+    assert not {name for name in NOT_FOR_A_PNG if name in loaded}
+
+
+def test_nothing_is_searched_for_cycles_at_exit():
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count()))"
+    script = f"{code}\nfrom cnnfilter.cli import main; main(['--version'])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) > 10_000
 
 
 def test_importing_the_package_costs_nothing():
