@@ -43,11 +43,9 @@ class Bands(NamedTuple):
 def prepare(plan: Plan, weights: Array) -> list[Bands]:
     """Return the bands of each group, by height: the plan's height, and that of the last rows."""
     s = plan.sizes
-    strips = {strip.rows for strip in plan.strips()}
-    heights = {plan.band} | {rows % plan.band or plan.band for rows in strips}
     taps = used_columns(weights)
     return [
-        Bands(taps, {rows: spread(group[..., taps], rows, s.stride[0], s.dilation[0]) for rows in heights})
+        Bands(taps, {rows: spread(group[..., taps], rows, s.stride[0], s.dilation[0]) for rows in plan.band_heights})
         for group in weights.reshape(s.groups, -1, *weights.shape[1:])
     ]
 

@@ -121,6 +121,12 @@ class Plan(NamedTuple):
         return s.stride[0] * (self.rows + (s.span[0] - 1) // s.stride[0])
 
     @property
+    def band_heights(self) -> set[int]:
+        """Output rows that banded matrices compute: those of a whole band, and what is left of a strip."""
+        last = self.sizes.out[0] % self.rows or self.rows
+        return {self.band} | {rows % self.band or self.band for rows in (self.rows, last)}
+
+    @property
     def strip_count(self) -> int:
         """Number of strips."""
         return -(-self.sizes.batch // self.samples) * -(-self.sizes.out[0] // self.rows)

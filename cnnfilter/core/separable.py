@@ -71,10 +71,8 @@ def ranks(weights: Array) -> int:
 def prepare(plan: Plan, weights: Array) -> list[Factors]:
     """Factor `weights` ``(K, 1, kH, kW)``, and spread the factors for each group."""
     s = plan.sizes
-    heights = {plan.band} | {min(strip.rows, plan.band) for strip in plan.strips()}
-    heights |= {strip.rows % plan.band or plan.band for strip in plan.strips()}
     per_group = weights.reshape(s.groups, -1, *s.kernel)
-    return [_factors(group, plan.rank, heights, block_columns(plan)) for group in per_group]
+    return [_factors(group, plan.rank, plan.band_heights, block_columns(plan)) for group in per_group]
 
 
 def block_columns(plan: Plan) -> int:
