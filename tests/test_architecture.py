@@ -36,7 +36,6 @@ ONLY_IN = {
     "rich": {"views", "cli"},
     "PIL": {"images"},
     "isal": {"images"},
-    "pebble": {"batch"},
     "cmap": {"images"},
 }
 

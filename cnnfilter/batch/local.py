@@ -1,30 +1,18 @@
-"""Worker processes on this machine: one image each at a time, and no death of one stops the others."""
+"""The same work in this process, or in worker processes on this machine: no death of one stops the others."""
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
-import multiprocessing
 import os
 import signal
-import sys
-import threading
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from multiprocessing.connection import wait as wait_for
 
-from pebble import ProcessExpired, ProcessPool
-
+from cnnfilter.batch.crew import Worker, warm_up
 from cnnfilter.batch.records import Planned
-from cnnfilter.batch.warm import start_context, warm_up
-from cnnfilter.batch.work import Job, Outcome, do_item, failed, quiet_errors
-
-#: Inputs that wait at the workers' door for each worker, so that none stands idle.
-QUEUED = 3
-
-#: Address space beyond the memory limit: libraries and threads reserve more than they use.
-_SLACK = 2 << 30
-
-_PR_SET_PDEATHSIG = 1
+from cnnfilter.batch.work import Job, Outcome, do_item, failed
 
 
 def each_here(
@@ -47,38 +35,84 @@ def each_local(
     items
         Taken one by one, never more than a few ahead of the workers.
     workers
-        Processes. Each computes in one thread.
+        Processes, started when there is work for them.
     limit
         Bytes that one image may take.
     timeout
         Seconds that one image may take; its worker is killed then, and replaced.
     """
-    warm_up()
-    pool = ProcessPool(max_workers=workers, context=start_context(), initializer=_start, initargs=(job, limit))
-    pending: dict[concurrent.futures.Future[Outcome], Planned] = {}
-    waiting = iter(items)
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ[name] = "1"
+    crew = _Crew(job, limit, workers, timeout)
+    done = False
     try:
-        while True:
-            while len(pending) < workers * (1 + QUEUED) and (item := next(waiting, None)) is not None:
-                pending[pool.schedule(_work, args=[item], timeout=timeout)] = item
-            if not pending:
-                return
-            finished, _ = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
-            for future in finished:
-                yield _outcome(job, pending.pop(future), future, timeout)
+        yield from crew.each(iter(items))
+        done = True
     finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+        crew.end(kill=not done)
 
 
-def _outcome(job: Job, item: Planned, future: concurrent.futures.Future[Outcome], timeout: float) -> Outcome:
-    """Return what a worker handed back, or what became of the worker."""
-    try:
-        return future.result()
-    except concurrent.futures.TimeoutError:
-        return failed(job, item, f"took longer than {timeout:g} seconds (--timeout raises the limit)", again=True)
-    except ProcessExpired as error:
-        return failed(job, item, f"the worker was killed{_why(error.exitcode)}", again=True)
+class _Crew:
+    """The workers, and inputs that came back because the worker that had them died over another."""
+
+    def __init__(self, job: Job, limit: int | None, size: int, timeout: float) -> None:
+        self.job, self.limit, self.size, self.timeout = job, limit, size, timeout
+        self.workers: list[Worker] = []
+        self.back: deque[Planned] = deque()
+        self.warm = False
+
+    def each(self, items: Iterator[Planned]) -> Iterator[Outcome]:
+        """Yield the outcomes of all items."""
+        while self._hand_out(items):
+            busy = {worker.pipe: worker for worker in self.workers if worker.given}
+            first = min(worker.since for worker in busy.values())
+            for pipe in wait_for(list(busy), max(0.0, first + self.timeout - time.monotonic())):
+                worker = busy.pop(pipe)  # type: ignore[call-overload]
+                yield worker.take() or self._bury(worker, "")
+            now = time.monotonic()
+            for worker in busy.values():
+                if now - worker.since >= self.timeout and not worker.pipe.poll():
+                    limit = f"took longer than {self.timeout:g} seconds (--timeout raises the limit)"
+                    yield self._bury(worker, limit)
+
+    def _hand_out(self, items: Iterator[Planned]) -> bool:
+        """Give work to all who have room; say whether there is anything to wait for."""
+        while (item := self.back.popleft() if self.back else next(items, None)) is not None:
+            worker = self._next_worker()
+            if worker is None:
+                self.back.appendleft(item)
+                return True
+            worker.give(item)
+        return any(worker.given for worker in self.workers)
+
+    def _next_worker(self) -> Worker | None:
+        """Return who has least to do: a new one while there are too few, None if nobody has room."""
+        idle = min(self.workers, key=lambda worker: len(worker.given), default=None)
+        if (idle is None or idle.given) and len(self.workers) < self.size:
+            if not self.warm:
+                warm_up()
+                self.warm = True
+            idle = Worker(self.job, self.limit, [worker.pipe for worker in self.workers])
+            self.workers.append(idle)
+        return idle if idle is not None and idle.has_room else None
+
+    def _bury(self, worker: Worker, reason: str) -> Outcome:
+        """Return the outcome of what a dead or overdue worker was doing; others will do the rest."""
+        self.workers.remove(worker)
+        code = worker.end(kill=True)
+        item = worker.given.popleft()
+        self.back.extendleft(reversed(worker.given))
+        return failed(self.job, item, reason or f"the worker was killed{_why(code)}", again=True)
+
+    def end(self, *, kill: bool) -> None:
+        """End all workers."""
+        for worker in self.workers:
+            if kill:
+                worker.process.kill()  # all at once: none is waited for while another writes on
+            worker.pipe.close()
+        for worker in self.workers:
+            worker.end(kill=kill)
+        self.workers.clear()
 
 
 def _why(code: int | None) -> str:
@@ -89,75 +123,3 @@ def _why(code: int | None) -> str:
         name = signal.Signals(-code).name
         return f" by {name} (out of memory?)" if name == "SIGKILL" else f" by {name}"
     return f" by signal {-code}"
-
-
-#: What the worker does, set once when it starts.
-_job: tuple[Job, int | None] | None = None
-
-
-def _work(item: Planned) -> Outcome:
-    """Do one item in a worker."""
-    if _job is None:
-        raise RuntimeError("the worker was not started")
-    return do_item(_job[0], item, _job[1])
-
-
-def _start(job: Job, limit: int | None) -> None:
-    """Prepare a worker: it ends with its parent, leaves signals to it, and takes no more memory than allowed."""
-    global _job
-    _job = job, limit
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _die_with_parent()
-    if limit is not None:
-        _bound_memory(limit)
-    if not os.environ.get("CNNFILTER_DEBUG"):
-        quiet_errors()
-
-
-def _die_with_parent() -> None:
-    """End this process when the run that it works for ends, however that ends."""
-    run = multiprocessing.parent_process()
-    if run is None:
-        return
-    sentinel = run.sentinel
-
-    def watch() -> None:
-        wait_for([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="parent-watch").start()
-    if sys.platform == "linux":  # a thread cannot stop a library that never lets go: let the kernel do it
-        _let_the_server_end()
-        with contextlib.suppress(OSError, AttributeError):
-            import ctypes
-
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if not run.is_alive():
-        os._exit(1)
-
-
-def _let_the_server_end() -> None:
-    """Close the pipe whose other end the process server watches, so that it ends with the run and not with us."""
-    from multiprocessing import forkserver
-
-    server = getattr(forkserver, "_forkserver", None)
-    handle = getattr(server, "_forkserver_alive_fd", None)
-    if isinstance(handle, int):
-        with contextlib.suppress(OSError):
-            os.close(handle)
-        server._forkserver_alive_fd = None  # type: ignore[union-attr]
-
-
-def _bound_memory(limit: int) -> None:
-    """Let the system refuse memory beyond what any image may take."""
-    try:
-        import resource
-    except ImportError:  # no such bounds on this system
-        return
-    with contextlib.suppress(OSError, ValueError):
-        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123
-            used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        wanted = used + 2 * limit + _SLACK
-        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))

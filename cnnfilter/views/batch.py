@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: Seconds between two lines in a log.
 LINE_EVERY = 10.0
 
+#: Seconds between two pictures of the bar.
+REDRAW_EVERY = 0.1
+
 #: Failures that are listed; the manifest has the rest.
 LISTED = 50
 
@@ -115,6 +118,7 @@ class Bar:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._began = time.monotonic()
+        self._drawn = 0.0
 
     def begin(self, totals: Totals) -> None:
         """Draw the bar."""
@@ -128,7 +132,7 @@ class Bar:
             BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}", markup=False), TimeRemainingColumn(),
             TextColumn("{task.fields[failed]}", style="red", markup=False),
             TextColumn("{task.description}", style="dim", markup=False),
-            console=console(stderr=True), transient=True,
+            console=console(stderr=True), transient=True, auto_refresh=False,  # no thread: workers may be forked
         )  # fmt: skip
         self._task = self._bar.add_task("", total=totals.planned, rate="", failed="")
         self._bar.start()
@@ -145,10 +149,14 @@ class Bar:
         """Show the count and the file that was finished last."""
         if self._bar is None or self._task is None:
             return
-        rate = (totals.ok + totals.failed) / max(time.monotonic() - self._began, 1e-9)
+        now = time.monotonic()
+        if now - self._drawn < REDRAW_EVERY and totals.finished < totals.planned:
+            return
+        self._drawn = now
+        rate = (totals.ok + totals.failed) / max(now - self._began, 1e-9)
         self._bar.update(
             self._task, completed=totals.finished, description=printable(key), rate=f"{rate:.1f}/s",
-            failed=f"{totals.failed} failed" if totals.failed else "",
+            failed=f"{totals.failed} failed" if totals.failed else "", refresh=True,
         )  # fmt: skip
 
     def close(self) -> None:
