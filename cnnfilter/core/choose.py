@@ -6,7 +6,6 @@ The rules were measured: `tests/benchmarks` prints what they are worth.
 from __future__ import annotations
 
 import itertools
-import math
 
 from cnnfilter.core.plan import ENGINE_NAMES, STRIP_BYTES, Plan, Sizes
 from cnnfilter.errors import ParameterError, lookup
@@ -24,7 +23,7 @@ DEEP = 64
 #: Kernel cells from which tiles in the frequency domain win over banded products.
 FFT_CELLS = 21 * 21
 #: Rows and columns of a tile of engine ``fft``, at most: it and its transforms stay in the cache.
-TILE = 384
+TILE = 400
 #: Kernel cells from which a column pass and a row pass win over one banded product.
 SEPARABLE_CELLS = 7 * 7
 
@@ -146,8 +145,8 @@ def _cut_fft(sizes: Sizes, rank: int, why: str) -> Plan:
 def _tile(kernel: int, out: int) -> int:
     """Return the tile's length along one axis: whole tiles over `out` outputs should cost least."""
 
-    def cost(length: int) -> float:
-        return -(-out // (length - kernel + 1)) * length * math.log2(length)
+    def cost(length: int) -> int:
+        return -(-out // (length - kernel + 1)) * length  # a point costs much the same in any length
 
     whole = out + kernel - 1
     lengths = range(min(whole, max(128, 2 * kernel)), min(whole, max(TILE, 4 * kernel)) + 1)
