@@ -117,6 +117,10 @@ NOT_FOR_A_PNG = {
 }  # fmt: skip
 
 
+def test_the_version_needs_no_command():
+    assert "cnnfilter.cli.flags" not in loaded_after("from cnnfilter.cli import main; main(['--version'])")
+
+
 def test_a_png_loads_nothing_that_it_does_not_need(tmp_path):
     source, target = tmp_path / "a.png", tmp_path / "b.png"
     write_image(source, np.zeros((8, 9), np.uint8))

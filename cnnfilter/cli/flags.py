@@ -4,8 +4,6 @@ from typing import Annotated
 
 import typer
 
-from cnnfilter.core.shapes import PADDING_MODES
-
 _INPUT, _STEP, _OUTPUT, _VIEW, _RUN = "Input", "Computation", "Output", "What to see", "Running"
 
 
@@ -14,6 +12,13 @@ def kernel_names(incomplete: str) -> list[str]:
     from cnnfilter.library import list_kernels
 
     return [name for name in list_kernels() if name.startswith(incomplete)]
+
+
+def padding_modes(incomplete: str) -> list[str]:
+    """Complete border rules for the shell."""
+    from cnnfilter.core.shapes import PADDING_MODES
+
+    return [name for name in PADDING_MODES if name.startswith(incomplete)]
 
 
 def activation_names(incomplete: str) -> list[str]:
@@ -86,7 +91,7 @@ PaddingMode = Annotated[
     str,
     typer.Option(
         "--padding-mode", metavar="MODE", rich_help_panel=_STEP,
-        autocompletion=lambda incomplete: [name for name in PADDING_MODES if name.startswith(incomplete)],
+        autocompletion=padding_modes,
         help="zeros, reflect, symmetric, replicate, circular or constant:VALUE.",
     ),
 ]  # fmt: skip

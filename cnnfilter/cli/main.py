@@ -27,6 +27,10 @@ COMMANDS = {
 }
 
 
+#: What asks for the version, which needs no command.
+VERSION = ("--version", "-V")
+
+
 class ExitCode(IntEnum):
     """What the program ends with."""
 
@@ -59,14 +63,14 @@ def _version(wanted: bool) -> None:
 
 def root(
     version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option(*VERSION, callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
     """Filter images, and see what the first layers of a convolutional network see."""
 
 
 def build_app(command: str = "") -> typer.Typer:
-    """Return the program with one command, or with all of them where `command` is none of them.
+    """Return the program with one command, with none for its version, else with all of them.
 
     Setting up a command and its flags takes longer than many a job; the others are left out.
     """
@@ -77,7 +81,7 @@ def build_app(command: str = "") -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(root)
-    for name in [command] if command in COMMANDS else COMMANDS:
+    for name in [command] if command in COMMANDS else () if command in VERSION else COMMANDS:
         part = getattr(importlib.import_module(f"cnnfilter.cli.{name}"), COMMANDS[name])
         if isinstance(part, typer.Typer):
             app.add_typer(part, name=name)

@@ -16,7 +16,7 @@ Strip = NDArray[Any]
 STRIP_ROWS = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """An image, or a grid of numbers taken for one.
 

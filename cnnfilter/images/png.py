@@ -37,7 +37,7 @@ _MOD = 65521
 _BLOCK = 128 * 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PngLayout:
     """The header of a PNG.
 
