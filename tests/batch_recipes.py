@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnfilter.batch.find import parse_roots
 from cnnfilter.batch.finish import finish
 from cnnfilter.batch.recipe import Convolve
+from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
 from cnnfilter.job.options import Options
 from cnnfilter.library import load_kernels

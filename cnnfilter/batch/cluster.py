@@ -10,9 +10,10 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 import cnnfilter
 from cnnfilter.batch.records import Planned
@@ -109,7 +110,7 @@ def _lost(client: Any) -> ResourceError:
 
 def _in_full(item: Planned) -> Planned:
     """Return an input whose path means the same in another folder."""
-    return item if is_url(item.source) else replace(item, source=os.path.abspath(item.source))  # noqa: PTH100
+    return item if is_url(item.source) else msgspec.structs.replace(item, source=os.path.abspath(item.source))  # noqa: PTH100
 
 
 def _do_chunk(job: Job, items: Sequence[Planned], limit: int | None, version: str) -> list[Outcome]:

@@ -1,31 +1,26 @@
-"""What there is to do: folders, patterns, files and lists, as a stream in a fixed order."""
+"""The inputs below each root, as a stream in a fixed order."""
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cnnfilter.batch.patterns import Filters, is_pattern, split_pattern
+import msgspec
+
+from cnnfilter.batch.patterns import Filters
+from cnnfilter.batch.roots import LONGEST_LINE, Root
 from cnnfilter.errors import OutputError, ParameterError
 from cnnfilter.files import quoted
 
 #: The folder beside the outputs that holds what a run remembers.
 STATE_FOLDER = ".cnnfilter"
 
-#: Endings of files that list other files.
-LIST_ENDINGS = (".lst", ".list")
 
-_NUMBERS = re.compile(rb"[\s0-9.,;+\-eEnaif]*")
-_LONGEST_LINE = 32_768
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """One input.
 
     Attributes
@@ -50,16 +45,6 @@ class Found:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Root:
-    """One argument: where to look, and the folder that its results get in the mirrored tree."""
-
-    kind: str
-    path: str
-    pattern: str = ""
-    label: str = ""
-
-
 @dataclass
 class Skips:
     """How many things were passed over, and why."""
@@ -69,69 +54,6 @@ class Skips:
     def add(self, why: str) -> None:
         """Count one."""
         self.counts[why] += 1
-
-
-def parse_roots(arguments: Sequence[str]) -> list[Root]:
-    """Return what each argument is: a folder, a pattern, a file, a list of files, or a URL.
-
-    Raises
-    ------
-    ParameterError
-        If an argument is none of them.
-    """
-    roots = [_root(text) for text in arguments]
-    return roots if len(roots) == 1 else _labelled(roots)
-
-
-def _root(text: str) -> Root:
-    """Return what one argument is."""
-    if "://" in text:
-        return Root("url", text)
-    if text.startswith("@") and len(text) > 1:
-        return Root("list", text[1:])
-    if Path(text).is_dir():
-        return Root("folder", text)
-    if os.path.lexists(text):
-        return Root("list" if _is_list(text) else "file", text)
-    if is_pattern(text):
-        return Root("glob", *split_pattern(text))
-    raise ParameterError(f"{quoted(text)}: no such file or folder (name a folder, a pattern, a file or @LIST)")
-
-
-def _is_list(path: str) -> bool:
-    """Say whether a file lists files: by its ending, or a text that does not begin with numbers."""
-    lower = path.lower()
-    if lower.endswith(LIST_ENDINGS):
-        return True
-    if not lower.endswith(".txt"):
-        return False
-    try:
-        with Path(path).open("rb") as file:
-            return _NUMBERS.fullmatch(file.readline(_LONGEST_LINE)) is None
-    except OSError:
-        return False
-
-
-def _labelled(roots: Sequence[Root]) -> list[Root]:
-    """Give each folder its own name in the tree of results; one named twice has one."""
-    labels: dict[str, str] = {}
-    taken: set[str] = set()
-    out = []
-    for root in roots:
-        if root.kind not in ("folder", "glob", "url"):
-            out.append(root)
-            continue
-        place = root.path if root.kind == "url" else os.path.realpath(root.path)
-        if place not in labels:
-            base = place.rstrip("/").rpartition("/")[2].replace("*", "") or "root"
-            label, number = base, 1
-            while label.casefold() in taken:
-                number += 1
-                label = f"{base}-{number}"
-            taken.add(label.casefold())
-            labels[place] = label
-        out.append(Root(root.kind, root.path, root.pattern, labels[place] + "/"))
-    return out
 
 
 def find(roots: Iterable[Root], filters: Filters, skips: Skips) -> Iterator[Found]:
@@ -262,7 +184,7 @@ def _lines(path: str) -> Iterator[str]:
     """Yield the names in a list, however long it is."""
     try:
         with Path(path).open("rb") as file:
-            ending = b"\0" if b"\0" in file.read(_LONGEST_LINE) else b"\n"
+            ending = b"\0" if b"\0" in file.read(LONGEST_LINE) else b"\n"
             file.seek(0)
             rest = b""
             while block := file.read(1 << 16):

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from cnnfilter.batch.records import Record, record_from, record_line
+from cnnfilter.batch.records import Record, name_fields, record_from, record_line
 from cnnfilter.files import output_error
 
 #: Seconds between two waits for the disk.
@@ -144,10 +144,12 @@ class Ledger:
 
     def get(self, key: str) -> Record | None:
         """Return the last record of an input, or None."""
-        from cnnfilter.batch.records import name_fields
-
-        fields = name_fields("", key)
-        position = self._positions.get(hash(fields.get("_base64") or fields[""]))
+        if key.isascii():
+            name = key
+        else:
+            fields = name_fields("", key)
+            name = fields.get("_base64") or fields[""]
+        position = self._positions.get(hash(name))
         record = None if position is None else self._read(position)
         return record if record is not None and record.key == key else None
 

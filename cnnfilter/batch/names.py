@@ -32,7 +32,9 @@ def stem_of(key: str) -> str:
     >>> stem_of("a/b.tar.png"), stem_of("a/.png"), stem_of("a/b"), stem_of("...")
     ('b.tar', '.png', 'b', 'unnamed')
     """
-    name = key.rpartition("/")[2].replace("\\", "-").replace("\0", "")
+    name = key.rpartition("/")[2]
+    if "\\" in name or "\0" in name:
+        name = name.replace("\\", "-").replace("\0", "")
     base, dot, _ = name.rpartition(".")
     stem = base if dot and base else name
     return stem if stem.strip(".") else "unnamed"
@@ -78,6 +80,7 @@ class Namer:
 
     def __post_init__(self) -> None:
         self._whole = self.labels.ambiguous
+        self._head, self._folder = "", ""  # of the last key: most have their folder in common with the one before
 
     def place(self, key: str) -> tuple[str, str]:
         """Return the folder and the stem of an input's results.
@@ -88,7 +91,10 @@ class Namer:
         >>> [namer.place(key) for key in ("a/cat.png", "a/cat.jpg", "a/CAT.tif", "b/cat.png")]
         [('a', 'cat'), ('a', 'cat-2'), ('a', 'CAT-3'), ('b', 'cat')]
         """
-        folder, stem = safe_folder(key), stem_of(key)
+        head = key.rpartition("/")[0]
+        if head != self._head:
+            self._head, self._folder = head, safe_folder(key)
+        folder, stem = self._folder, stem_of(key)
         candidate, number = stem, 1
         marks = self._marks(folder, candidate)
         while not self.taken.isdisjoint(marks):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
@@ -16,8 +15,7 @@ from cnnfilter.files import printable
 DONE, FAILED = "ok", "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(msgspec.Struct, frozen=True):
     """One input, and where its results go: the folder below the output, and the stem of their names."""
 
     key: str
@@ -34,8 +32,7 @@ class Planned:
         return cls(found.key, found.source, found.size, found.stamp, folder, stem, found.reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, rename={"digest": "xxh3_128"}):
     """One file that was written: its place below the output, its bytes, and their digest."""
 
     path: str
@@ -43,8 +40,7 @@ class Written:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"key": "input"}):
     """How one input came out.
 
     Attributes
@@ -62,7 +58,7 @@ class Record:
     maps
         The summary row of each map.
     features
-        Measures of each channel of each map, ``[map][channel][measure]``.
+        Measures of each channel of each map, ``[map][channel][measure]``; None for what is not finite.
     """
 
     job: str
@@ -73,11 +69,12 @@ class Record:
     reason: str = ""
     outputs: tuple[Written, ...] = ()
     maps: tuple[dict[str, Any], ...] = ()
-    features: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    features: tuple[tuple[tuple[float | None, ...], ...], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as plain values; empty parts are left out."""
-        words = {"state": self.state, **name_fields("input", self.key), "size": self.size, "stamp": self.stamp}
+        words: dict[str, Any] = {"job": self.job, **name_fields("input", self.key)}
+        words |= {"size": self.size, "stamp": self.stamp, "state": self.state}
         if self.reason:
             words["reason"] = printable(self.reason)
         if self.outputs:
@@ -88,22 +85,7 @@ class Record:
             words["maps"] = list(self.maps)
         if self.features:
             words["features"] = self.features
-        return {"job": self.job, **words}
-
-    @classmethod
-    def from_json(cls, words: Mapping[str, Any]) -> Record:
-        """Return the record that `as_json` made."""
-        return cls(
-            words["job"],
-            name_from(words, "input"),
-            words["size"],
-            words["stamp"],
-            words["state"],
-            words.get("reason", ""),
-            tuple(Written(name_from(one, "path"), one["size"], one["xxh3_128"]) for one in words.get("outputs", ())),
-            tuple(words.get("maps", ())),
-            tuple(tuple(tuple(c) for c in kernel) for kernel in words.get("features", ())),
-        )
+        return words
 
 
 def name_fields(field: str, text: str) -> dict[str, str]:
@@ -133,12 +115,12 @@ def name_from(words: Mapping[str, Any], field: str) -> str:
 def plan_line(item: Planned) -> bytes:
     """Return an input of the plan as one line."""
     try:
-        return msgspec.json.encode(item) + b"\n"
+        return _encode(item) + b"\n"
     except UnicodeEncodeError:  # a name that is no UTF-8
-        words = asdict(item)
+        words = msgspec.structs.asdict(item)
         for name in _NAMES:
             words |= name_fields(name, words[name])
-        return msgspec.json.encode(words) + b"\n"
+        return _encode(words) + b"\n"
 
 
 def plan_item(line: bytes) -> Planned:
@@ -150,15 +132,29 @@ def plan_item(line: bytes) -> Planned:
     return Planned(**names, size=words["size"], stamp=words["stamp"], reason=words["reason"])
 
 
-_NAMES = ("key", "source", "folder", "stem")
-_decode_planned = msgspec.json.Decoder(Planned).decode
-
-
 def record_line(record: Record) -> bytes:
     """Return a record as one line."""
-    return msgspec.json.encode(record.as_json()) + b"\n"
+    if not record.reason:
+        try:
+            return _encode(record) + b"\n"
+        except UnicodeEncodeError:
+            pass
+    return _encode(record.as_json()) + b"\n"
 
 
 def record_from(line: bytes) -> Record:
     """Return the record that `record_line` wrote."""
-    return Record.from_json(msgspec.json.decode(line))
+    if b"_base64" not in line:
+        return _decode_record(line)
+    words = msgspec.json.decode(line)
+    for one in (words, *words.get("outputs", ())):
+        for name in ("input", "path"):
+            if name in one:
+                one[name] = name_from(one, name)
+    return msgspec.convert(words, Record)
+
+
+_NAMES = ("key", "source", "folder", "stem")
+_encode = msgspec.json.Encoder().encode
+_decode_planned = msgspec.json.Decoder(Planned).decode
+_decode_record = msgspec.json.Decoder(Record).decode

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 import cnnfilter
-from cnnfilter.batch.find import Root, Skips, find, refuse_nested
+from cnnfilter.batch.find import Skips, find, refuse_nested
 from cnnfilter.batch.folder import State, check_folder, opened, state_of, sweep
 from cnnfilter.batch.journal import Journal, Ledger
 from cnnfilter.batch.patterns import Filters
 from cnnfilter.batch.plan import read_plan, write_plan
 from cnnfilter.batch.recipe import Recipe, fingerprint, labels_of
 from cnnfilter.batch.records import DONE, Planned, Record
+from cnnfilter.batch.roots import Root
 from cnnfilter.batch.stores import check_output, in_this_process_only, is_url
 from cnnfilter.batch.work import Job, Outcome, still_there
 from cnnfilter.errors import ParameterError, ResourceError

@@ -90,8 +90,8 @@ def setup_of(
     exclude: Sequence[str] | None, jobs: int | None, timeout: float, max_memory: str | None, **words: Any,
 ) -> "Setup":  # fmt: skip
     """Return the setup of a run."""
-    from cnnfilter.batch.find import parse_roots
     from cnnfilter.batch.patterns import Filters
+    from cnnfilter.batch.roots import parse_roots
     from cnnfilter.batch.run import Setup
     from cnnfilter.cli.job import memory_limit
 

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from cnnfilter.batch.find import Skips, find, parse_roots, refuse_nested
+from cnnfilter.batch.find import Skips, find, refuse_nested
 from cnnfilter.batch.patterns import Filters
+from cnnfilter.batch.roots import parse_roots
 from cnnfilter.errors import OutputError, ParameterError
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import batch_recipes
 import pytest
 
-from cnnfilter.batch.find import parse_roots
+from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
 from cnnfilter.job.options import Options
 from cnnfilter.library import load_kernels

@@ -6,8 +6,9 @@ import zipfile
 import pytest
 
 from cnnfilter.batch import stores
-from cnnfilter.batch.find import Skips, find, parse_roots
+from cnnfilter.batch.find import Skips, find
 from cnnfilter.batch.patterns import Filters
+from cnnfilter.batch.roots import parse_roots
 
 fsspec = pytest.importorskip("fsspec")
 

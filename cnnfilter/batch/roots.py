@@ -1,0 +1,94 @@
+"""What the arguments are: folders, patterns, files, lists of files and URLs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cnnfilter.batch.patterns import is_pattern, split_pattern
+from cnnfilter.errors import ParameterError
+from cnnfilter.files import quoted
+
+#: Endings of files that list other files.
+LIST_ENDINGS = (".lst", ".list")
+
+_NUMBERS = re.compile(rb"[\s0-9.,;+\-eEnaif]*")
+
+#: Bytes of a list's longest line that are looked at.
+LONGEST_LINE = 32_768
+
+
+@dataclass(frozen=True)
+class Root:
+    """One argument: where to look, and the folder that its results get in the mirrored tree."""
+
+    kind: str
+    path: str
+    pattern: str = ""
+    label: str = ""
+
+
+def parse_roots(arguments: Sequence[str]) -> list[Root]:
+    """Return what each argument is: a folder, a pattern, a file, a list of files, or a URL.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is none of them.
+    """
+    roots = [_root(text) for text in arguments]
+    return roots if len(roots) == 1 else _labelled(roots)
+
+
+def _root(text: str) -> Root:
+    """Return what one argument is."""
+    if "://" in text:
+        return Root("url", text)
+    if text.startswith("@") and len(text) > 1:
+        return Root("list", text[1:])
+    if Path(text).is_dir():
+        return Root("folder", text)
+    if os.path.lexists(text):
+        return Root("list" if _is_list(text) else "file", text)
+    if is_pattern(text):
+        return Root("glob", *split_pattern(text))
+    raise ParameterError(f"{quoted(text)}: no such file or folder (name a folder, a pattern, a file or @LIST)")
+
+
+def _is_list(path: str) -> bool:
+    """Say whether a file lists files: by its ending, or a text that does not begin with numbers."""
+    lower = path.lower()
+    if lower.endswith(LIST_ENDINGS):
+        return True
+    if not lower.endswith(".txt"):
+        return False
+    try:
+        with Path(path).open("rb") as file:
+            return _NUMBERS.fullmatch(file.readline(LONGEST_LINE)) is None
+    except OSError:
+        return False
+
+
+def _labelled(roots: Sequence[Root]) -> list[Root]:
+    """Give each folder its own name in the tree of results; one named twice has one."""
+    labels: dict[str, str] = {}
+    taken: set[str] = set()
+    out = []
+    for root in roots:
+        if root.kind not in ("folder", "glob", "url"):
+            out.append(root)
+            continue
+        place = root.path if root.kind == "url" else os.path.realpath(root.path)
+        if place not in labels:
+            base = place.rstrip("/").rpartition("/")[2].replace("*", "") or "root"
+            label, number = base, 1
+            while label.casefold() in taken:
+                number += 1
+                label = f"{base}-{number}"
+            taken.add(label.casefold())
+            labels[place] = label
+        out.append(Root(root.kind, root.path, root.pattern, labels[place] + "/"))
+    return out
