@@ -11,6 +11,8 @@ Lines: TypeAlias = dict[Steps, int]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
+#: Values of one YAML list, of which each takes as long as a hundred letters; long rows of weights are for arrays.
+MAX_ITEMS = 1 << 15
 
 
 def dotted(steps: Steps) -> str:

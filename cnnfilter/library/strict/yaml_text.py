@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from cnnfilter.errors import KernelFileError
-from cnnfilter.library.strict.places import MAX_DEPTH, Lines, Steps, dotted
+from cnnfilter.library.strict.places import MAX_DEPTH, MAX_ITEMS, Lines, Steps, dotted
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,300}")
 _OCTAL_OR_HEX = re.compile(r"0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}")
@@ -106,6 +107,9 @@ def _place(event: Any, parent: _Open, path: str, text: str, lines: Lines | None)
     else:
         steps = () if parent.top else (*parent.steps, len(parent.value))
         parent.value.append(value)
+        if len(parent.value) > MAX_ITEMS:
+            reason = f"more than {MAX_ITEMS:,} values in one list (keep so many in .npy, .npz or .safetensors)"
+            _refuse(path, event, reason, dotted(parent.steps))
     if lines is not None:
         _note(event, steps, lines, text)
     return _Open(value, steps) if scalar is None else None
@@ -119,11 +123,15 @@ def _note(event: Any, steps: Steps, lines: Lines, text: str) -> None:
         source = text[event.start_mark.index : event.end_mark.index]
         block = event.style in ("|", ">")
         rows = re.finditer(r"[^;\n]*[^;\s][^;\n]*" if block else r"[^;]*[^;\s][^;]*", source)
+        counted = 0
         for number, row in enumerate(rows, start=-1 if block else 0):  # a block begins with its header
             first = row.start() + len(row[0]) - len(row[0].lstrip())
-            lines[(*steps, number)] = line + source.count("\n", 0, first)
+            line += source.count("\n", counted, first)
+            counted = first
+            lines[(*steps, number)] = line
 
 
+@lru_cache(maxsize=4096)
 def _resolve(text: str) -> Any:
     """Return what a plain YAML scalar means in the core schema of YAML 1.2."""
     if text in _WORDS:
