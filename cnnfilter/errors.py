@@ -41,12 +41,21 @@ class KernelFileError(CnnFilterError):
         Line number, from 1, where one is known.
     field
         Dotted path of the value, such as ``kernels.edge.matrix``.
+    steps
+        The keys and indices that lead to what is wrong, where they are known.
     """
 
-    def __init__(self, path: str, reason: str, *, line: int | None = None, field: str = "") -> None:
-        self.path, self.reason, self.line, self.field = path, reason, line, field
-        where = path if line is None else f"{path}:{line}"
-        super().__init__(f"{where}: {field}: {reason}" if field else f"{where}: {reason}")
+    def __init__(
+        self, path: str, reason: str, *, line: int | None = None, field: str = "", steps: tuple[str | int, ...] = ()
+    ) -> None:
+        self.path, self.reason, self.line, self.field, self.steps = path, reason, line, field, steps
+        self.what = f"{field}: {reason}" if field else reason
+        super().__init__(f"{self.where}: {self.what}")
+
+    @property
+    def where(self) -> str:
+        """The file, and the line where it is known: ``mine.yaml:3``."""
+        return self.path if self.line is None else f"{self.path}:{self.line}"
 
 
 class ImageError(CnnFilterError):
@@ -69,7 +78,7 @@ def closest(name: str, names: list[str], count: int = 3) -> list[str]:
     """Return up to `count` of `names` that look like `name`, best first."""
     import difflib  # 10 ms, and only a mistake needs it
 
-    return difflib.get_close_matches(name, names, n=count, cutoff=0.5)
+    return difflib.get_close_matches(name, names, n=count, cutoff=0.6)
 
 
 def lookup(table: Mapping[str, Value], name: str, what: str) -> Value:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfilter.cli import flags
+from cnnfilter.errors import CnnFilterError
 
 if TYPE_CHECKING:
     from cnnfilter.library.catalog import Entry
@@ -51,10 +52,10 @@ def list_(
     else:
         typer.echo(f"no kernel mentions {' '.join(words or ())}")
     if problems:
-        from cnnfilter.cli.main import say
+        from cnnfilter.cli.main import describe, say
 
         for problem in problems:
-            say(str(problem))
+            say(describe(problem))
         raise typer.Exit(2)
 
 
@@ -189,26 +190,44 @@ def check(
     kernel_dir: flags.KernelDirs = None,
     debug: flags.Debug = False,
 ) -> None:  # fmt: skip
-    """Check kernel files against the schema, and load every kernel in them.
+    """Check kernel files against the schema, load every kernel in them, and list all that is wrong.
 
     Example: cnnfilter kernels check mine.yaml
     """
-    from cnnfilter.cli.main import say
-    from cnnfilter.errors import CnnFilterError
+    from cnnfilter.cli.main import describe, say
     from cnnfilter.library import search_path
-    from cnnfilter.library.catalog import kernel_files, read_kernel_file
-    from cnnfilter.library.load import load_kernels
+    from cnnfilter.library.catalog import kernel_files
 
     places = [Path(text) for text in files] if files else search_path(kernel_dir or ())
     wrong = 0
     for file in [one for place in places for one in (kernel_files(place) if place.is_dir() else [place])]:
-        try:
-            held = read_kernel_file(file)
-            names = [f"{file}#{name}" for name in (*held.kernels, *held.banks)]
-            count = sum(len(load_kernels(name)) for name in names)
+        count, problems = _checked(file)
+        for problem in problems:
+            say(describe(problem))
+        if not problems:
             typer.echo(f"{file}: {count} kernel{'s' * (count != 1)}, all well")
-        except CnnFilterError as error:
-            wrong += 1
-            say(str(error))
+        wrong += len(problems)
     if wrong:
         raise typer.Exit(2)
+
+
+def _checked(file: Path) -> tuple[int, list[CnnFilterError]]:
+    """Return how many kernels a file holds, and what is wrong in it."""
+    from cnnfilter.library.catalog import entries_of
+    from cnnfilter.library.load import kernels_of
+    from cnnfilter.library.schema import mistakes
+    from cnnfilter.library.strict import read_document
+
+    try:
+        wrong, rest = mistakes(read_document(file))
+    except CnnFilterError as error:
+        return 0, [error]
+    problems: list[CnnFilterError] = [*wrong]
+    count = 0
+    held = entries_of(rest, check=False)
+    for name in (*held.kernels, *held.banks):
+        try:
+            count += len(kernels_of(held, name))
+        except CnnFilterError as error:
+            problems.append(error)
+    return count, problems

@@ -164,6 +164,10 @@ def report(error: Exception) -> ExitCode:
 
 def describe(error: Exception) -> str:
     """Return what an error says, in one line."""
+    if isinstance(error, errors.KernelFileError):
+        from cnnfilter.files import quoted
+
+        return f"{quoted(error.where)}: {error.what}"
     if isinstance(error, MemoryError):
         return f"out of memory: {error} (--max-memory bounds what a job may take)"
     if isinstance(error, typer.TyperException) and hasattr(error, "format_message"):

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, UnknownNameError, closest
 from cnnfilter.library.build import build_kernel, file_label, finish, label, typed
-from cnnfilter.library.catalog import Entry, KernelFile, entries_of, find, folders, read_kernel_file
+from cnnfilter.library.catalog import Entry, KernelFile, entries_of, find, folders, read_kernel_file, search_path
 from cnnfilter.library.kernel import FilterBank, Kernel
 from cnnfilter.library.numbers import MAX_WEIGHTS, MatrixError, matrix
 from cnnfilter.library.parameters import unknown_parameter
@@ -68,6 +68,15 @@ def load_kernels(spec: str, *, search: Sequence[str | Path] | None = None) -> li
     ['sobel-x-rotate0', 'sobel-x-rotate45', 'sobel-x-rotate90']
     """
     return _distinct(_Loader(folders(search)).load(parse_spec(spec)))
+
+
+def kernels_of(file: KernelFile, name: str) -> list[Kernel]:
+    """Return the kernels that one entry of a kernel file, a kernel or a bank, means."""
+    inside = _Loader(search_path(), file, 1)
+    spec = parse_spec(name)
+    if name in file.kernels:
+        return inside._kernels(file.kernels[name], spec)
+    return inside._bank(file.banks[name], spec)
 
 
 def _distinct(kernels: list[Kernel]) -> list[Kernel]:

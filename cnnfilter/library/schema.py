@@ -5,12 +5,14 @@ Imported only when a file of the user's is read, or the schema is written: msgsp
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from cnnfilter.errors import KernelFileError
 from cnnfilter.library.numbers import MatrixError, describe, matrix, number
 from cnnfilter.library.spec import canonical
 from cnnfilter.library.strict import Document
@@ -42,6 +44,12 @@ _PARTS: dict[str, Any] = {
         ],
     },
 }
+
+#: The keys of which every kernel has one.
+_FORMS = ("matrix", "outer", "generator", "spec")
+
+#: As many mistakes as are listed of one file.
+MOST_MISTAKES = 100
 
 Name = Annotated[str, Meta(pattern=r"^\w[\w.+-]{0,79}$", description="Letters, digits, and . + - _ after the first.")]
 Number = Annotated[int | float | str, Meta(extra_json_schema={"x-part": "Number"})]
@@ -133,6 +141,35 @@ def check_kernel_file(document: Document) -> None:
     return None
 
 
+def mistakes(document: Document) -> tuple[list[KernelFileError], Document]:
+    """Return all mistakes in a document, and what is left of it: each is taken out, and the rest is checked again."""
+    found: list[KernelFileError] = []
+    rest = copy.deepcopy(document.value)
+    while len(found) < MOST_MISTAKES:
+        try:
+            check_kernel_file(document._replace(value=rest))
+        except KernelFileError as error:
+            if not any(earlier.steps[: len(error.steps)] == error.steps for earlier in found):
+                found.append(error)  # else something lacks only since it was taken out
+            if not _take_out(rest, error.steps):
+                break
+        else:
+            break
+    return sorted(found, key=lambda error: error.line or 0), document._replace(value=rest)
+
+
+def _take_out(value: Any, steps: Steps) -> bool:
+    """Take out the key that is wrong, or the kernel whose weights are; say whether there was one."""
+    if len(steps) < 2:
+        return False
+    depth = 2
+    if len(steps) > 2:
+        depth = 4 if steps[2] == "variants" and len(steps) > 3 else 2 if steps[2] in (*_FORMS, "kernels") else 3
+    for step in steps[: depth - 1]:
+        value = value[step]
+    return value.pop(steps[depth - 1], None) is not None
+
+
 def _check_names(document: Document, kind: str, table: dict[str, Any]) -> None:
     """Refuse names that cannot be typed, and names that are one to the search."""
     seen: dict[str, str] = {}
@@ -151,7 +188,7 @@ def _check_kernel(document: Document, steps: Steps, kernel: KernelEntry | str | 
     """Check what the types cannot say of one kernel."""
     if isinstance(kernel, str | list):
         return _check_matrix(document, steps, kernel)
-    forms = [form for form in ("matrix", "outer", "generator", "spec") if getattr(kernel, form) is not UNSET]
+    forms = [form for form in _FORMS if getattr(kernel, form) is not UNSET]
     if len(forms) != 1:
         got = " and ".join(forms) or "none of them"
         document.fail(steps, f"expected one of matrix, outer, generator and spec, got {got}")

@@ -90,7 +90,10 @@ def _culprit(model: Any, value: Any, place: Steps) -> tuple[str, str]:
         try:
             msgspec.convert(_with(value, place, {key: item}), model, strict=True)
         except msgspec.ValidationError as error:
-            return key, str(error)
+            message = str(error)
+            where = _parted(message)[1]
+            if all(found in ("...", step) for found, step in zip(where, place, strict=False)):
+                return key, message  # and not about something after the mapping
     raise AssertionError("a mapping was refused, but none of its keys")
 
 

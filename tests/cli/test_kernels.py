@@ -64,11 +64,45 @@ def test_check(cnnfilter_run, tmp_path):
     assert (done.code, done.out) == (0, "good.yaml: 1 kernel, all well\n")
 
 
+MANY_MISTAKES = """\
+kernels:
+  a:
+    matrix: "1 2; 3"
+  b:
+    titel: x
+    famly: y
+    matrix: "1 x"
+  c:
+    generator: gaussian
+    parameters: {sigma: -1}
+  d:
+    matrix: 1 2
+    variants:
+      opencv: {scael: 2}
+  good: 1 2
+banks:
+  e:
+    kernels: []
+  f:
+    kernels: [nothing-like-it, good]
+"""
+
+
+def test_check_lists_every_mistake(cnnfilter_run, tmp_path):
+    (tmp_path / "many.yaml").write_text(MANY_MISTAKES)
+    done = cnnfilter_run("kernels", "check", "many.yaml")
+    assert (done.code, done.out) == (2, "")
+    found = [line.removeprefix("cnnfilter: error: 'many.yaml:") for line in done.err.splitlines()]
+    assert [line.partition(":")[0] for line in found] == ["3'", "5'", "6'", "7'", "14'", "18'", "10'", "20'"]
+    assert "kernels.c.parameters: gaussian: sigma must be > 0" in done.err
+    assert "unknown kernel 'nothing-like-it' (cnnfilter kernels list shows all)" in done.err
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("bad.yaml", BAD_YAML, "bad.yaml:7: kernels.edge: unknown key 'matrx' (did you mean matrix?)"),
-        ("bad.json", BAD_JSON, "bad.json:7: kernels.edge.matrix: row 3, column 2: expected a number, got 'one'"),
+        ("bad.yaml", BAD_YAML, "'bad.yaml:7': kernels.edge: unknown key 'matrx' (did you mean matrix?)"),
+        ("bad.json", BAD_JSON, "'bad.json:7': kernels.edge.matrix: row 3, column 2: expected a number, got 'one'"),
     ],
 )
 def test_a_mistake_in_line_7(cnnfilter_run, tmp_path, name, text, message):

@@ -81,7 +81,10 @@ def test_yaml_infinities_are_floats_for_the_schema_to_refuse() -> None:
         ("a: b: c", "f.yaml:1: not YAML: mapping values are not allowed in this context, column 5"),
         ("b: 1\na: \x07", "f.yaml:2: not YAML: control characters are not allowed"),
         ("[" * 51 + "]" * 51, "f.yaml:1: nested deeper than 50"),
-        ("a: [" + "1," * (1 << 15) + "1]", "f.yaml:1: a: more than 32,768 values in one list"),
+        (
+            "a: [" + "1," * (1 << 15) + "1]",
+            "f.yaml:1: a: more than 32,768 values in one list (keep so many in .npy, .npz or .safetensors)",
+        ),
     ],
 )
 def test_yaml_refused(text: str, message: str) -> None:

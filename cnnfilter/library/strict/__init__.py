@@ -49,8 +49,8 @@ class Document(NamedTuple):
 
     def fail(self, steps: Steps, reason: str, *, at: Steps | None = None) -> NoReturn:
         """Raise a KernelFileError about the value at `steps`, with the line of `at` or else of `steps`."""
-        line = self.line(steps if at is None else at)
-        raise KernelFileError(self.path, reason, line=line, field=dotted(steps))
+        place = steps if at is None else at
+        raise KernelFileError(self.path, reason, line=self.line(place), field=dotted(steps), steps=place)
 
 
 def read_document(path: str | Path) -> Document:
