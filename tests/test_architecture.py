@@ -111,7 +111,8 @@ def test_numpy_is_not_imported_for_words_alone(words):
 NOT_FOR_A_PNG = {
     "cnnfilter.batch", "cnnfilter.network", "cnnfilter.views", "cnnfilter.dumps.read", "cnnfilter.dumps.write",
     "cnnfilter.images.pnm", "cnnfilter.images.sheet", "cnnfilter.images.tiff", "cnnfilter.images.write",
-    "cnnfilter.core.activations", "cnnfilter.core.pooling", "cnnfilter.library.schema", "cnnfilter.library.validate",
+    "cnnfilter.core.activations", "cnnfilter.core.pooling", "cnnfilter.core.windows", "cnnfilter.library.schema",
+    "cnnfilter.library.validate",
     "PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "PIL.ImageDraw", "cmap", "msgspec", "pebble", "rich", "yaml",
     "asyncio", "concurrent", "multiprocessing", "numpy.fft", "numpy.random", "random", "tempfile",
 }  # fmt: skip

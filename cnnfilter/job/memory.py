@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cnnfilter.core.shapes import Pair, conv_size, resolve_pads
-from cnnfilter.core.windows import plan_windows
 from cnnfilter.errors import ResourceError
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.job.adopt import way_of
@@ -63,6 +62,8 @@ def _pooled(size: Pair, options: Options) -> int:
     """Return the cells that are left of one map after the pooling, if there is one."""
     if options.pool is None:
         return size[0] * size[1]
+    from cnnfilter.core.windows import plan_windows
+
     rows, columns = plan_windows(size, options.pool.size, options.pool.stride, 0, 1, False)
     return rows.count * columns.count
 
