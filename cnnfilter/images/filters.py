@@ -19,7 +19,7 @@ NONE, SUB, UP, AVERAGE, PAETH = range(5)
 #: Not a filter of PNG: for each row the one that leaves the smallest sum of differences.
 ADAPTIVE = 5
 
-_SAMPLE_ROWS = 16
+_SAMPLE_ROWS = 6
 
 
 def filtered(rows: Bytes, above: Bytes | None, step: int, kind: int) -> Bytes:
