@@ -72,7 +72,13 @@ Channels = Annotated[
     ),
 ]  # fmt: skip
 Range = Annotated[
-    str, typer.Option("--range", metavar="stored|unit", rich_help_panel=_INPUT, help="unit: divide values to 0..1.")
+    str,
+    typer.Option(
+        "--range",
+        metavar="stored|unit",
+        rich_help_panel=_INPUT,
+        help="unit: 0..1, divided by the type's largest value, or for other numbers by 1, 255 or 65535.",
+    ),
 ]
 Dtype = Annotated[
     str, typer.Option("--dtype", metavar="float32|float64", rich_help_panel=_STEP, help="Type to compute in.")
@@ -194,7 +200,8 @@ SaveLayers = Annotated[
     list[str] | None,
     typer.Option(
         "--save", metavar="all|NAME,...", rich_help_panel=_OUTPUT,
-        help="Write these layers' maps: contact sheets, or dumps with -f npy, npz, csv, json. Patterns work: 'conv*'.",
+        help="Write these layers' maps: contact sheets, or dumps with -f npy, npz, csv, json. Patterns work: 'conv*'. "
+        "All, where -o, -f or --maps is given without it.",
     ),
 ]  # fmt: skip
 Size = Annotated[

@@ -84,7 +84,7 @@ def open_image(name: str, files: Files) -> Picture:
 
     limit = memory_limit(files.max_memory)
     if name == "-":
-        return open_picture(sys.stdin.buffer.read(), max_pixels=files.max_pixels, max_memory=limit)
+        return open_picture(sys.stdin.buffer, max_pixels=files.max_pixels, max_memory=limit)
     return open_picture(name, max_pixels=files.max_pixels, max_memory=limit)
 
 

@@ -68,6 +68,8 @@ def run(
     from cnnfilter.network.model import open_model
 
     model = override(open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, layout=layout)
+    if output or format or maps:
+        save = save or ["all"]  # files were asked for
     look = Look(
         top=top, layers=tuple(layer or ()), table=table, at=at, json=json, quiet=quiet, save=tuple(save or ()),
         single=maps, output=output, formats=tuple(format or ()), display=display, colormap=colormap,

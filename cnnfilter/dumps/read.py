@@ -127,7 +127,7 @@ def _array_from(file: Any, size: int, max_values: int | None) -> Grid:
         raise ImageError(f"holds values of type {dtype}, not real numbers")
     needed = _check_count(shape, max_values) * dtype.itemsize
     left = size - file.tell()
-    if needed > left:
+    if needed != left:
         raise ImageError(f"its header declares {shape} of {dtype}, {needed} bytes, but {left} bytes follow")
     values = np.frombuffer(file.read(needed), dtype)
     grid = values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
@@ -160,19 +160,25 @@ def _read_json(data: bytes, _member: str, max_values: int | None) -> Grid:
     import json
 
     try:
-        document = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        document = json.loads(
+            data.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_without_twins
+        )
     except RecursionError:
         raise ImageError("lists are nested too deeply") from None
     dtype = np.dtype(np.float64)
+    declared = None
     if isinstance(document, dict):
         if "data" not in document:
             raise ImageError("a JSON object needs a key 'data' with nested lists of numbers")
         if document.get("dtype") in ("float16", "float32"):
             dtype = np.dtype(document["dtype"])
+        declared = document.get("shape")
         document = document["data"]
     if not isinstance(document, list):
         raise ImageError("needs nested lists of numbers, as in [[1, 2], [3, 4]]")
     shape = _nested_shape(document)
+    if declared not in (None, [*shape]):
+        raise ImageError(f"declares the shape {printable(json.dumps(declared))[:80]}, but its data are {[*shape]}")
     _check_count(shape, max_values)
     flat = document
     for axis in range(1, len(shape)):
@@ -188,6 +194,16 @@ def _read_json(data: bytes, _member: str, max_values: int | None) -> Grid:
 def _refuse_constant(text: str) -> float:
     """Refuse what Python takes for JSON and nobody else does."""
     raise ImageError(f"{text} is not JSON (write null)")
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, unless a key in it comes twice: one of the two would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twin = next(key for key in keys if keys.count(key) > 1)
+        raise ImageError(f"the key {quoted(twin)} is given twice (remove one)")
+    return found
 
 
 def _nested_shape(document: Any) -> tuple[int, ...]:

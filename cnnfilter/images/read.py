@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from cnnfilter.dumps.names import GRID_EXTENSIONS, split_member
-from cnnfilter.errors import CnnFilterError, ImageError, ParameterError
-from cnnfilter.files import file_path, quoted
+from cnnfilter.dumps.names import GRID_EXTENSIONS, sniff_grid, split_member
+from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError
+from cnnfilter.files import bytes_text, file_path, quoted
 from cnnfilter.images.limits import MAX_PIXELS, Limits
 from cnnfilter.images.picture import Picture, Strip
 from cnnfilter.images.sniff import PICTURES, promised, sniff_foreign, sniff_picture
@@ -20,14 +21,18 @@ from cnnfilter.images.sniff import PICTURES, promised, sniff_foreign, sniff_pict
 #: Files beyond this many bytes are decoded from the disk; smaller ones are read first.
 IN_MEMORY = 64_000_000
 
-#: The most bytes that a pipe may hand over.
+#: The most bytes that a pipe may hand over, and how much of it is looked at first.
 LONGEST_PIPE = 4_000_000_000
+_LOOK = 65536
+
+#: Bytes of memory for each byte of text, and for each line of it, while its numbers are read.
+_TEXT_BYTE, _TEXT_LINE = 4, 150
 
 _KNOWN = f"a picture ({', '.join(PICTURES)}) or a grid of numbers (csv, txt, json, npy, npz)"
 
 
 def open_picture(
-    source: str | Path | bytes,
+    source: str | Path | bytes | BinaryIO,
     *,
     name: str = "",
     max_pixels: int = MAX_PIXELS,
@@ -38,13 +43,13 @@ def open_picture(
     Parameters
     ----------
     source
-        A path (``file.npz#name`` picks one array), or the bytes of a file.
+        A path (``file.npz#name`` picks one array), the bytes of a file, or a stream of them.
     name
         What messages call it; the path, or ``standard input``, unless given.
     max_pixels
         Refuse larger pictures, from their header.
     max_memory
-        Refuse pictures that take more bytes to decode, from their header.
+        Refuse pictures that take more bytes to decode, from their header; and streams of more than a quarter of it.
 
     Returns
     -------
@@ -68,10 +73,14 @@ def open_picture(
     limits = Limits(max_pixels, max_memory)
     if isinstance(source, bytes):
         return _picture(source, "", name or "standard input", limits)
-    name = name or str(file_path(source))
-    path, _ = split_member(source)
+    if isinstance(source, io.BufferedIOBase):
+        stream: Any = source  # what the standard library calls a BinaryIO
+        return _picture(_piped(stream, name or "standard input", limits), "", name or "standard input", limits)
+    path = file_path(source)
+    name = name or str(path)
+    path, _ = split_member(path)
     try:
-        data = _contents(path)
+        data = _contents(path, name, limits)
     except OSError as error:
         raise ImageError(f"{quoted(name)}: {error.strerror or error}") from error
     except ValueError as error:
@@ -133,7 +142,7 @@ def read_image(
     return values[0] if picture.channels == 1 else values
 
 
-def _contents(path: Path) -> bytes | None:
+def _contents(path: Path, name: str, limits: Limits) -> bytes | None:
     """Return what a file holds, or None if it is a picture too large to read first."""
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
@@ -142,10 +151,37 @@ def _contents(path: Path) -> bytes | None:
                 return None
             file.seek(0)
             return file.read()
-        head = file.read(65536)  # a pipe or a device: look before reading all of it
-        if not head.strip(b"\0"):
-            return b""
-        return head + file.read(LONGEST_PIPE)
+        return _piped(file, name, limits)
+
+
+def _piped(file: BinaryIO, name: str, limits: Limits) -> bytes:
+    """Return what a pipe or a device hands over; only its first bytes where these are nothing that is read.
+
+    Raises
+    ------
+    ResourceError
+        If it is more than a quarter of the memory that may be taken.
+    """
+    head = file.read(_LOOK)
+    if not (sniff_picture(head) or sniff_grid(head, "") in ("npy", "npz") or _is_text(head)):
+        return head
+    most = LONGEST_PIPE if limits.memory is None else min(LONGEST_PIPE, limits.memory // 4)
+    pieces, count = [head], len(head)
+    while piece := file.read(1 << 20):
+        pieces.append(piece)
+        count += len(piece)
+        if count > most:
+            reason = f"more than {bytes_text(most)} from a pipe"
+            raise ResourceError(f"{quoted(name)}: {reason} (--max-memory raises it; a file has no such limit)")
+    return b"".join(pieces)
+
+
+def _is_text(head: bytes) -> bool:
+    """Tell whether bytes may be the beginning of numbers in text."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16, as spreadsheets write it
+        return True
+    text = head.decode("utf-8", "replace").rstrip("\ufffd")
+    return "\ufffd" not in text and "\0" not in text
 
 
 def _head(path: str) -> bytes:
@@ -191,6 +227,11 @@ def _grid_picture(data: bytes, name: str, limits: Limits) -> Picture:
         raise ImageError(f"{quoted(name)}: not {said} nor any other known picture, whatever its name says")
     from cnnfilter.dumps.read import read_grid
 
+    if sniff_grid(data, name) == "csv":
+        need = _TEXT_BYTE * len(data) + _TEXT_LINE * data.count(b"\n")
+        if limits.memory is not None and need > limits.memory:
+            shown = f"{bytes_text(need)}, over the limit of {bytes_text(limits.memory)}"
+            raise ResourceError(f"{quoted(name)}: reading its numbers needs {shown} (--max-memory {need} raises it)")
     try:
         grid = read_grid(data, name=name, max_values=limits.pixels * 64)
     except ImageError as error:

@@ -168,17 +168,20 @@ def _one(
             from cnnfilter.job.dump import write_dump  # its formats take as long to load as a small image to do
 
             write_dump(output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False)
-    return Done(_result(picture, step.name, step, maps.shape, facts, display, outputs), maps, display)
+    return Done(_result(request, picture, step.name, step, maps.shape, facts, display, outputs), maps, display)
 
 
 def _result(
-    picture: Picture, name: str, step: Step, shape: tuple[int, ...], facts: Any, display: Display | None,
-    outputs: Sequence[Output],
+    request: Request, picture: Picture, name: str, step: Step, shape: tuple[int, ...], facts: Any,
+    display: Display | None, outputs: Sequence[Output],
 ) -> MapResult:  # fmt: skip
     """Return the summary row; a single channel is no axis."""
     notes = [*picture.notes, *step.notes]
-    if facts.nan or facts.infinite:
-        notes.append(f"{facts.nan} NaN and {facts.infinite} infinite values")
+    if request.options.range == "unit" and not picture.full_scale:
+        notes.append(f"--range unit divided by {picture.white:g}: no value of the input is larger than this white")
+    strange = f"holds {facts.nan} NaN and {facts.infinite} infinite values"
+    if (facts.nan or facts.infinite) and strange not in picture.notes:
+        notes.append(f"its map {name} {strange}")
     return MapResult(
         source=picture.name,
         kernel=name,
@@ -211,7 +214,7 @@ def _stacked(
             held = [(name, maps.hold()) for name, maps in zip(names, made, strict=True)]
             write_dump(output, held, info, flatten=request.flatten, stack=True)
     for step, maps, display in zip(request.steps, made, displays, strict=True):
-        result = _result(picture, step.name, step, maps.shape, measure(maps), display, outputs)
+        result = _result(request, picture, step.name, step, maps.shape, measure(maps), display, outputs)
         done.append(Done(result, maps, display))
     return done
 

@@ -340,3 +340,20 @@ def test_a_full_disk_is_code_4(cnnfilter_run, scene):
     done = cnnfilter_run("convolve", "scene.png", "-k", "box", "-o", "/dev/full", "-f", "png")
     assert done.code == 4
     assert "No space left" in done.err
+
+
+def test_unit_range_says_which_white_it_took(cnnfilter_run, samples, tmp_path):
+    (tmp_path / "digits.csv").write_text("0,1,2\n3,4,9\n")
+    done = cnnfilter_run("convolve", "digits.csv", "-k", "1", "--range", "unit")
+    assert "'digits.csv': --range unit divided by 255: " in done.err
+    assert cnnfilter_run("convolve", samples / "scene.png", "-k", "1", "--range", "unit").err == ""
+
+
+def test_what_is_strange_is_said_once(cnnfilter_run, tmp_path):
+    (tmp_path / "holes.csv").write_text("1,nan,2\n3,4,inf\n5,6,7\n")
+    assert cnnfilter_run("show", "holes.csv").err.count("1 NaN and 1 infinite values") == 1
+    notes = cnnfilter_run("convolve", "holes.csv", "-k", "1 1", "-f", "npy").err.splitlines()
+    assert notes == [
+        "cnnfilter: note: 'holes.csv': holds 1 NaN and 1 infinite values",
+        "cnnfilter: note: 'holes.csv': its map matrix-1x2 holds 2 NaN and 1 infinite values",
+    ]

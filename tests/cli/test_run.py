@@ -180,3 +180,14 @@ def test_an_exported_model_runs_the_same(program):
     assert ours == theirs
     code, out, _ = program("run", "d.onnx", "--layers", "--layer", "conv*")
     assert [line.split()[0] for line in out.splitlines()[2:]] == ["conv1", "conv2"]
+
+
+@pytest.mark.parametrize("words", [["-f", "npy"], ["-o", "out"], ["--maps"]])
+def test_files_asked_for_without_save_are_those_of_all_layers(program, words):
+    assert program("run", NETWORK, SEVEN, *words)[0] == 0
+    without = sorted(path.relative_to(Path.cwd()) for path in Path.cwd().rglob("*.*"))
+    for path in without:
+        path.unlink()
+    assert program("run", NETWORK, SEVEN, "--save", "all", *words)[0] == 0
+    assert without == sorted(path.relative_to(Path.cwd()) for path in Path.cwd().rglob("*.*"))
+    assert len(without) > 5

@@ -56,3 +56,21 @@ def test_a_kernel_spec_of_strange_bytes_is_a_wrong_name(samples, tmp_path, spec)
     assert done.stderr.count(b"\n") == 1
     assert b"bug" not in done.stderr
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("device", ["/dev/urandom", "/dev/zero"])
+def test_endless_devices_are_refused_at_their_first_bytes(tmp_path, device):
+    for line in (f"{PROGRAM} convolve {device} -k blur", f"{PROGRAM} convolve - -k blur < {device}"):
+        code, _, err = shell(line, tmp_path)
+        assert (code, err.count("\n")) == (3, 1)
+        assert "not a picture" in err
+
+
+def test_endless_numbers_are_refused_at_the_limit(tmp_path):
+    code, _, err = shell(f"yes 1 | {PROGRAM} convolve - -k blur --max-memory 4MB", tmp_path)
+    assert (code, err.count("\n")) == (4, 1)
+    assert err.startswith("cnnfilter: error: 'standard input': more than 1 MB from a pipe")
+    (tmp_path / "long.csv").write_text("1\n" * 100_000)
+    code, _, err = shell(f"{PROGRAM} convolve long.csv -k 1 --max-memory 4MB", tmp_path)
+    assert (code, err.count("\n")) == (4, 1)
+    assert "'long.csv': reading its numbers needs 15.8 MB" in err
