@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -19,13 +21,19 @@ import cnnfilter
 from cnnfilter.batch.records import Planned
 from cnnfilter.batch.stores import is_url
 from cnnfilter.batch.work import Job, Outcome, do_item, failed
+from cnnfilter.batch.worker import keep_memory
 from cnnfilter.errors import MissingExtraError, ParameterError, ResourceError
 
-#: Inputs that travel together: enough to hide the scheduler's milliseconds, few enough to lose.
-CHUNK = 8
+#: Inputs that travel together: enough to hide the scheduler's milliseconds, few enough to lose. So many at first, and
+#: then about so many seconds' worth.
+CHUNK, LARGEST_CHUNK = 4, 200
+CHUNK_SECONDS = 0.5
 
 #: Chunks in flight for each thread of the cluster.
 QUEUED = 2
+
+#: Exit code of a worker whose image took too long.
+OVERDUE = 75
 
 #: Seconds between two looks at whether the scheduler is still there.
 LOOK_EVERY = 5.0
@@ -53,47 +61,60 @@ def each_on(address: str) -> Callable[..., Iterator[Outcome]]:
     ) -> Iterator[Outcome]:
         """Do the items; yield outcomes as they come. A worker that dies has its chunk done by another."""
         with _client(address) as client:
-            yield from _each(client, job, items, limit, chunk=1 if workers == 1 else CHUNK)
+            yield from _Chunks(client, job, limit, timeout, alone=workers == 1).each(iter(items))
 
     return each
 
 
-def _each(client: Any, job: Job, items: Iterable[Planned], limit: int | None, chunk: int) -> Iterator[Outcome]:
-    """Keep some chunks in flight, and yield what comes back."""
-    import distributed
+class _Chunks:
+    """Chunks of inputs in flight, as long as the time that the last ones took suggests."""
 
-    waiting = iter(items)
-    pending: dict[Any, list[Planned]] = {}
-    while True:
-        room = QUEUED * max(1, sum(client.nthreads().values())) - len(pending)
+    def __init__(self, client: Any, job: Job, limit: int | None, timeout: float, *, alone: bool) -> None:
+        self.client, self.job, self.limit, self.timeout, self.alone = client, job, limit, timeout, alone
+        self.size = 1 if alone else CHUNK
+        self.pending: dict[Any, list[Planned]] = {}
+
+    def each(self, items: Iterator[Planned]) -> Iterator[Outcome]:
+        """Keep some chunks in flight, and yield what comes back."""
+        import distributed
+
+        while self._submit(items):
+            try:
+                done = distributed.wait(list(self.pending), timeout=LOOK_EVERY, return_when="FIRST_COMPLETED").done
+            except (TimeoutError, distributed.TimeoutError):
+                _check(self.client)
+                continue
+            except (distributed.CancelledError, OSError) as error:
+                raise _lost(self.client) from error
+            for future in done:
+                yield from self._outcomes(future, self.pending.pop(future))
+
+    def _submit(self, items: Iterator[Planned]) -> bool:
+        """Send chunks while there is room; say whether there is anything to wait for."""
+        room = QUEUED * max(1, sum(self.client.nthreads().values())) - len(self.pending)
         for _ in range(room):
-            some = [_in_full(item) for item in islice(waiting, chunk)]
+            some = [_in_full(item) for item in islice(items, self.size)]
             if not some:
                 break
-            pending[client.submit(_do_chunk, job, some, limit, cnnfilter.__version__, pure=False)] = some
-        if not pending:
-            return
+            words = (self.job, some, self.limit, self.timeout, cnnfilter.__version__)
+            self.pending[self.client.submit(_do_chunk, *words, pure=False)] = some
+        return bool(self.pending)
+
+    def _outcomes(self, future: Any, items: Sequence[Planned]) -> list[Outcome]:
+        """Return what became of a chunk."""
+        import distributed
+
         try:
-            done = distributed.wait(list(pending), timeout=LOOK_EVERY, return_when="FIRST_COMPLETED").done
-        except (TimeoutError, distributed.TimeoutError):
-            _check(client)
-            continue
+            seconds, outcomes = future.result()
+        except distributed.KilledWorker:
+            why = f"its worker was killed, or it took longer than {self.timeout:g} seconds (--timeout raises the limit)"
+            return [failed(self.job, item, why, again=True) for item in items]
         except (distributed.CancelledError, OSError) as error:
-            raise _lost(client) from error
-        for future in done:
-            yield from _outcomes(client, job, future, pending.pop(future))
-
-
-def _outcomes(client: Any, job: Job, future: Any, items: Sequence[Planned]) -> list[Outcome]:
-    """Return what became of a chunk."""
-    import distributed
-
-    try:
-        return list(future.result())
-    except distributed.KilledWorker:
-        return [failed(job, item, "the worker was killed, and so were others that tried", again=True) for item in items]
-    except (distributed.CancelledError, OSError) as error:
-        raise _lost(client) from error
+            raise _lost(self.client) from error
+        if not self.alone:
+            wanted = int(CHUNK_SECONDS * len(items) / max(seconds, 1e-6))
+            self.size = max(1, min(wanted, 2 * self.size, LARGEST_CHUNK))
+        return list(outcomes)
 
 
 def _check(client: Any) -> None:
@@ -113,21 +134,43 @@ def _in_full(item: Planned) -> Planned:
     return item if is_url(item.source) else msgspec.structs.replace(item, source=os.path.abspath(item.source))  # noqa: PTH100
 
 
-def _do_chunk(job: Job, items: Sequence[Planned], limit: int | None, version: str) -> list[Outcome]:
-    """Do some items on a worker of the cluster."""
+def _do_chunk(
+    job: Job, items: Sequence[Planned], limit: int | None, timeout: float, version: str
+) -> tuple[float, list[Outcome]]:
+    """Do some items on a worker of the cluster; return the seconds that they took, and the outcomes."""
     if version != cnnfilter.__version__:
         raise ResourceError(f"a worker runs cnnfilter {cnnfilter.__version__}, this is {version} (install the same)")
-    return [do_item(job, item, limit) for item in items]
+    keep_memory()
+    began = time.perf_counter()
+    outcomes = []
+    for item in items:
+        with _in_time(timeout):
+            outcomes.append(do_item(job, item, limit))
+    return time.perf_counter() - began, outcomes
+
+
+@contextlib.contextmanager
+def _in_time(seconds: float) -> Iterator[None]:
+    """End this process if the block takes longer: nothing else stops a library; Dask's nanny starts another."""
+    watch = threading.Timer(seconds, os._exit, [OVERDUE])
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
 
 
 @contextlib.contextmanager
 def _client(address: str) -> Iterator[Any]:
     """Yield a client of the cluster; one of our own ends with it."""
+    import dask
     import distributed
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         if address.startswith("local:"):
+            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))  # we try again, alone
             cluster = distributed.LocalCluster(
                 n_workers=_count(address), threads_per_worker=1, processes=True, dashboard_address=None,
                 host="127.0.0.1", silence_logs=logging.CRITICAL,

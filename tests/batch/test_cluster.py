@@ -1,13 +1,22 @@
 """Dask gives the same bytes, and a worker that is killed costs nothing."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 
+import batch_recipes
 import pytest
+
+from cnnfilter.batch import cluster as cluster_module
+from cnnfilter.batch.roots import parse_roots
+from cnnfilter.batch.run import Setup, run_batch
+from cnnfilter.job.options import Options
+from cnnfilter.library import load_kernels
+from cnnfilter.views.batch import Silent
 
 pytest.importorskip("distributed")
 
@@ -117,3 +126,24 @@ def test_a_lost_scheduler_stops_the_run_and_resume_ends_it(many, tmp_path, run, 
     assert run(many, "-k", "sobel-x", "-o", out, "--resume", "-j", "2").returncode == 0
     assert run(many, "-k", "sobel-x", "-o", tmp_path / "here", "-j", "2").returncode == 0
     assert tree(tmp_path / "here") == tree(out)
+
+
+def test_an_image_that_hangs_on_a_cluster_is_given_up(photos, tmp_path):
+    shutil.copy(photos / "p01.png", photos / "hang.png")
+    recipe = batch_recipes.Misbehaving(kernels=tuple(load_kernels("sobel-x")), options=Options())
+    setup = Setup(roots=parse_roots([str(photos)]), output=str(tmp_path / "out"), cluster="local:2", timeout=4.0)
+    totals = run_batch(setup, recipe, Silent(), lambda *_: None)
+    assert (totals.ok, totals.failed) == (12, 1)
+    assert "took longer than 4 seconds" in totals.failures[0].reason
+
+
+def test_chunks_grow_with_short_work_and_shrink_with_long():
+    chunks = cluster_module._Chunks(None, None, None, 1.0, alone=False)
+    future = type("Future", (), {"result": lambda self: self.value})()
+    future.value = (0.004, ["outcome"] * 4)
+    for expected in (8, 16, 32, 64, 128, cluster_module.LARGEST_CHUNK):
+        assert chunks._outcomes(future, ["item"] * 4) == ["outcome"] * 4
+        assert chunks.size == expected
+    future.value = (4.0, ["outcome"])
+    chunks._outcomes(future, ["item"])
+    assert chunks.size == 1
