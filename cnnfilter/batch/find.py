@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +43,24 @@ class Found(msgspec.Struct, frozen=True):
     stamp: str
     real: str
     reason: str = ""
+
+
+#: What several of the things that are passed over are called.
+PLURALS = {
+    "link": "links", "hidden folder": "hidden folders", "other file": "other files",
+    "pipe or device": "pipes or devices",
+}  # fmt: skip
+
+
+def counted(counts: Mapping[str, int]) -> list[str]:
+    """Return how many things were passed over, in words.
+
+    Examples
+    --------
+    >>> counted({"other file": 2, "link": 1, "excluded": 3})
+    ['3 excluded', '1 link', '2 other files']
+    """
+    return [f"{number} {why if number == 1 else PLURALS.get(why, why)}" for why, number in sorted(counts.items())]
 
 
 @dataclass
@@ -95,7 +113,7 @@ def _walk(root: Root, filters: Filters, skips: Skips, depth: int | None = None) 
             elif depth is None or len(stack) <= depth:
                 stack.append(_listing(entry.path, f"{key}/"))
         elif not entry.is_file(follow_symlinks=False):
-            skips.add("not a regular file")
+            skips.add("pipe or device")
         elif not filters.takes(key):
             skips.add("other file")
         else:
@@ -157,7 +175,7 @@ def _file(root: Root, filters: Filters, skips: Skips) -> Iterator[Found]:
     elif Path(root.path).is_file() or not Path(root.path).exists():
         yield file_found(root.path, name)
     else:
-        skips.add("not a regular file")
+        skips.add("pipe or device")
 
 
 def _list(root: Root, filters: Filters, skips: Skips) -> Iterator[Found]:

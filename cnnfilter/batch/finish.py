@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnfilter.batch.folder import State
+from cnnfilter.batch.folder import JOURNAL, State, state_of
 from cnnfilter.batch.journal import Ledger
 from cnnfilter.batch.manifest import MANIFESTS, in_order, pyarrow, write_manifest
 from cnnfilter.batch.recipe import Recipe
@@ -30,6 +30,16 @@ def manifest_path(output: str, form: str = "jsonl") -> str:
     return join_url(output, name) if is_url(output) else str(Path(output, name))
 
 
+def places_of(output: str, forms: Sequence[str], features: str | None, *, finished: bool) -> dict[str, list[str]]:
+    """Return where everything is that a run wrote; manifest and table are there once it is finished."""
+    journal = join_url(output, JOURNAL) if is_url(output) else str(state_of(output).journal)
+    places = {"results": [output], "journal": [journal]}
+    if finished:
+        places["manifest"] = [manifest_path(output, form) for form in forms]
+        places |= {"features": [features]} if features is not None else {}
+    return places
+
+
 def finish(output: str, recipe: Recipe, state: State, forms: Sequence[str], features: str | None) -> None:
     """Write the manifest in each form, and the feature table where one is asked for."""
     with Ledger(state.journal) as ledger:
@@ -41,4 +51,4 @@ def finish(output: str, recipe: Recipe, state: State, forms: Sequence[str], feat
         if features is not None:
             write_table(Path(features), Table.of(state.plan, ledger, recipe.labels, recipe.measures))
     if is_url(output):
-        write_object(state.journal, join_url(output, ".cnnfilter/journal.jsonl"))
+        write_object(state.journal, join_url(output, JOURNAL))

@@ -12,6 +12,9 @@ from cnnfilter.batch.find import STATE_FOLDER
 from cnnfilter.errors import OutputError
 from cnnfilter.files import PART_SUFFIX, output_error, quoted
 
+#: Where the journal is, below the output.
+JOURNAL = f"{STATE_FOLDER}/journal.jsonl"
+
 
 @dataclass(frozen=True)
 class State:

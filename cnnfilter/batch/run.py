@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import cnnfilter
-from cnnfilter.batch.find import Skips, find, refuse_nested
+from cnnfilter.batch.find import Skips, counted, find, refuse_nested
 from cnnfilter.batch.folder import State, check_folder, opened, state_of, sweep
 from cnnfilter.batch.journal import Journal, Ledger
 from cnnfilter.batch.patterns import Filters
@@ -158,8 +158,10 @@ def _planned(setup: Setup, recipe: Recipe, state: State, used: Path | None) -> T
     found = find(setup.roots, setup.filters, skips)
     count = write_plan(state.plan, found, labels_of(recipe), output=used, reads=recipe.reads)
     if not count:
-        passed = "".join(f", {number} {why}" for why, number in skips.counts.items())
-        raise ParameterError(f"no picture was found{passed} (--include '*' takes every file)")
+        passed = ", ".join(counted(skips.counts))
+        raise ParameterError(
+            f"no picture was found{f' ({passed})' if passed else ''}: --include '*' takes every file, whatever its name"
+        )
     return Totals(planned=count, skips=skips.counts)
 
 

@@ -184,4 +184,4 @@ def batch(
         inputs, output, recipe, include=include, exclude=exclude, resume=resume, overwrite=overwrite, jobs=jobs,
         max_memory=max_memory, timeout=timeout, cluster=cluster,
     )  # fmt: skip
-    folders.go(setup, recipe, folders.finisher(setup, recipe, features, manifest), json=json, quiet=quiet)
+    folders.go(setup, recipe, manifest=manifest or (), features=features, json=json, quiet=quiet)

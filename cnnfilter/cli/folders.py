@@ -4,7 +4,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -107,32 +107,30 @@ def setup_of(
     )  # fmt: skip
 
 
-def finisher(
-    setup: "Setup", recipe: "Recipe", features: str | None, manifest: list[str] | None
-) -> "Callable[[State, Totals], None]":
-    """Return what writes manifest and table, after a check that it can."""
-    from cnnfilter.batch.finish import check_finish, finish
-
-    forms = tuple(dict.fromkeys(manifest or ("jsonl", "csv")))
-    check_finish(forms, features)
-    return lambda state, totals: finish(setup.output, recipe, state, forms, features)
-
-
-def go(setup: "Setup", recipe: "Recipe", finish: "Callable[[State, Totals], None]", *, json: bool, quiet: bool) -> None:
+def go(
+    setup: "Setup", recipe: "Recipe", *, manifest: Sequence[str], features: str | None, json: bool, quiet: bool
+) -> None:
     """Run, show how it goes, and exit with the code that the outcome stands for."""
-    from cnnfilter.batch.finish import manifest_path
+    from cnnfilter.batch.finish import check_finish, finish, places_of
     from cnnfilter.batch.run import run_batch
     from cnnfilter.cli.main import say
     from cnnfilter.views.batch import observer_for, print_end
 
+    forms = tuple(dict.fromkeys(manifest or ("jsonl", "csv")))
+    check_finish(forms, features)
+
+    def end(state: "State", _totals: "Totals") -> None:
+        finish(setup.output, recipe, state, forms, features)
+
     with contextlib.closing(observer_for(json=json, quiet=quiet)) as observer:
         try:
-            totals = run_batch(setup, recipe, observer, finish)
+            totals = run_batch(setup, recipe, observer, end)
         except (KeyboardInterrupt, SystemExit):
             observer.close()
             say_resume()
             raise
-    print_end(totals, manifest=manifest_path(setup.output), json=json, quiet=quiet)
+    places = places_of(setup.output, forms, features, finished=not totals.stopped)
+    print_end(totals, places=places, json=json, quiet=quiet)
     if totals.stopped:
         say(totals.stopped)
         say_resume()

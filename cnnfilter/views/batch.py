@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cnnfilter.batch.find import counted
 from cnnfilter.batch.records import Planned, Record, name_fields
 from cnnfilter.batch.run import Totals
 from cnnfilter.files import printable, quoted
@@ -181,28 +183,42 @@ def count_line(totals: Totals) -> str:
     --------
     >>> from collections import Counter
     >>> count_line(Totals(planned=9, ok=5, kept=3, failed=1, skips=Counter({"link": 2})))
-    'ok 5, skipped 5, failed 1 (skipped: 3 done before, 2 link)'
+    'ok 5, skipped 5, failed 1 (skipped: 3 done before, 2 links)'
     """
     parts = [f"{totals.kept} done before"] if totals.kept else []
-    parts += [f"{count} {why}" for why, count in sorted(totals.skips.items())]
+    parts += counted(totals.skips)
     why = f" (skipped: {', '.join(parts)})" if parts else ""
     return f"ok {totals.ok}, skipped {totals.skipped}, failed {totals.failed}{why}"
 
 
-def print_end(totals: Totals, *, manifest: str, json: bool, quiet: bool) -> None:
-    """List what failed and why, and print the count."""
+def print_end(totals: Totals, *, places: Mapping[str, Sequence[str]], json: bool, quiet: bool) -> None:
+    """List what failed and why, and print where everything is, and the count.
+
+    Parameters
+    ----------
+    totals
+        The count.
+    places
+        Paths and URLs by what is there: ``results``, ``manifest``, ``journal``, ``features``.
+    json, quiet
+        As the flags say.
+    """
     if json:
         _print_event(
             "end", ok=totals.ok, skipped=totals.skipped, failed=totals.failed, planned=totals.planned,
             done_before=totals.kept, passed_over=dict(totals.skips), stopped=totals.stopped,
+            places={name: list(paths) for name, paths in places.items()},
         )  # fmt: skip
         return
     for record in totals.failures[:LISTED]:
         reason, name = printable(record.reason), quoted(record.key)
         sys.stderr.write(f"cnnfilter: failed: {reason if reason.startswith(name) else f'{name}: {reason}'}\n")
     if totals.failed > LISTED:
-        sys.stderr.write(f"cnnfilter: and {totals.failed - LISTED} more: see {printable(manifest)}\n")
+        where = (*places.get("manifest", ()), *places["journal"])[0]
+        sys.stderr.write(f"cnnfilter: and {totals.failed - LISTED} more: see {printable(where)}\n")
     if not quiet:
+        for name, paths in places.items():
+            sys.stdout.write(f"{name:9} {', '.join(map(printable, paths))}\n")
         sys.stdout.write(count_line(totals) + "\n")
 
 

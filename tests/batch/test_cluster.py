@@ -32,7 +32,7 @@ def test_a_cluster_of_our_own_gives_the_same_bytes(photos, tmp_path, run, tree):
     (photos / "bad.png").touch()
     assert run(photos, "-k", "sobel-x", "-o", tmp_path / "here", "-j", "2").returncode == 3
     done = run(photos, "-k", "sobel-x", "-o", tmp_path / "there", "--cluster", "local:2")
-    assert (done.returncode, done.stdout) == (3, "ok 12, skipped 0, failed 1\n")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (3, "ok 12, skipped 0, failed 1")
     assert tree(tmp_path / "here") == tree(tmp_path / "there")
 
 
@@ -97,7 +97,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(many, tmp_path, run, comman
         text, errors = process.communicate(timeout=90)
     finally:
         process.kill()
-    assert (process.returncode, text) == (0, "ok 72, skipped 0, failed 0\n"), errors
+    assert (process.returncode, text.splitlines()[-1]) == (0, "ok 72, skipped 0, failed 0"), errors
     assert run(many, "-k", "sobel-x", "-o", tmp_path / "here", "-j", "2").returncode == 0
     assert tree(tmp_path / "here") == {
         name: digest for name, digest in tree(out).items() if not name.endswith(b"-part")

@@ -62,7 +62,7 @@ def test_two_kernels_of_one_name_lose_nothing(photos, tmp_path, run):
 def test_threads_do_not_undo_what_is_done(photos, tmp_path, run):
     words = (photos, "-k", "sobel-x", "-o", tmp_path / "out", "-j", "1")
     assert run(*words).returncode == 0
-    assert run(*words, "--threads", "2", "--resume").stdout.startswith("ok 0, skipped 12")
+    assert run(*words, "--threads", "2", "--resume").stdout.splitlines()[-1].startswith("ok 0, skipped 12")
     assert run(*words, "--threads", "0").returncode == 2
 
 
@@ -78,7 +78,7 @@ def test_the_input_of_a_network_can_be_replaced(tmp_path, run, command):
     wanted = json.loads(ran.stdout)["results"][0]["scores"][0]["probability"]
     assert lines[7]["maps"][-1]["score"] == pytest.approx(wanted)
     plain = run(DIGITS, "--network", DIGITS / "digits.yaml", "-o", tmp_path / "out", "--resume", "-j", "0")
-    assert plain.stdout.startswith("ok 10, ")  # another input is another job
+    assert plain.stdout.splitlines()[-1].startswith("ok 10, ")  # another input is another job
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,10 @@ def test_a_signal_stops_the_run_and_tells_how_to_go_on(many, tmp_path, command, 
     out = tmp_path / "out"
     words = (many, "-k", "sobel-x", "-o", out, "-j", "2")
     process = started(command(*words), out, 5)
+    began = time.monotonic()
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - began < 10  # within 2 s on a machine of one's own
     assert process.returncode == code, errors
     assert "--resume" in errors
     assert gone(process.pid, 5)
