@@ -48,6 +48,16 @@ class ArraySource:
         return self.images[first:last, :, start:stop]
 
 
+class NoPixels:
+    """A source that has a size and nothing else, for plans."""
+
+    finite = True
+
+    def rows(self, first: int, last: int, start: int, stop: int) -> Array:
+        """Refuse: a plan never reads."""
+        raise AssertionError("a plan reads no pixels")
+
+
 class Scratch:
     """Buffers of one thread, kept from strip to strip: first use of fresh memory costs as much as a 3x3.
 

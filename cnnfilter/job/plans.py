@@ -10,7 +10,7 @@ import numpy as np
 from cnnfilter.core.conv import plan_source
 from cnnfilter.core.plan import Plan
 from cnnfilter.core.shapes import Pair, formula
-from cnnfilter.core.strips import thread_count
+from cnnfilter.core.strips import NoPixels, thread_count
 from cnnfilter.core.windows import plan_windows
 from cnnfilter.core.words import ACTIVATIONS
 from cnnfilter.errors import ShapeError
@@ -50,16 +50,6 @@ class StepPlan(NamedTuple):
     dropped: tuple[Pair, ...]
     peak_bytes: int
     warnings: tuple[str, ...]
-
-
-class NoPixels:
-    """A source that has a size and nothing else."""
-
-    finite = True
-
-    def rows(self, first: int, last: int, start: int, stop: int) -> np.ndarray[Any, np.dtype[Any]]:
-        """Refuse: a plan never reads."""
-        raise AssertionError("a plan reads no pixels")
 
 
 def plan_kernels(

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnfilter.core.shapes import Pair
+from cnnfilter.network.flow import Flow, joined, slid
 from cnnfilter.network.plan import LayerPlan, NetworkPlan
-from cnnfilter.network.shapes import Flow, joined, slid
 
 #: Stands for a side that shape inference cannot tell.
 UNKNOWN = -1

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError
-from cnnfilter.network.shapes import PLANNERS, Flow, LayerFacts
+from cnnfilter.network.flow import Flow, LayerFacts
+from cnnfilter.network.shapes import PLANNERS
 from cnnfilter.network.spec import INPUT, Layer, Network
 
 

@@ -110,4 +110,4 @@ def test_nan_is_never_the_largest():
 def test_a_word_that_is_none(cnnfilter_run, picture):
     done = cnnfilter_run("convolve", "picture.png", "-k", "sobel-x", "--combine", "magnitud")
     assert done.code == 2
-    assert "unknown combination 'magnitud' (did you mean magnitude or" in done.err
+    assert "unknown combination 'magnitud' (did you mean magnitude?)" in done.err
