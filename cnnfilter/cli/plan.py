@@ -57,8 +57,8 @@ def plan(
     from cnnfilter.job.options import make_options
     from cnnfilter.job.plans import plan_kernels
     from cnnfilter.library import load_kernels, search_path
-    from cnnfilter.views.columns import write
-    from cnnfilter.views.plans import plan_json, plan_table, print_warnings
+    from cnnfilter.views.columns import terminal_width, write
+    from cnnfilter.views.plans import ANY_WIDTH, plan_json, plan_table, print_warnings
 
     shape, pixel_bytes = _shape(network_or_image, size, max_pixels)
     options = make_options(
@@ -68,7 +68,7 @@ def plan(
     search = search_path(kernel_dir or ())
     kernels = [one for spec in kernel for one in load_kernels(spec, search=search)]
     plans = plan_kernels(kernels, shape, options, pixel_bytes=pixel_bytes)
-    write(plan_json(plans) if json else plan_table(plans))
+    write(plan_json(plans) if json else plan_table(plans, terminal_width(ANY_WIDTH)))
     print_warnings([(step.kernel.name, step.warnings) for step in plans])
 
 
@@ -99,9 +99,10 @@ def _plan_network(path: str, image: str | None, size: str | None, max_pixels: in
 
     from cnnfilter.core.shapes import pair
     from cnnfilter.errors import ParameterError, ShapeError
+    from cnnfilter.files import quoted
     from cnnfilter.network.model import open_model
-    from cnnfilter.views.columns import write
-    from cnnfilter.views.plans import network_plan_json, network_plan_table, print_warnings
+    from cnnfilter.views.columns import terminal_width, write
+    from cnnfilter.views.plans import ANY_WIDTH, network_plan_json, network_plan_table, print_warnings
 
     if image is not None and size is not None:
         raise ParameterError("plan takes an image or --size, not both")
@@ -113,7 +114,7 @@ def _plan_network(path: str, image: str | None, size: str | None, max_pixels: in
     elif image is not None and model.input.size is None:
         wanted = _shape(image, None, max_pixels)[0][1:]
     made = model.plan(wanted, partial=True)
-    write(network_plan_json(model.name, made) if json else network_plan_table(made))
+    write(network_plan_json(model.name, made) if json else network_plan_table(made, terminal_width(ANY_WIDTH)))
     print_warnings([(layer.name, layer.warnings) for layer in made.layers])
     if made.failure:
-        raise ShapeError(f"{path}: {made.failure}")
+        raise ShapeError(f"{quoted(path)}: {made.failure}")

@@ -176,16 +176,17 @@ def _is_file(output: str | None) -> bool:
 
 
 def _distinct(paths: Sequence[Path]) -> list[Path]:
-    """Number the names that some file system would take for one."""
+    """Number the names that some file system would take for one, but with no number that another input has itself."""
+    own = {collision_key(path) for path in paths}
     taken: set[tuple[str, str]] = set()
     result = []
     for path in paths:
         candidate, number = path, 1
-        while collision_key(candidate) in taken:
+        while (key := collision_key(candidate)) in taken or (candidate is not path and key in own):
             number += 1
             base, label, extension = path.name.rsplit(".", 2)
             candidate = path.with_name(f"{base}-{number}.{label}.{extension}")
-        taken.add(collision_key(candidate))
+        taken.add(key)
         result.append(candidate)
     return result
 

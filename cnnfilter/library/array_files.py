@@ -19,6 +19,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from cnnfilter.errors import KernelFileError, MissingExtraError, UnknownNameError, closest
+from cnnfilter.files import quoted
 from cnnfilter.library.numbers import MAX_WEIGHTS, describe
 from cnnfilter.library.strict import parse_document
 
@@ -146,7 +147,7 @@ def _choose(member: str, names: list[str], path: str) -> str:
     if member:
         near = closest(member, names)
         hint = f"did you mean {' or '.join(near)}?" if near else f"it holds {shown}"
-        raise UnknownNameError(f"{path}: no array {member!r} in it ({hint})")
+        raise UnknownNameError(f"{quoted(path)}: no array {member!r} in it ({hint})")
     if len(names) > 1:
         raise KernelFileError(path, f"holds several arrays: write {path}#NAME with one of {shown}")
     return names[0]

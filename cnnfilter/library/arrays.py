@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.errors import KernelFileError, ResourceError
+from cnnfilter.files import quoted
 from cnnfilter.library.array_files import READERS
 from cnnfilter.library.build import file_label
 from cnnfilter.library.kernel import Kernel
@@ -72,7 +73,7 @@ def _read(path: str, member: str) -> tuple[str, NDArray[Any]]:
         with file.open("rb") as stream:
             return READERS[file.suffix.lower()](stream, path, member)
     except PermissionError as error:
-        raise ResourceError(f"{path}: {error.strerror} (check who may read it)") from error
+        raise ResourceError(f"{quoted(path)}: {error.strerror} (check who may read it)") from error
     except OSError as error:
         raise KernelFileError(path, error.strerror or str(error)) from error
 

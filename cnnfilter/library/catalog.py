@@ -173,7 +173,9 @@ def kernel_files(folder: Path) -> list[Path]:
         with os.scandir(folder) as items:
             names = sorted(item.name for item in items if item.name.lower().endswith(SUFFIXES) and item.is_file())
     except PermissionError as error:
-        raise ResourceError(f"{folder}: {error.strerror} (a kernel folder; check who may read it)") from error
+        from cnnfilter.files import quoted
+
+        raise ResourceError(f"{quoted(folder)}: {error.strerror} (a kernel folder; check who may read it)") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no folder can have
         raise KernelFileError(str(folder), f"{getattr(error, 'strerror', None) or error} (a kernel folder)") from error
     return [folder / name for name in names if name != SCHEMA_NAME]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, UnknownNameError, closest
+from cnnfilter.files import quoted
 from cnnfilter.library.build import build_kernel, file_label, finish, label, typed
 from cnnfilter.library.catalog import Entry, KernelFile, entries_of, find, folders, read_kernel_file, search_path
 from cnnfilter.library.kernel import FilterBank, Kernel
@@ -233,7 +234,7 @@ def _no_member(spec: Spec, names: Iterable[str]) -> CnnFilterError:
     known = list(names)
     near = closest(spec.member, known)
     hint = f"did you mean {' or '.join(near)}?" if near else f"it holds {', '.join(known[:8])}"
-    return UnknownNameError(f"{spec.body}: no kernel {spec.member!r} in it ({hint})")
+    return UnknownNameError(f"{quoted(spec.body)}: no kernel {spec.member!r} in it ({hint})")
 
 
 __all__ = ["load_kernel", "load_kernels"]

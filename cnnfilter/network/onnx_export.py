@@ -97,7 +97,9 @@ def export_network(network: Network, path: str | Path, size: Pair | None = None)
     model = build_model(network, size)
     difference = _difference(network, model)
     if not difference <= TOLERANCE:
-        raise OutputError(f"{path}: ONNX Runtime differs by {difference:.2g}, more than {TOLERANCE:g} (report this)")
+        raise OutputError(
+            f"{quoted(path)}: ONNX Runtime differs by {difference:.2g}, more than {TOLERANCE:g} (report this)"
+        )
     with atomic_output(path) as file:
         file.write(model.SerializeToString())
     return difference

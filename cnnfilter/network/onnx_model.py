@@ -12,6 +12,7 @@ import numpy as np
 
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import KernelFileError, MissingExtraError, ParameterError, ResourceError, ShapeError
+from cnnfilter.files import quoted
 from cnnfilter.network.onnx_facts import node_plans, type_name
 from cnnfilter.network.plan import NetworkPlan
 from cnnfilter.network.spec import Array, Input
@@ -63,14 +64,16 @@ class OnnxModel:
         for known, wanted in zip(fixed, expected.size or (), strict=False):
             if known is not None and known != wanted:
                 shown = "x".join("any" if side is None else str(side) for side in fixed)
-                raise ShapeError(f"{self.path}: the model takes {shown}, not {'x'.join(map(str, expected.size or ()))}")
+                raise ShapeError(
+                    f"{quoted(self.path)}: the model takes {shown}, not {'x'.join(map(str, expected.size or ()))}"
+                )
         return replace(self, input=expected)
 
     def plan(self, size: Pair | None, channels: int | None = None, *, partial: bool = False) -> NetworkPlan:
         """Return every node's shape and cost, from ONNX's shape inference."""
         size = self.input.size or size
         if size is None:
-            raise ParameterError(f"{self.path}: the model takes any size, so one is needed (--size ROWSxCOLS)")
+            raise ParameterError(f"{quoted(self.path)}: the model takes any size, so one is needed (--size ROWSxCOLS)")
         whole = (self.input.channels or channels or 3, *size)
         fed = (1, *whole) if self.input.layout == "NCHW" else (1, *whole[1:], whole[0])
         return node_plans(self.proto, self.feed, fed, whole)
@@ -96,7 +99,7 @@ class OnnxModel:
             else:
                 values = session.run(names, {self.feed: batch})
         except Exception as error:  # ONNX Runtime has many classes of its own
-            raise ShapeError(f"{self.path}: ONNX Runtime: {_first_line(error)} (another --size?)") from error
+            raise ShapeError(f"{quoted(self.path)}: ONNX Runtime: {_first_line(error)} (another --size?)") from error
         pairs = [(name, one) for name, one in zip(names, values, strict=True) if isinstance(one, np.ndarray)]
         if image.ndim == 4:
             return dict(pairs)
@@ -184,7 +187,7 @@ def read_proto(onnx: Any, file: Path) -> Any:
     except (KernelFileError, MemoryError):
         raise
     except PermissionError as error:
-        raise ResourceError(f"{file}: {error.strerror} (check who may read it)") from error
+        raise ResourceError(f"{quoted(file)}: {error.strerror} (check who may read it)") from error
     except Exception as error:  # protobuf has classes of its own
         raise KernelFileError(str(file), f"is not an ONNX model that can be read: {_first_line(error)}") from error
     return proto

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
@@ -49,6 +50,37 @@ def columns(
     return "\n".join([*lines, rule, line(footer)] if footer else lines)
 
 
+def fitted(
+    rows: Sequence[Sequence[str]], aligned: str, width: int, *, header: Sequence[str], footer: Sequence[str] = ()
+) -> str:
+    """Return rows as aligned columns, or where these are wider than `width`, one block of lines for each row.
+
+    Examples
+    --------
+    >>> print(fitted([["conv1", "160"], ["dense", "1,290"]], "<>", 15, header=["layer", "parameters"]))
+    conv1
+      parameters  160
+    <BLANKLINE>
+    dense
+      parameters  1,290
+    """
+    table = columns(rows, aligned, header=header, footer=footer)
+    if max(map(text_width, table.splitlines())) <= width:
+        return table
+    title = 2 + max(map(text_width, header))
+    blocks = []
+    for row in rows:
+        lines = [row[0]]
+        for name, value in zip(header[1:], row[1:], strict=True):
+            first, *more = textwrap.wrap(value, max(16, width - title - 2)) or [""]
+            lines += [
+                f"  {name}{' ' * (title - text_width(name))}{first}",
+                *(" " * (title + 2) + line for line in more),
+            ]
+        blocks.append("\n".join(lines))
+    return "\n\n".join([*blocks, *(["  ".join(filter(None, footer))] if footer else [])])
+
+
 def text_width(text: str) -> int:
     """Return the cells that text takes in a terminal.
 
@@ -88,8 +120,8 @@ def coloured(text: str, code: str, *, stderr: bool = False) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
-def terminal_width() -> int:
-    """Return the columns of the terminal; 160 where there is none."""
+def terminal_width(pipe: int = 160) -> int:
+    """Return the columns of the terminal; `pipe` where there is none."""
     import shutil
 
-    return shutil.get_terminal_size((160, 40)).columns if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
+    return shutil.get_terminal_size((pipe, 40)).columns if sys.stdout.isatty() or "COLUMNS" in os.environ else pipe

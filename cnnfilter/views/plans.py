@@ -11,8 +11,11 @@ from cnnfilter.core.shapes import formula
 from cnnfilter.files import bytes_text, printable
 from cnnfilter.job.plans import StepPlan
 from cnnfilter.network.plan import LayerPlan, NetworkPlan
-from cnnfilter.views.columns import columns
+from cnnfilter.views.columns import columns, fitted, text_width
 from cnnfilter.views.network import count_text, crossed, field_text
+
+#: Wide enough for every table.
+ANY_WIDTH = 1 << 20
 
 
 def _facts(step: StepPlan) -> dict[str, Any]:
@@ -48,12 +51,18 @@ def plan_json(plans: Sequence[StepPlan]) -> str:
     return json.dumps({"plans": [_facts(step) for step in plans]}, indent=2)
 
 
-def plan_table(plans: Sequence[StepPlan]) -> str:
-    """Return one column for each kernel."""
+def plan_table(plans: Sequence[StepPlan], width: int = ANY_WIDTH) -> str:
+    """Return one column for each kernel, or one block for each where that is wider than `width`."""
     facts = [_facts(step) for step in plans]
     keys = [key for key in facts[0] if key not in ("kernel", "warnings")]
-    rows = [[key, *(_text(one[key]) for one in facts)] for key in keys]
-    return columns(rows, "<" + "<" * len(facts), header=["", *(printable(one["kernel"]) for one in facts)])
+    names = [printable(one["kernel"]) for one in facts]
+    table = columns(
+        [[key, *(_text(one[key]) for one in facts)] for key in keys], "<" + "<" * len(facts), header=["", *names]
+    )
+    if max(map(text_width, table.splitlines())) <= width:
+        return table
+    blocks = [[name, *(_text(one[key]) for key in keys)] for name, one in zip(names, facts, strict=True)]
+    return fitted(blocks, "<" * (len(keys) + 1), width, header=["kernel", *keys])
 
 
 def _text(value: Any) -> str:
@@ -63,8 +72,8 @@ def _text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def network_plan_table(plan: NetworkPlan) -> str:
-    """Return one row for each layer: shapes, formulas, what a stride drops, field and cost."""
+def network_plan_table(plan: NetworkPlan, width: int = ANY_WIDTH) -> str:
+    """Return one row for each layer, or a block: shapes, formulas, what a stride drops, field and cost."""
     header = ["layer", "kind", "input", "output", "rows and columns", "dropped", "sees", "engine", "multiply-adds"]
     rows = [
         [
@@ -75,7 +84,7 @@ def network_plan_table(plan: NetworkPlan) -> str:
         for layer in plan.layers
     ]  # fmt: skip
     footer = [f"{len(rows)} layers", *[""] * 7, count_text(plan.macs)]
-    table = columns(rows, "<<<<<<<<>", header=header, footer=footer)
+    table = fitted(rows, "<<<<<<<<>", width, header=header, footer=footer)
     return f"{table}\n\n{plan.parameters:,} parameters; at most {bytes_text(plan.peak_bytes)} for one picture"
 
 

@@ -52,3 +52,14 @@ def test_kernel_names_are_completed(cnnfilter_run):
     words = {"_CNNFILTER_COMPLETE": "complete_bash", "COMP_WORDS": "cnnfilter convolve -k sobel-5", "COMP_CWORD": "3"}
     done = cnnfilter_run(env=words)
     assert "sobel-5-x" in done.out.split()
+
+
+@pytest.mark.parametrize("words", [["-k", "sobel-x", "-k", "gaussian:size=31"], []])
+@pytest.mark.parametrize("columns", [60, 100])
+def test_plans_fit_the_terminal(cnnfilter_run, samples, words, columns):
+    source = ["--size", "3000x4000"] if words else [samples / "digits" / "digits.yaml"]
+    narrow = cnnfilter_run("plan", *source, *words, env={"COLUMNS": str(columns)})
+    assert max(map(len, narrow.out.splitlines())) <= columns
+    wide = cnnfilter_run("plan", *source, *words, env={"COLUMNS": "200"})
+    assert set("".join(wide.out.split())) - {"─"} <= set("".join(narrow.out.split()))
+    assert "(3-1)-1)//1+1=" in "".join(narrow.out.split())

@@ -86,3 +86,9 @@ def test_folders():
 def test_stems_and_outputs():
     assert stem("photos/my cat.jpeg") == "my cat"
     assert Output(0, "png", None) == Output(0, "png", None)
+
+
+def test_a_number_is_no_other_inputs_name():
+    planned = plan_outputs(["a/cat.png", "b/cat.png", "b/cat-2.png"], ["edge"], ["png"], None)
+    names = [str(outputs[0].path) for outputs in planned]
+    assert names == ["cat.edge.png", "cat-3.edge.png", "cat-2.edge.png"]

@@ -83,7 +83,9 @@ def read_bytes(path: str | Path, limit: int = MAX_BYTES) -> bytes:
         with file.open("rb") as stream:
             data = stream.read(limit + 1)
     except PermissionError as error:
-        raise ResourceError(f"{path}: {error.strerror} (check who may read it)") from error
+        from cnnfilter.files import quoted
+
+        raise ResourceError(f"{quoted(path)}: {error.strerror} (check who may read it)") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise KernelFileError(str(path), getattr(error, "strerror", None) or str(error)) from error
     if len(data) > limit:
