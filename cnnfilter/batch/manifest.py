@@ -42,6 +42,8 @@ def _jsonl(path: Path, records: Iterable[Record]) -> None:
         for record in records:
             words = record.as_json()
             words.pop("features", None)
+            for one in words.get("outputs", ()):
+                one.pop("tag", None)  # it differs from store to store, and with the time
             file.write(msgspec.json.encode(words) + b"\n")
 
 

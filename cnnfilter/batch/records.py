@@ -32,12 +32,13 @@ class Planned(msgspec.Struct, frozen=True):
         return cls(found.key, found.source, found.size, found.stamp, folder, stem, found.reason)
 
 
-class Written(msgspec.Struct, frozen=True, rename={"digest": "xxh3_128"}):
-    """One file that was written: its place below the output, its bytes, and their digest."""
+class Written(msgspec.Struct, frozen=True, omit_defaults=True, rename={"digest": "xxh3_128"}):
+    """One file that was written: its place below the output, its bytes, their digest, and an object's tag or time."""
 
     path: str
     size: int
     digest: str
+    tag: str = ""
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"key": "input"}):
@@ -79,7 +80,9 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"key": "in
             words["reason"] = printable(self.reason)
         if self.outputs:
             words["outputs"] = [
-                {**name_fields("path", one.path), "size": one.size, "xxh3_128": one.digest} for one in self.outputs
+                {**name_fields("path", one.path), "size": one.size, "xxh3_128": one.digest}
+                | ({"tag": one.tag} if one.tag else {})
+                for one in self.outputs
             ]
         if self.maps:
             words["maps"] = list(self.maps)

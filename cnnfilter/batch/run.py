@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +12,15 @@ from typing import Protocol
 
 import cnnfilter
 from cnnfilter.batch.find import Skips, counted, find, refuse_nested
-from cnnfilter.batch.folder import State, check_folder, opened, state_of, sweep
+from cnnfilter.batch.folder import JOURNAL, State, check_folder, opened, state_of, sweep
 from cnnfilter.batch.journal import Journal, Ledger
 from cnnfilter.batch.patterns import Filters
 from cnnfilter.batch.plan import read_plan, write_plan
 from cnnfilter.batch.recipe import Recipe, fingerprint, labels_of
 from cnnfilter.batch.records import DONE, Planned, Record
+from cnnfilter.batch.remote import JournalCopy, bring_journal, remote_state
 from cnnfilter.batch.roots import Root
-from cnnfilter.batch.stores import check_output, in_this_process_only, is_url
+from cnnfilter.batch.stores import check_output, in_this_process_only, is_url, join_url, write_object
 from cnnfilter.batch.work import Job, Outcome, still_there
 from cnnfilter.errors import ParameterError, ResourceError
 
@@ -123,8 +125,10 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
     engine = engine_of(setup)
     state = remote_state(setup.output) if remote else state_of(setup.output)
     used = not remote and check_folder(setup.output, resume=setup.resume, overwrite=setup.overwrite)
-    owned = state.owned
     with opened(state, None if remote else Path(setup.output)):
+        if remote and setup.resume:
+            bring_journal(state, setup.output)
+        owned = state.owned
         totals = _planned(setup, recipe, state, Path(setup.output) if used else None)
         job = Job(recipe, setup.output if remote else os.path.abspath(setup.output), fingerprint(recipe))  # noqa: PTH100
         if owned and not remote:
@@ -139,17 +143,10 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
             _Run(setup, job, engine, journal, ledger, observer, totals).all(state)
         if not totals.stopped:
             finish(state, totals)
+        elif remote:
+            with contextlib.suppress(ResourceError):  # the store may be why the run stopped
+                write_object(state.journal, join_url(setup.output, JOURNAL))
     return totals
-
-
-def remote_state(url: str) -> State:
-    """Return the folder on this machine that remembers a run whose outputs go to a URL."""
-    import hashlib
-
-    from platformdirs import user_state_path
-
-    digest = hashlib.sha256(url.rstrip("/").encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return State(user_state_path("cnnfilter") / "batch" / digest)
 
 
 def _planned(setup: Setup, recipe: Recipe, state: State, used: Path | None) -> Totals:
@@ -197,12 +194,14 @@ class _Run:
     ) -> None:  # fmt: skip
         self.setup, self.job, self.engine, self.journal, self.ledger = setup, job, engine, journal, ledger
         self.observer, self.totals = observer, totals
+        self.copy: JournalCopy | None = None
         self.flying: dict[str, str] = {}
         self.dirty: set[str] = set()
 
     def all(self, state: State) -> None:
         """Do every input of the plan; those that died or were too large for a share again, alone."""
         again: list[Planned] = []
+        self.copy = JournalCopy(state, self.setup.output) if is_url(self.setup.output) else None
         share = None if self.setup.max_memory is None else self.setup.max_memory // max(1, self.setup.jobs)
         try:
             self._pass(self._open_items(state), again, self.setup.jobs, share)
@@ -266,6 +265,8 @@ class _Run:
     def _take(self, record: Record) -> None:
         """Remember and count one record."""
         self.journal.add(record)
+        if self.copy is not None:
+            self.copy.look()
         if record.state == DONE:
             self.totals.ok += 1
         else:

@@ -7,7 +7,7 @@ from typing import Any
 from cnnfilter.batch.folder import state_of
 from cnnfilter.batch.journal import Ledger
 from cnnfilter.batch.records import DONE
-from cnnfilter.batch.run import remote_state
+from cnnfilter.batch.remote import bring_journal, remote_state
 from cnnfilter.batch.stores import is_url
 from cnnfilter.errors import OutputError
 from cnnfilter.files import quoted
@@ -25,6 +25,8 @@ def status_of(output: str) -> dict[str, Any]:
         If no batch wrote there.
     """
     state = remote_state(output) if is_url(output) else state_of(output)
+    if is_url(output):
+        bring_journal(state, output)
     if not state.owned:
         raise OutputError(f"{quoted(output)}: no batch wrote here, so there is nothing to tell")
     done = failed = 0

@@ -23,6 +23,9 @@ ATOMIC = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "oci", "mem
 #: What cannot be written object by object.
 READ_ONLY = frozenset({"zip", "tar", "libarchive", "http", "https", "github"})
 
+#: Bytes that are sent as one piece; more go in parts.
+IN_ONE_GO = 64 << 20
+
 Value = TypeVar("Value")
 
 
@@ -191,17 +194,22 @@ def write_object(local: Path, url: str) -> None:
         If the store refuses it, after several tries.
     """
     store, protocol, path, _ = _take_apart(url)
-    data = local.read_bytes()
 
     def put() -> None:
         if protocol in ATOMIC:
-            store.pipe_file(path, data)
+            send(path)
             return
         folder, _, name = path.rpartition("/")
         part = f"{folder}/.{name}.cnnfilter-part"
         store.makedirs(folder, exist_ok=True)
-        store.pipe_file(part, data)
+        send(part)
         store.mv(part, path)
+
+    def send(target: str) -> None:
+        if local.stat().st_size > IN_ONE_GO:
+            store.put_file(str(local), target)
+        else:
+            store.pipe_file(target, local.read_bytes())
 
     try:
         patiently(put)
@@ -209,13 +217,32 @@ def write_object(local: Path, url: str) -> None:
         raise ResourceError(f"{quoted(url)}: cannot write: {error}") from OSError(5, str(error))
 
 
-def object_size(url: str) -> int | None:
-    """Return the bytes of an object, or None where there is none."""
+def object_facts(url: str) -> tuple[int, str] | None:
+    """Return the bytes of an object, and its tag or time, or None where there is none."""
     store, _, path, _ = _take_apart(url)
     try:
-        return int(patiently(lambda: store.info(path))["size"] or 0)
+        info = patiently(lambda: store.info(path))
     except OSError:
         return None
+    return int(info["size"] or 0), stamp_of(info)
+
+
+def fetch_object(url: str, local: Path) -> bool:
+    """Copy an object to a file; return False where there is none.
+
+    Raises
+    ------
+    ResourceError
+        If the store does not let go of it, after several tries.
+    """
+    store, _, path, _ = _take_apart(url)
+    try:
+        patiently(lambda: store.get_file(path, str(local)))
+    except FileNotFoundError:
+        return False
+    except Exception as error:  # every store has errors of its own
+        raise ResourceError(f"{quoted(url)}: cannot read: {error}") from OSError(5, str(error))
+    return True
 
 
 def join_url(base: str, path: str) -> str:

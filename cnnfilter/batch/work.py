@@ -13,7 +13,7 @@ import xxhash
 from cnnfilter.batch.measures import measure_maps
 from cnnfilter.batch.recipe import Made, Recipe, plan_files
 from cnnfilter.batch.records import DONE, FAILED, Planned, Record, Written
-from cnnfilter.batch.stores import is_url, join_url, read_object, write_object
+from cnnfilter.batch.stores import is_url, join_url, object_facts, read_object, write_object
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.files import output_error, quoted
 from cnnfilter.images.picture import Picture
@@ -88,12 +88,18 @@ def _record(job: Job, item: Planned, limit: int | None) -> Record:
     if is_url(job.output):
         with tempfile.TemporaryDirectory(prefix="cnnfilter-") as folder:
             done, written = _apply(job, item, picture, Path(folder), limit)
-            for one in written:
-                write_object(Path(folder, Path(one.path).name), join_url(job.output, one.path))
+            written = tuple(_put(job, Path(folder), one) for one in written)
     else:
         done, written = _apply(job, item, picture, _folder(Path(job.output, item.folder)), limit)
     features = tuple(measure_maps(one.hold(), job.recipe.measures) for one in done) if job.recipe.measures else ()
     return Record(job.digest, item.key, size, stamp, DONE, "", written, tuple(one.row for one in done), features)
+
+
+def _put(job: Job, folder: Path, one: Written) -> Written:
+    """Put one output into its store; return it with the tag that tells it from what others may put there."""
+    url = join_url(job.output, one.path)
+    write_object(Path(folder, Path(one.path).name), url)
+    return Written(one.path, one.size, one.digest, (object_facts(url) or (0, ""))[1])
 
 
 def _open(job: Job, item: Planned, limit: int | None) -> tuple[int, str, Picture]:
@@ -159,9 +165,7 @@ def digest_of(path: Path) -> tuple[int, str]:
 def still_there(output: str, record: Record) -> bool:
     """Say whether everything that a record tells of is still as it was written."""
     if is_url(output):
-        from cnnfilter.batch.stores import object_size
-
-        return all(object_size(join_url(output, one.path)) == one.size for one in record.outputs)
+        return all(_is_there(join_url(output, one.path), one) for one in record.outputs)
     for one in record.outputs:
         path = Path(output, one.path)
         try:
@@ -170,6 +174,12 @@ def still_there(output: str, record: Record) -> bool:
         except (OSError, ResourceError):
             return False
     return True
+
+
+def _is_there(url: str, one: Written) -> bool:
+    """Say whether an object is what we put there: by its size, and its tag or time where the store tells one."""
+    facts = object_facts(url)
+    return facts is not None and facts[0] == one.size and (not one.tag or facts[1] == one.tag)
 
 
 def quiet_errors() -> None:

@@ -49,6 +49,81 @@ def test_a_store_in_memory(photos, tmp_path):
     memory.rm("/out", recursive=True)
 
 
+@pytest.fixture
+def memory(photos):
+    """Yield a store in memory that holds the pictures."""
+    store = fsspec.filesystem("memory")
+    for path in photos.rglob("*.png"):
+        store.pipe_file(f"/in/{path.relative_to(photos).as_posix()}", path.read_bytes())
+    yield store
+    for folder in ("/in", "/out"):
+        if store.exists(folder):
+            store.rm(folder, recursive=True)
+
+
+def test_an_object_that_somebody_changed_is_done_again(memory):
+    from batch_recipes import go
+
+    go("memory://in", "memory://out")
+    before = memory.cat_file("/out/p01.sobel-x.png")
+    memory.pipe_file("/out/p01.sobel-x.png", b"x" * len(before))
+    again = go("memory://in", "memory://out", resume=True)
+    assert (again.ok, again.kept) == (1, 11)
+    assert memory.cat_file("/out/p01.sobel-x.png") == before
+
+
+def test_another_machine_takes_up_the_run(memory, tmp_path, monkeypatch):
+    from batch_recipes import go
+
+    go("memory://in", "memory://out")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    again = go("memory://in", "memory://out", resume=True)
+    assert (again.ok, again.kept) == (0, 12)
+    memory.rm_file("/out/.cnnfilter/journal.jsonl")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "third"))
+    assert go("memory://in", "memory://out", resume=True).ok == 12
+
+
+def test_the_copy_of_the_journal_is_not_much_behind(memory, tmp_path, monkeypatch):
+    from batch_recipes import go
+
+    from cnnfilter.batch import remote, work
+    from cnnfilter.batch.status import status_of
+
+    monkeypatch.setattr(remote, "COPY_EVERY", 0.0)
+    monkeypatch.setattr(remote, "SHARE", 0)
+    real, done = work._open, []
+
+    def killed(*words):
+        done.append(1)
+        if len(done) > 7:
+            raise KeyboardInterrupt
+        return real(*words)
+
+    monkeypatch.setattr(work, "_open", killed)
+    with pytest.raises(KeyboardInterrupt):
+        go("memory://in", "memory://out")
+    monkeypatch.setattr(work, "_open", real)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    assert status_of("memory://out")["done"] == 7
+    again = go("memory://in", "memory://out", resume=True)
+    assert (again.ok, again.kept) == (5, 7)
+
+
+def test_a_journal_here_that_is_further_on_stays(memory, tmp_path):
+    from cnnfilter.batch.folder import State
+    from cnnfilter.batch.remote import bring_journal
+
+    state = State(tmp_path / "s")
+    memory.pipe_file("/out/.cnnfilter/journal.jsonl", b"one\n")
+    for ours, left in ((None, b"one\n"), (b"one\ntwo\n", b"one\ntwo\n"), (b"other\n", b"one\n")):
+        if ours is not None:
+            state.journal.write_bytes(ours)
+        bring_journal(state, "memory://out")
+        assert state.journal.read_bytes() == left
+    assert [path.name for path in state.folder.iterdir()] == ["journal.jsonl"]
+
+
 def test_a_bad_line_is_tried_again(monkeypatch):
     monkeypatch.setattr(stores, "WAITS", (0.0, 0.0))
     tries = []
