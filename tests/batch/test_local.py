@@ -112,6 +112,28 @@ def test_no_worker_outlives_its_run(many, tmp_path, command):
     assert gone(process.pid, 5)
 
 
+@needs_proc
+def test_a_worker_killed_from_outside_costs_nothing(many, tmp_path, command, run, tree):
+    out = tmp_path / "out"
+    words = (many, "-k", "sobel-x", "-o", out, "-j", "2")
+    process = started(command(*words), out, 5)
+    for wanted in (40, 80):
+        workers = [pid for pid in session_of(process.pid) if pid != process.pid]
+        os.kill(workers[0], signal.SIGKILL) if workers else None
+        until = time.monotonic() + 60
+        while (
+            time.monotonic() < until
+            and process.poll() is None
+            and len(list((tmp_path / "out").rglob("*.png"))) < 40 * number
+        ):
+            time.sleep(0.002)
+    text, errors = process.communicate(timeout=60)
+    assert (process.returncode, text.splitlines()[-1]) == (0, "ok 162, skipped 0, failed 0"), errors
+    assert gone(process.pid, 5)
+    assert run(*words[:3], "-o", tmp_path / "whole", "-j", "2").returncode == 0
+    assert tree(out) == tree(tmp_path / "whole")
+
+
 def killed_often(folder, tmp_path, command, run, tree, counts):
     """Kill the whole process group once some files are there, again and again; return what is left in the end."""
     words = (folder, "-k", "sobel-x", "-o", tmp_path / "out", "-j", "2")
