@@ -75,3 +75,16 @@ def test_enormous_numbers_are_refused(name, size):
 def test_maps_that_no_machine_holds_are_out_of_resources(call):
     with pytest.raises(ResourceError, match=r"map of \d+ x \d+ takes [\d.e+]+ TB"):
         call()
+
+
+def test_both_convolutions_take_the_same_groups():
+    kernel = np.arange(9.0).reshape(3, 3)
+    for convolve in (cnnfilter.conv2d, cnnfilter.conv_transpose2d):
+        np.testing.assert_array_equal(convolve(IMAGE, kernel, groups=3), convolve(IMAGE, kernel))
+        weights = np.arange(3 * 9.0).reshape(3, 1, 3, 3)
+        np.testing.assert_array_equal(convolve(IMAGE, weights, groups=np.int64(3)), convolve(IMAGE, weights, groups=3))
+        for wrong in (True, 2.0, "3", 0, None):
+            with pytest.raises(CnnFilterError, match="groups must be a whole number"):
+                convolve(IMAGE, weights, groups=wrong)
+        with pytest.raises(CnnFilterError, match="groups"):
+            convolve(IMAGE, kernel, groups=2)

@@ -78,14 +78,14 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
         raise typer.Exit(4 if resource else 3)
 
 
-def open_image(name: str, files: Files) -> Picture:
-    """Open an input; ``-`` is standard input."""
+def open_image(name: str, files: Files, *, fold: bool = False) -> Picture:
+    """Open an input; ``-`` is standard input, and `fold` makes a channel of every map of a dump."""
     from cnnfilter.images.read import open_picture
 
     limit = memory_limit(files.max_memory)
     if name == "-":
-        return open_picture(sys.stdin.buffer, max_pixels=files.max_pixels, max_memory=limit)
-    return open_picture(name, max_pixels=files.max_pixels, max_memory=limit)
+        return open_picture(sys.stdin.buffer, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
+    return open_picture(name, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
 
 
 def memory_limit(text: str | None) -> int | None:

@@ -32,12 +32,10 @@ def show(
     from cnnfilter.job.names import stem
     from cnnfilter.job.options import make_options
 
-    picture = open_image(file, Files(max_pixels=max_pixels, max_memory=max_memory))
+    picture = open_image(file, Files(max_pixels=max_pixels, max_memory=max_memory), fold=True)
     small = picture.height <= 32 and picture.width <= 32
     options = make_options(range=range)
     request = Request(steps=(plain_step(stem(file), options),), options=options, display=parse_display(display))
-    wanted = Show(
-        table=(table or heat or small) and not preview, heat=heat, preview=preview or not (table or heat or small),
-        at=at, json=json,
-    )  # fmt: skip
+    numbers = table or heat or at is not None or (small and not preview)
+    wanted = Show(table=numbers, heat=heat, preview=preview or not numbers, at=at, json=json)
     show_done(do_image(request, picture, []), [], wanted)

@@ -15,7 +15,7 @@ from cnnfilter.core.arrays import computing_type, real_array
 from cnnfilter.core.borders import Array
 from cnnfilter.core.choose import make_plan, wants_rank
 from cnnfilter.core.plan import STRIP_BYTES, THREAD_MACS, Plan, Sizes, Strip
-from cnnfilter.core.shapes import PaddingLike, conv_size, pair, parse_border, resolve_pads
+from cnnfilter.core.shapes import PaddingLike, check_groups, conv_size, pair, parse_border, resolve_pads
 from cnnfilter.core.strips import ArraySource, Scratch, Source, map_in_threads, thread_count
 from cnnfilter.errors import ParameterError, ShapeError
 
@@ -255,8 +255,7 @@ def _sizes(
     filters, depth, *kernel = weights
     if 0 in weights:
         raise ShapeError(f"the kernel is empty: shape {weights}")
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        raise ParameterError(f"groups must be a whole number of at least 1, got {groups!r}")
+    groups = check_groups(groups)
     if channels % groups or filters % groups:
         raise ShapeError(f"groups={groups} must divide both the {channels} channels and the {filters} filters")
     if depth != channels // groups:

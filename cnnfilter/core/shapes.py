@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple, TypeAlias
 
 from cnnfilter.errors import ParameterError, ResourceError, ShapeError, lookup
@@ -109,6 +110,19 @@ def pair(value: object, name: str, *, minimum: int = 1) -> Pair:
     if min(numbers) < minimum:
         raise ParameterError(f"{name} must be at least {minimum}, got {value!r}")
     return numbers[0], numbers[-1]
+
+
+def check_groups(groups: Any) -> int:
+    """Return the number of groups as an int.
+
+    Raises
+    ------
+    ParameterError
+        If it is no whole number of at least 1.
+    """
+    if isinstance(groups, bool) or not isinstance(groups, Integral) or groups < 1:
+        raise ParameterError(f"groups must be a whole number of at least 1, got {groups!r}")
+    return int(groups)
 
 
 def parse_border(padding_mode: str) -> Border:

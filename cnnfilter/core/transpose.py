@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blocks import row_blocks
-from cnnfilter.core.shapes import PaddingLike, Pads, Pair, pair, resolve_pads, transpose_size
+from cnnfilter.core.shapes import PaddingLike, Pads, Pair, check_groups, pair, resolve_pads, transpose_size
 from cnnfilter.errors import ParameterError, ShapeError
 
 
@@ -79,6 +79,9 @@ def conv_transpose2d(
     """
     planes, lead = as_planes(image)
     weights = real_array(kernel, "kernel").astype(computing_type(planes))
+    groups = check_groups(groups)
+    if weights.ndim == 2 and lead and groups == lead[-1]:
+        groups = 1  # what groups would say, a 2-D kernel says already
     images, weights, out_lead = _fit(planes, lead, weights, groups)
     step, spread = pair(stride, "stride"), pair(dilation, "dilation")
     extra = pair(output_padding, "output_padding", minimum=0)
@@ -105,8 +108,6 @@ def conv_transpose2d(
 
 def _fit(planes: Array, lead: tuple[int, ...], weights: Array, groups: int) -> tuple[Array, Array, tuple[int, ...]]:
     """Return images ``(N, C, H, W)``, weights ``(C, K/groups, kH, kW)`` and the axes before the result's rows."""
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        raise ParameterError(f"groups must be a whole number of at least 1, got {groups!r}")
     channels = lead[-1] if lead else 1
     if 0 in weights.shape or weights.ndim not in (2, 4):
         raise ShapeError(f"kernel must be (kH, kW) or (C, K/groups, kH, kW), got shape {weights.shape}")

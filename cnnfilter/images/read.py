@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,6 +38,7 @@ def open_picture(
     name: str = "",
     max_pixels: int = MAX_PIXELS,
     max_memory: int | None = None,
+    fold: bool = False,
 ) -> Picture:
     r"""Open an image file, or a grid of numbers as an image.
 
@@ -50,6 +52,8 @@ def open_picture(
         Refuse larger pictures, from their header.
     max_memory
         Refuse pictures that take more bytes to decode, from their header; and streams of more than a quarter of it.
+    fold
+        Take a grid of more axes, such as ``(K, C, H, W)``, as one channel for each map.
 
     Returns
     -------
@@ -72,10 +76,11 @@ def open_picture(
     """
     limits = Limits(max_pixels, max_memory)
     if isinstance(source, bytes):
-        return _picture(source, "", name or "standard input", limits)
+        return _picture(source, "", name or "standard input", limits, fold=fold)
     if isinstance(source, io.BufferedIOBase):
         stream: Any = source  # what the standard library calls a BinaryIO
-        return _picture(_piped(stream, name or "standard input", limits), "", name or "standard input", limits)
+        name = name or "standard input"
+        return _picture(_piped(stream, name, limits), "", name, limits, fold=fold)
     path = file_path(source)
     name = name or str(path)
     path, _ = split_member(path)
@@ -85,7 +90,7 @@ def open_picture(
         raise ImageError(f"{quoted(name)}: {error.strerror or error}") from error
     except ValueError as error:
         raise ImageError(f"{quoted(name)}: no file name holds a null character") from error
-    return _picture(data, str(path), name, limits)
+    return _picture(data, str(path), name, limits, fold=fold)
 
 
 def read_image(
@@ -190,14 +195,14 @@ def _head(path: str) -> bytes:
         return file.read(64)
 
 
-def _picture(data: bytes | None, path: str, name: str, limits: Limits) -> Picture:
+def _picture(data: bytes | None, path: str, name: str, limits: Limits, *, fold: bool) -> Picture:
     """Send the file to the reader that its content asks for."""
     head = _head(path) if data is None else data[:64]
     if not head:
         raise ImageError(f"{quoted(name)}: the file is empty")
     form = sniff_picture(head)
     if not form:
-        return _grid_picture(data or b"", name, limits)
+        return _grid_picture(data or b"", name, limits, fold=fold)
     if form == "PNM":
         from cnnfilter.images.pnm import decode_pnm
 
@@ -211,15 +216,13 @@ def _picture(data: bytes | None, path: str, name: str, limits: Limits) -> Pictur
 
 def _with_note(picture: Picture, form: str, name: str) -> Picture:
     """Say so when a file's name promises something else than it holds."""
-    from dataclasses import replace
-
     said = promised(name) or GRID_EXTENSIONS.get(Path(name).suffix.lower(), "")
     if said in ("", form):
         return picture
     return replace(picture, notes=(f"is {form}, whatever its name says", *picture.notes))
 
 
-def _grid_picture(data: bytes, name: str, limits: Limits) -> Picture:
+def _grid_picture(data: bytes, name: str, limits: Limits, *, fold: bool) -> Picture:
     """Return a grid of numbers as a picture."""
     if kind := sniff_foreign(data[:64]):
         raise ImageError(f"{quoted(name)}: {kind} is not supported (convert it to PNG, or numbers to .npy)")
@@ -239,6 +242,10 @@ def _grid_picture(data: bytes, name: str, limits: Limits) -> Picture:
             raise
         raise ImageError(f"{quoted(name)}: not {_KNOWN}") from error
     try:
+        if fold and grid.ndim > 3:
+            note = f"{' x '.join(map(str, grid.shape))}: its maps are shown one after another"
+            folded = _from_array(grid.reshape(-1, *grid.shape[-2:]), name, limits)
+            return replace(folded, notes=(note, *folded.notes))
         return _from_array(grid, name, limits)
     except CnnFilterError as error:
         raise type(error)(f"{quoted(name)}: {error}") from error

@@ -357,3 +357,21 @@ def test_what_is_strange_is_said_once(cnnfilter_run, tmp_path):
         "cnnfilter: note: 'holes.csv': holds 1 NaN and 1 infinite values",
         "cnnfilter: note: 'holes.csv': its map matrix-1x2 holds 2 NaN and 1 infinite values",
     ]
+
+
+def test_show_takes_dumps_of_many_axes(cnnfilter_run, tmp_path):
+    np.save(tmp_path / "stack.npy", np.arange(2 * 3 * 4 * 5.0).reshape(2, 3, 4, 5))  # (K, C, H, W)
+    done = cnnfilter_run("show", "stack.npy")
+    assert done.code == 0
+    assert "'stack.npy': 2 x 3 x 4 x 5: its maps are shown one after another" in done.err
+    assert "stack, channel 5" in done.out
+    assert "119" in done.out
+    assert cnnfilter_run("convolve", "stack.npy", "-k", "1").code == 3
+
+
+def test_show_at_a_place_prints_numbers(cnnfilter_run, samples):
+    done = cnnfilter_run("show", samples / "scene.png", "--at", "100,200")
+    assert "of 512, columns " in done.out
+    both = cnnfilter_run("show", samples / "grid-5x5.csv", "--table", "--preview").out
+    assert "@@" in both
+    assert "0 │ 1 1 1 0 0" in both
