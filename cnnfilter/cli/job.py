@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from cnnfilter.job.image import Done, Request
 
 
+#: A map with both sides below this is a picture of a few specks.
+SMALL = 32
+
+
 class Show(NamedTuple):
     """What the user wants to see."""
 
@@ -73,9 +77,19 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
                 _report(name, error)
             progress.advance()
     show_done(done, failures, show, to_stdout=files.output == "-")
+    chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet
+    if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
+        sys.stderr.write("cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv)\n")
     if failures:
         resource = any(isinstance(error, ResourceError) for _, error in failures)
         raise typer.Exit(4 if resource else 3)
+
+
+def _is_grid(name: str) -> bool:
+    """Say whether an input is named as numbers are."""
+    from cnnfilter.dumps.names import GRID_EXTENSIONS
+
+    return name.partition("#")[0].lower().endswith(tuple(GRID_EXTENSIONS))
 
 
 def open_image(name: str, files: Files, *, fold: bool = False) -> Picture:

@@ -375,3 +375,11 @@ def test_show_at_a_place_prints_numbers(cnnfilter_run, samples):
     both = cnnfilter_run("show", samples / "grid-5x5.csv", "--table", "--preview").out
     assert "@@" in both
     assert "0 │ 1 1 1 0 0" in both
+
+
+def test_small_maps_are_better_read_as_numbers(cnnfilter_run, samples):
+    hint = "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv)\n"
+    assert cnnfilter_run("convolve", samples / "grid-5x5.csv", "-k", "1").err == hint
+    assert cnnfilter_run("convolve", samples / "grid-5x5.csv", "-k", "1", "--padding", "14").err == ""
+    for words in (["--table"], ["-f", "csv"], ["-o", "a.png"], ["-q"], ["--json"]):
+        assert cnnfilter_run("convolve", samples / "grid-5x5.csv", "-k", "1", *words).err == ""
