@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import os
 import threading
 import time
@@ -170,10 +171,11 @@ def _client(address: str) -> Iterator[Any]:
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         if address.startswith("local:"):
-            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))  # we try again, alone
+            stack.enter_context(dask.config.set(_own_settings()))
             cluster = distributed.LocalCluster(
-                n_workers=_count(address), threads_per_worker=1, processes=True, dashboard_address=None,
-                host="127.0.0.1", silence_logs=logging.CRITICAL,
+                n_workers=_count(address), threads_per_worker=1, processes=True,
+                host="127.0.0.1", dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
+                silence_logs=logging.CRITICAL,
             )  # fmt: skip
             target: Any = stack.enter_context(cluster)
         else:
@@ -183,6 +185,14 @@ def _client(address: str) -> Iterator[Any]:
         except (OSError, TimeoutError, ValueError) as error:
             raise ResourceError(f"no Dask scheduler answers at {address} (start one, or use local:2)") from error
         yield client
+
+
+def _own_settings() -> dict[str, Any]:
+    """Return Dask's settings for workers of our own: no second try, for we try again alone; imports are done once."""
+    settings: dict[str, Any] = {"distributed.scheduler.allowed-failures": 0}
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        settings["distributed.worker.multiprocessing-method"] = "forkserver"
+    return settings
 
 
 def _count(address: str) -> int:
