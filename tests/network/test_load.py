@@ -62,7 +62,7 @@ WRONG = {
     "missing array": (
         [{"kind": "conv", "weights": "#ww"}],
         {},
-        r"layers\[0\].weights: weights.npz: no array 'ww'.*did you mean w",
+        r"layers\[0\].weights: 'weights.npz': no array 'ww'.*did you mean w",
     ),
     "no file named": ([{"kind": "conv", "weights": "#w"}], {"weights": ""}, r"'#w' names no file .*own weights"),
     "NaN": (
