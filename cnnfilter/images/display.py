@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -221,7 +222,7 @@ def to_pixels(strip: Values, display: Display, bits: int = 8) -> NDArray[Any]:
     top = 255 if bits == 8 else 65535
     count = max(_BLOCK // width, 1)
     work = np.empty((count, width), np.result_type(strip.dtype, np.float32))
-    black, white = np.zeros_like(work), np.full_like(work, top)  # arrays: faster loops than for one number
+    black, white = (_filled(work.shape, work.dtype.char, value) for value in (0, top))
     planar = np.empty((count, width), pixels.dtype)
     with np.errstate(all="ignore"):  # infinite and huge values are cut off on purpose
         for start in range(0, rows, count):
@@ -236,6 +237,14 @@ def to_pixels(strip: Values, display: Display, bits: int = 8) -> NDArray[Any]:
                 if channels > 1:
                     pixels[start:stop, :, channel] = out
     return pixels
+
+
+@lru_cache(maxsize=16)
+def _filled(shape: tuple[int, int], dtype: str, value: int) -> Values:
+    """Return an array full of one value: the loops over two arrays are faster than those over one and a number."""
+    filled = np.full(shape, value, dtype)
+    filled.flags.writeable = False
+    return filled
 
 
 def _scaled(values: Values, display: Display, top: int, work: Values) -> Values:
