@@ -36,6 +36,7 @@ ONLY_IN = {
     "rich": {"views", "cli"},
     "PIL": {"images"},
     "isal": {"images"},
+    "pebble": {"batch"},
     "cmap": {"images"},
 }
 

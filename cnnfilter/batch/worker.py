@@ -8,11 +8,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 
-from cnnfilter.batch.work import Job, do_item, quiet_errors
+from cnnfilter.batch.records import Planned
+from cnnfilter.batch.work import Job, Outcome, do_item, quiet_errors
 
 #: Address space beyond the memory limit: libraries and threads reserve more than they use.
 _SLACK = 2 << 30
@@ -27,32 +26,28 @@ _KEPT, _LARGEST = 64 << 20, 32 << 20
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-def serve(pipe: Connection, job: Job, limit: int | None, others: Sequence[Connection], parent: int) -> None:
-    """Do what comes through a pipe, one input after the other, until it closes.
+#: What this process does, set once when it starts.
+_job: tuple[Job, int | None] | None = None
 
-    Parameters
-    ----------
-    pipe
-        Gives inputs, takes outcomes.
-    job, limit
-        As in `do_item`.
-    others
-        Ends of pipes that a forked process has and must not keep: nobody would see that the run has ended.
-    parent
-        The process that this one was forked from; 0 where a server or a new interpreter started it.
-    """
-    for other in others:
-        other.close()
+
+def start(job: Job, limit: int | None) -> None:
+    """Prepare this process to do inputs of `job`, with `limit` bytes for each."""
+    global _job
+    _job = job, limit
     _leave_signals()
-    _end_with_run(parent)
+    _end_with_run()
     keep_memory()
     if limit is not None:
         bound_memory(limit)
     if not os.environ.get("CNNFILTER_DEBUG"):
         quiet_errors()
-    with contextlib.suppress(EOFError, OSError):  # the run has ended, or wants nothing more
-        while True:
-            pipe.send(do_item(job, pipe.recv(), limit))
+
+
+def work(item: Planned) -> Outcome:
+    """Do one input."""
+    if _job is None:
+        raise RuntimeError("the worker was not started")
+    return do_item(_job[0], item, _job[1])
 
 
 def _leave_signals() -> None:
@@ -63,13 +58,8 @@ def _leave_signals() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def _end_with_run(parent: int) -> None:
+def _end_with_run() -> None:
     """End this process when the run that it works for ends, however that ends."""
-    if parent:
-        die_with_parent()
-        if os.getppid() != parent:
-            os._exit(1)
-        return
     run = multiprocessing.parent_process()
     if run is None:
         return
