@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import signal
 from collections.abc import Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -13,6 +14,7 @@ from cnnfilter.batch.records import Planned
 from cnnfilter.batch.start import Starter, warm_up
 from cnnfilter.batch.work import Job, Outcome, do_item, failed
 from cnnfilter.batch.worker import start, work
+from cnnfilter.errors import ResourceError
 
 #: Inputs that wait at the workers' door for each worker, so that none stands idle.
 QUEUED = 3
@@ -70,6 +72,8 @@ def _outcome(job: Job, item: Planned, future: concurrent.futures.Future[Outcome]
         return failed(job, item, f"took longer than {timeout:g} seconds (--timeout raises the limit)", again=True)
     except ProcessExpired as error:
         return failed(job, item, f"the worker was killed{_why(error.exitcode)}", again=True)
+    except BrokenProcessPool as error:
+        raise ResourceError(f"worker processes end as soon as they start ({error}; -j 0 works without them)") from error
 
 
 def _why(code: int | None) -> str:

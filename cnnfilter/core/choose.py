@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 
-from cnnfilter.core.plan import ENGINE_NAMES, STRIP_BYTES, Plan, Sizes
+from cnnfilter.core.plan import ENGINE_NAMES, STRIP_BYTES, THREAD_MACS, Plan, Sizes
 from cnnfilter.errors import ParameterError, lookup
 
 #: Output rows that one banded matrix computes: BLAS takes four rows at a time, and more only add zeros.
@@ -16,6 +16,8 @@ BAND_ROWS = 4
 STACKED_FILTERS = 4
 #: Columns of a block of engine ``banded``, at most: longer rows ask for too many pages of memory at a time.
 BLOCK_COLUMNS = 832
+#: Output rows of a strip of engine ``banded``, at most: a picture should make enough strips for all threads.
+STRIP_ROWS = 128
 #: Bytes of the shifted rows that engine ``banded`` keeps in the cache.
 SHIFTED_BYTES = 1 << 20
 #: Values in one row of a window from which engine ``im2col`` multiplies row by row: fewer leave BLAS idle.
@@ -122,7 +124,9 @@ def _cut_banded(sizes: Sizes, rank: int, why: str) -> Plan:
     columns = min(sizes.out[1], -(-sizes.out[1] // blocks // 16) * 16)
     row_bytes = sizes.channels // sizes.groups * sizes.kernel[1] * columns * sizes.itemsize
     least = max(8 * band, 6 * sizes.span[0])  # every strip lays out the span above it anew
-    rows = max(least, min(128, SHIFTED_BYTES // row_bytes // sizes.stride[0])) // band * band
+    one_thread = sizes.macs < THREAD_MACS  # to start a strip costs more there than to leave the nearest cache
+    most, room = (STRIP_ROWS * 4, STRIP_BYTES) if one_thread else (STRIP_ROWS, SHIFTED_BYTES)
+    rows = max(least, min(most, room // row_bytes // sizes.stride[0])) // band * band
     return Plan(sizes=sizes, engine="banded", rows=min(sizes.out[0], rows), band=band, columns=columns, why=why)
 
 

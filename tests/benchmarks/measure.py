@@ -54,8 +54,10 @@ def in_turns(ours: Callable[[], object], theirs: Callable[[], object], threads: 
     return min(times[0]), min(times[1])
 
 
-def commands_in_turns(ours: list[str], theirs: list[str], seconds: float, cache: str) -> tuple[float, float]:
-    """Return the median wall-clock times of two whole commands, run in turns.
+def commands_in_turns(
+    ours: list[str], theirs: list[str], seconds: float, cache: str, before: Callable[[], object] = lambda: None
+) -> tuple[float, float]:
+    """Return the median wall-clock times of two whole commands, run in turns, each after `before`.
 
     Python keeps compiled modules in `cache`, as an installed program has them; the first run of each does not count.
     """
@@ -65,6 +67,7 @@ def commands_in_turns(ours: list[str], theirs: list[str], seconds: float, cache:
     stop = time.perf_counter() + seconds
     while len(times[0]) < 4 or (time.perf_counter() < stop and len(times[0]) < 25):
         for command, taken in zip((ours, theirs), times, strict=True):
+            before()
             start = time.perf_counter()
             done = subprocess.run(
                 command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, env=environment
