@@ -213,12 +213,15 @@ def check(
 
 def _checked(file: Path) -> tuple[int, list[CnnFilterError]]:
     """Return how many kernels a file holds, and what is wrong in it."""
-    from cnnfilter.library.catalog import entries_of
-    from cnnfilter.library.load import kernels_of
+    from cnnfilter.library.catalog import SUFFIXES, entries_of
+    from cnnfilter.library.load import kernels_of, load_kernels
     from cnnfilter.library.schema import mistakes
+    from cnnfilter.library.spec import KERNEL_SUFFIXES
     from cnnfilter.library.strict import read_document
 
     try:
+        if file.suffix.lower() in set(KERNEL_SUFFIXES) - set(SUFFIXES):
+            return len(load_kernels(str(file))), []
         wrong, rest = mistakes(read_document(file))
     except CnnFilterError as error:
         return 0, [error]

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 GOOD = "kernels:\n  mine:\n    matrix: 1 2; 3 4\n"
@@ -62,6 +63,14 @@ def test_check(cnnfilter_run, tmp_path):
     (tmp_path / "good.yaml").write_text(GOOD)
     done = cnnfilter_run("kernels", "check", "good.yaml")
     assert (done.code, done.out) == (0, "good.yaml: 1 kernel, all well\n")
+
+
+def test_check_reads_arrays_too(cnnfilter_run, tmp_path):
+    np.save(tmp_path / "good.npy", np.ones((4, 1, 3, 3)))
+    (tmp_path / "bad.npy").write_bytes(b"not an array")
+    done = cnnfilter_run("kernels", "check", "good.npy", "bad.npy")
+    assert (done.code, done.out) == (2, "good.npy: 4 kernels, all well\n")
+    assert done.err.startswith("cnnfilter: error: 'bad.npy': is not a .npy array")
 
 
 MANY_MISTAKES = """\
