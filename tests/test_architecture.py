@@ -36,7 +36,6 @@ ONLY_IN = {
     "rich": {"views", "cli"},
     "PIL": {"images"},
     "isal": {"images"},
-    "pebble": {"batch"},
     "cmap": {"images"},
 }
 
@@ -114,8 +113,8 @@ NOT_FOR_A_PNG = {
     "cnnfilter.images.pnm", "cnnfilter.images.sheet", "cnnfilter.images.tiff", "cnnfilter.images.write",
     "cnnfilter.core.activations", "cnnfilter.core.pooling", "cnnfilter.core.windows", "cnnfilter.library.schema",
     "cnnfilter.library.validate",
-    "PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "PIL.ImageDraw", "cmap", "msgspec", "pebble", "rich", "yaml",
-    "asyncio", "concurrent", "multiprocessing", "numpy.fft", "numpy.random", "random", "tempfile",
+    "PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "PIL.ImageDraw", "cmap", "msgspec", "rich", "yaml", "asyncio",
+    "concurrent", "multiprocessing", "numpy.fft", "numpy.random", "random", "tempfile",
 }  # fmt: skip
 
 

@@ -1,23 +1,43 @@
-"""Worker processes on this machine: one image each at a time, and no death of one stops the others."""
+"""Worker processes on this machine: one image each at a time, and no death of one stops the others.
+
+The standard library's pool gives up when one of its processes dies, because the dead may have held a lock that the
+others need. That is the safe thing to do, so a pool here is something that breaks: what died is told apart from what
+was only interrupted by the seats of `batch.start`, and a new pool goes on with the rest.
+"""
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
+import itertools
 import signal
+import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
-
-from pebble import ProcessExpired, ProcessPool
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+from multiprocessing.connection import wait as wait_for
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, cast
 
 from cnnfilter.batch.records import Planned
-from cnnfilter.batch.start import Starter, warm_up
+from cnnfilter.batch.start import Context, Seat, held_signals, warm_up
 from cnnfilter.batch.work import Job, Outcome, do_item, failed
 from cnnfilter.batch.worker import start, work
 from cnnfilter.errors import ResourceError
 
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
 #: Inputs that wait at the workers' door for each worker, so that none stands idle.
 QUEUED = 3
+
+#: Seconds between two looks at the clock.
+TICK = 0.5
+
+#: Seconds that workers get to end when one of them died.
+PATIENCE = 2.0
+
+#: Pools in a row that may break before one input was begun.
+FALSE_STARTS = 3
 
 
 def each_here(
@@ -45,38 +65,109 @@ def each_local(
         Bytes that one image may take.
     timeout
         Seconds that one image may take; its worker is killed then, and replaced.
+
+    Raises
+    ------
+    ResourceError
+        If workers die before they begin.
     """
     warm_up()
-    pool = ProcessPool(max_workers=workers, context=Starter(), initializer=start, initargs=(job, limit))
-    pending: dict[concurrent.futures.Future[Outcome], Planned] = {}
-    waiting = iter(items)
-    try:
-        while True:
-            while len(pending) < workers * (1 + QUEUED) and (item := next(waiting, None)) is not None:
-                pending[pool.schedule(work, args=[item], timeout=timeout)] = item
-            if not pending:
-                return
-            finished, _ = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
-            for future in finished:
-                yield _outcome(job, pending.pop(future), future, timeout)
-    finally:
-        pool.stop()  # type: ignore[no-untyped-call]
-        pool.join()
+    waiting = enumerate(items)
+    opened: dict[int, Planned] = {}
+    false_starts = 0
+    while _take(waiting, opened, workers) or opened:
+        pool = _Pool(job, limit, min(workers, len(opened)), timeout)
+        try:
+            yield from pool.outcomes(opened, waiting)
+        finally:
+            pool.end()
+        blamed = pool.blamed() if pool.broken else {}
+        false_starts = 0 if blamed or pool.fruitful else false_starts + 1
+        if false_starts == FALSE_STARTS:
+            raise ResourceError("worker processes end as soon as they start (-j 0 works without them)")
+        for number in blamed.keys() & opened.keys():
+            yield failed(job, opened.pop(number), blamed[number], again=True)
 
 
-def _outcome(job: Job, item: Planned, future: concurrent.futures.Future[Outcome], timeout: float) -> Outcome:
-    """Return what a worker handed back, or what became of the worker."""
-    try:
-        return future.result()
-    except concurrent.futures.TimeoutError:
-        return failed(job, item, f"took longer than {timeout:g} seconds (--timeout raises the limit)", again=True)
-    except ProcessExpired as error:
-        return failed(job, item, f"the worker was killed{_why(error.exitcode)}", again=True)
-    except BrokenProcessPool as error:
-        raise ResourceError(f"worker processes end as soon as they start ({error}; -j 0 works without them)") from error
+def _take(waiting: Iterator[tuple[int, Planned]], opened: dict[int, Planned], workers: int) -> dict[int, Planned]:
+    """Open some inputs ahead of the workers; return the new ones."""
+    new = dict(itertools.islice(waiting, max(0, workers * (1 + QUEUED) - len(opened))))
+    opened.update(new)
+    return new
 
 
-def _why(code: int | None) -> str:
+class _Pool:
+    """Worker processes until one of them dies."""
+
+    def __init__(self, job: Job, limit: int | None, workers: int, timeout: float) -> None:
+        self.broken = self.fruitful = False
+        self._workers, self._timeout = workers, timeout
+        self._context = Context()
+        self._clock = time.monotonic() + TICK
+        self._late: set[int] = set()
+        self._numbers: dict[Future[Outcome], int] = {}
+        self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._pool = ProcessPoolExecutor(
+            workers, mp_context=cast("BaseContext", self._context), initializer=start, initargs=(job, limit)
+        )
+
+    def outcomes(self, opened: dict[int, Planned], waiting: Iterator[tuple[int, Planned]]) -> Iterator[Outcome]:
+        """Do what is opened and what waits; take out of `opened` what is done."""
+        try:
+            with held_signals():  # the first of these start the processes
+                self._give(opened)
+            while opened:
+                if (future := self._next()) is not None:
+                    outcome = future.result()
+                    del opened[self._numbers.pop(future)]
+                    self.fruitful = True
+                    yield outcome
+                    self._give(_take(waiting, opened, self._workers))
+        except BrokenProcessPool:
+            self.broken = True
+
+    def _give(self, new: dict[int, Planned]) -> None:
+        """Give the workers some inputs."""
+        for number, item in new.items():
+            future = self._pool.submit(work, number, item)
+            self._numbers[future] = number
+            future.add_done_callback(self._done.put)
+
+    def _next(self) -> Future[Outcome] | None:
+        """Wait for a worker to finish, a moment at most, and kill whoever takes too long."""
+        if time.monotonic() > self._clock:
+            self._clock = time.monotonic() + TICK
+            for seat in self._context.seats:
+                if seat.late(self._timeout) and (number := seat.at()) is not None:
+                    self._late.add(number)
+                    seat.process.kill()
+        with contextlib.suppress(Empty):
+            return self._done.get(timeout=TICK)
+        return None
+
+    def end(self) -> None:
+        """End every process. If one died, the pool ends the others by SIGTERM, which tells them apart."""
+        for seat in self._context.seats:
+            if self.broken:
+                wait_for([seat.process.sentinel], timeout=PATIENCE)
+            if seat.process.pid is not None:
+                seat.process.kill()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def blamed(self) -> dict[int, str]:
+        """Return the inputs that workers died of, and how."""
+        busy = {number: seat for seat in self._context.seats if (number := seat.at()) is not None}
+        dead = {number: seat for number, seat in busy.items() if seat.process.exitcode != -signal.SIGTERM}
+        return {number: self._why(number, seat) for number, seat in (dead or busy).items()}
+
+    def _why(self, number: int, seat: Seat) -> str:
+        """Return what a worker died of."""
+        if number in self._late:
+            return f"took longer than {self._timeout:g} seconds (--timeout raises the limit)"
+        return f"the worker was killed{_told(seat.process.exitcode)}"
+
+
+def _told(code: int | None) -> str:
     """Return what an exit code says about a death."""
     if code is None or code >= 0:
         return "" if code is None else f" (exit code {code})"

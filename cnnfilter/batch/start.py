@@ -1,57 +1,79 @@
-"""How Pebble's worker processes start: forked where that is safe, else from a server that has imported everything.
+"""How worker processes start: forked where that is safe, else from a server that has imported everything.
 
-A fork of this process takes a millisecond; a new interpreter with its imports takes half a second. It is safe on Linux
-while this process has one thread, which it has when the first workers start. Pebble then has threads of its own, so
-whoever replaces a dead worker comes from the server.
+A fork of this process takes a millisecond; a new interpreter with its imports takes half a second. A fork is safe on
+Linux while this process has one thread, which it has whenever a pool of workers is started.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
-from cnnfilter.batch.worker import SIGNALS
+from cnnfilter.batch.worker import SIGNALS, sit_down
 
 
-class Starter:
-    """The part of a multiprocessing context that Pebble asks for."""
+class Seat:
+    """A worker process, and memory that it shares with the run: which input it is at, and since when."""
 
     def __init__(self) -> None:
-        methods = multiprocessing.get_all_start_methods()
-        self._fresh: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        if "forkserver" in methods:
-            self._fresh.set_forkserver_preload(["cnnfilter.batch.local", "cnnfilter.cli"])
-        self.Pipe, self.RLock = self._fresh.Pipe, self._fresh.RLock
+        self.process: BaseProcess
+        self.board = RawArray("d", [-1.0, 0.0])
 
-    def get_start_method(self) -> str:
-        """Return how those start that are not forked."""
-        method: str = self._fresh.get_start_method()
-        return method
+    def at(self) -> int | None:
+        """Return the number of the input that the worker is at, or was at when it died."""
+        number = int(self.board[0])
+        return None if number < 0 else number
 
-    def Process(self, **words: Any) -> BaseProcess:  # noqa: N802 - the name that contexts have
+    def late(self, limit: float) -> bool:
+        """Say whether the worker has been at one input for more than some seconds."""
+        return self.at() is not None and time.monotonic() - self.board[1] > limit
+
+
+class Context:
+    """What `concurrent.futures` takes for a multiprocessing context; it remembers the processes that it starts."""
+
+    def __init__(self) -> None:
+        if may_fork():
+            self._context: Any = multiprocessing.get_context("fork")
+        elif "forkserver" in multiprocessing.get_all_start_methods():
+            self._context = multiprocessing.get_context("forkserver")
+            self._context.set_forkserver_preload(["cnnfilter.batch.local", "cnnfilter.cli"])
+        else:
+            self._context = multiprocessing.get_context("spawn")
+        self.seats: list[Seat] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def Process(self, *, target: Callable[..., None], args: tuple[Any, ...]) -> BaseProcess:  # noqa: N802 - their name
         """Return a process that is not started yet."""
-        process: BaseProcess = _Forked(**words) if may_fork() else self._fresh.Process(**words)
+        seat = Seat()
+        process: BaseProcess = self._context.Process(target=sit_down, args=(seat.board, target, args))
+        seat.process = process
+        self.seats.append(seat)
         return process
 
 
-if sys.platform == "linux":
-    from multiprocessing.context import ForkProcess
-
-    class _Forked(ForkProcess):
-        """A copy of this process. Signals are held back until it has handlers of its own."""
-
-        def start(self) -> None:
-            """Fork."""
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-            try:
-                super().start()
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+@contextlib.contextmanager
+def held_signals() -> Iterator[None]:
+    """Hold signals back while workers are forked: the copies take them again when they have handlers of their own."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def may_fork() -> bool:

@@ -8,7 +8,10 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable, MutableSequence
 from multiprocessing.connection import wait as wait_for
+from typing import Any
 
 from cnnfilter.batch.records import Planned
 from cnnfilter.batch.work import Job, Outcome, do_item, quiet_errors
@@ -29,6 +32,16 @@ SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 #: What this process does, set once when it starts.
 _job: tuple[Job, int | None] | None = None
 
+#: Where this process tells which input it is at, and since when.
+_board: MutableSequence[float] = [-1.0, 0.0]
+
+
+def sit_down(board: MutableSequence[float], target: Callable[..., None], args: tuple[Any, ...]) -> None:
+    """Be a worker process that tells on `board` what it does."""
+    global _board
+    _board = board
+    target(*args)
+
 
 def start(job: Job, limit: int | None) -> None:
     """Prepare this process to do inputs of `job`, with `limit` bytes for each."""
@@ -43,11 +56,15 @@ def start(job: Job, limit: int | None) -> None:
         quiet_errors()
 
 
-def work(item: Planned) -> Outcome:
-    """Do one input."""
+def work(number: int, item: Planned) -> Outcome:
+    """Do one input. Its number stays on the board if that kills this process."""
     if _job is None:
         raise RuntimeError("the worker was not started")
-    return do_item(_job[0], item, _job[1])
+    _board[1] = time.monotonic()
+    _board[0] = number
+    outcome = do_item(_job[0], item, _job[1])
+    _board[0] = -1
+    return outcome
 
 
 def _leave_signals() -> None:
