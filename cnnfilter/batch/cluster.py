@@ -80,19 +80,19 @@ class _Chunks:
         import distributed
 
         while self._submit(items):
-            try:
-                done = distributed.wait(list(self.pending), timeout=LOOK_EVERY, return_when="FIRST_COMPLETED").done
-            except (TimeoutError, distributed.TimeoutError):
-                _check(self.client)
-                continue
-            except (distributed.CancelledError, OSError) as error:
-                raise _lost(self.client) from error
+            with _lost_if_silent(self.client):
+                try:
+                    done = distributed.wait(list(self.pending), timeout=LOOK_EVERY, return_when="FIRST_COMPLETED").done
+                except TimeoutError:
+                    _check(self.client)
+                    continue
             for future in done:
                 yield from self._outcomes(future, self.pending.pop(future))
 
     def _submit(self, items: Iterator[Planned]) -> bool:
         """Send chunks while there is room; say whether there is anything to wait for."""
-        room = QUEUED * max(1, sum(self.client.nthreads().values())) - len(self.pending)
+        with _lost_if_silent(self.client):
+            room = QUEUED * max(1, sum(self.client.nthreads().values())) - len(self.pending)
         for _ in range(room):
             some = [_in_full(item) for item in islice(items, self.size)]
             if not some:
@@ -106,16 +106,26 @@ class _Chunks:
         import distributed
 
         try:
-            seconds, outcomes = future.result()
+            with _lost_if_silent(self.client):
+                seconds, outcomes = future.result()
         except distributed.KilledWorker:
             why = f"its worker was killed, or it took longer than {self.timeout:g} seconds (--timeout raises the limit)"
             return [failed(self.job, item, why, again=True) for item in items]
-        except (distributed.CancelledError, OSError) as error:
-            raise _lost(self.client) from error
         if not self.alone:
             wanted = int(CHUNK_SECONDS * len(items) / max(seconds, 1e-6))
             self.size = max(1, min(wanted, 2 * self.size, LARGEST_CHUNK))
         return list(outcomes)
+
+
+@contextlib.contextmanager
+def _lost_if_silent(client: Any) -> Iterator[None]:
+    """Say that the scheduler is gone if it does not answer in the block."""
+    import distributed
+
+    try:
+        yield
+    except (distributed.CancelledError, OSError) as error:
+        raise _lost(client) from error
 
 
 def _check(client: Any) -> None:
@@ -188,8 +198,16 @@ def _client(address: str) -> Iterator[Any]:
 
 
 def _own_settings() -> dict[str, Any]:
-    """Return Dask's settings for workers of our own: no second try, for we try again alone; imports are done once."""
-    settings: dict[str, Any] = {"distributed.scheduler.allowed-failures": 0}
+    """Return Dask's settings for workers of our own: no second try, for we try again alone; imports are done once.
+
+    Dask samples every worker's stack a hundred times a second and its own clock fifty times, for a dashboard that is
+    not there: with that, work takes a twentieth longer.
+    """
+    settings: dict[str, Any] = {
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.tick.interval": "1s",
+    }
     if "forkserver" in multiprocessing.get_all_start_methods():
         settings["distributed.worker.multiprocessing-method"] = "forkserver"
     return settings

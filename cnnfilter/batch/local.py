@@ -33,6 +33,9 @@ QUEUED = 3
 #: Seconds between two looks at the clock.
 TICK = 0.5
 
+#: Seconds beyond an image's time limit after which workers that hand nothing back are taken for stuck.
+GRACE = 10.0
+
 #: Seconds that workers get to end when one of them died.
 PATIENCE = 2.0
 
@@ -103,7 +106,8 @@ class _Pool:
         self.broken = self.fruitful = False
         self._workers, self._timeout = workers, timeout
         self._context = Context()
-        self._clock = time.monotonic() + TICK
+        self._moved = time.monotonic()
+        self._look_at = self._moved + TICK
         self._late: set[int] = set()
         self._numbers: dict[Future[Outcome], int] = {}
         self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
@@ -114,17 +118,25 @@ class _Pool:
     def outcomes(self, opened: dict[int, Planned], waiting: Iterator[tuple[int, Planned]]) -> Iterator[Outcome]:
         """Do what is opened and what waits; take out of `opened` what is done."""
         try:
-            with held_signals():  # the first of these start the processes
-                self._give(opened)
+            self._start(opened)
             while opened:
                 if (future := self._next()) is not None:
                     outcome = future.result()
                     del opened[self._numbers.pop(future)]
                     self.fruitful = True
                     yield outcome
+                    self._moved = time.monotonic()
                     self._give(_take(waiting, opened, self._workers))
         except BrokenProcessPool:
             self.broken = True
+
+    def _start(self, opened: dict[int, Planned]) -> None:
+        """Give the workers their first inputs, which starts them."""
+        try:
+            with held_signals():
+                self._give(opened)
+        except OSError as error:
+            raise ResourceError(f"no worker could be started ({error}; -j takes fewer, -j 0 none)") from error
 
     def _give(self, new: dict[int, Planned]) -> None:
         """Give the workers some inputs."""
@@ -135,11 +147,15 @@ class _Pool:
 
     def _next(self) -> Future[Outcome] | None:
         """Wait for a worker to finish, a moment at most, and kill whoever takes too long."""
-        if time.monotonic() > self._clock:
-            self._clock = time.monotonic() + TICK
+        now = time.monotonic()
+        if now > self._look_at:
+            self._look_at = now + TICK
+            stuck = now - self._moved > self._timeout + GRACE  # a lock is held by one who will never let go
             for seat in self._context.seats:
-                if seat.late(self._timeout) and (number := seat.at()) is not None:
+                number = seat.at()
+                if number is not None and seat.late(self._timeout):
                     self._late.add(number)
+                if stuck or number in self._late:
                     seat.process.kill()
         with contextlib.suppress(Empty):
             return self._done.get(timeout=TICK)

@@ -10,8 +10,10 @@ from pathlib import Path
 import batch_recipes
 import pytest
 
+from cnnfilter.batch import local
 from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
+from cnnfilter.batch.start import Context
 from cnnfilter.job.options import Options
 from cnnfilter.library import load_kernels
 from cnnfilter.views.batch import Silent
@@ -39,6 +41,21 @@ def test_an_image_that_hangs_is_given_up(photos, tmp_path):
     totals = misbehave(photos, tmp_path / "out", timeout=3.0)
     assert (totals.ok, totals.failed) == (12, 1)
     assert totals.failures[0].reason == "took longer than 3 seconds (--timeout raises the limit)"
+
+
+def test_workers_that_cannot_start_stop_the_run(photos, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(Context, "Process", refuse)
+    totals = misbehave(photos, tmp_path / "out")
+    assert totals.stopped.startswith("no worker could be started ([Errno 11] Resource temporarily unavailable")
+
+
+def test_workers_that_die_at_once_stop_the_run(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "start", os.abort)
+    totals = misbehave(photos, tmp_path / "out")
+    assert totals.stopped == "worker processes end as soon as they start (-j 0 works without them)"
 
 
 def session_of(pid):
@@ -69,9 +86,7 @@ def gone(pid, seconds):
 def started(words, out, count):
     """Start the program in a session of its own, and wait until it has written some files."""
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True)
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None and len(list(out.rglob("*.sobel-x.png"))) < count:
-        time.sleep(0.002)
+    wait_for_files(process, out, count)
     return process
 
 
@@ -112,22 +127,45 @@ def test_no_worker_outlives_its_run(many, tmp_path, command):
     assert gone(process.pid, 5)
 
 
+def workers_of(process):
+    """Return the worker processes of a run."""
+    return [pid for pid in session_of(process.pid) if pid != process.pid]
+
+
+def wait_for_files(process, out, count):
+    """Wait until a run has written some files, or ends."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None and len(list(out.rglob("*.sobel-x.png"))) < count:
+        time.sleep(0.002)
+
+
 @needs_proc
-def test_a_worker_killed_from_outside_costs_nothing(many, tmp_path, command, run, tree):
+def test_workers_killed_from_outside_cost_nothing(many, tmp_path, command, run, tree):
     out = tmp_path / "out"
     words = (many, "-k", "sobel-x", "-o", out, "-j", "2")
     process = started(command(*words), out, 5)
-    for wanted in (40, 80):
-        workers = [pid for pid in session_of(process.pid) if pid != process.pid]
-        os.kill(workers[0], signal.SIGKILL) if workers else None
-        until = time.monotonic() + 60
-        while time.monotonic() < until and process.poll() is None and len(list(out.rglob("*.png"))) < wanted:
-            time.sleep(0.002)
+    killed = 0
+    for count in range(10, 150, 10):
+        for pid in workers_of(process)[: 1 + count % 4]:
+            os.kill(pid, signal.SIGTERM if count % 3 else signal.SIGKILL)
+            killed += 1
+        wait_for_files(process, out, count + 10)
     text, errors = process.communicate(timeout=60)
+    assert killed > 5
     assert (process.returncode, text.splitlines()[-1]) == (0, "ok 162, skipped 0, failed 0"), errors
     assert gone(process.pid, 5)
     assert run(*words[:3], "-o", tmp_path / "whole", "-j", "2").returncode == 0
     assert tree(out) == tree(tmp_path / "whole")
+
+
+@needs_proc
+def test_a_worker_that_is_stopped_for_good_is_replaced(many, tmp_path, command):
+    out = tmp_path / "out"
+    process = started(command(many, "-k", "sobel-x", "-o", out, "-j", "2", "--timeout", "2"), out, 5)
+    os.kill(workers_of(process)[0], signal.SIGSTOP)
+    text, errors = process.communicate(timeout=60)
+    assert (process.returncode, text.splitlines()[-1]) == (0, "ok 162, skipped 0, failed 0"), errors
+    assert gone(process.pid, 5)
 
 
 def killed_often(folder, tmp_path, command, run, tree, counts):
