@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from cnnfilter.batch.finish import finish
@@ -13,6 +14,18 @@ from cnnfilter.batch.run import Setup, run_batch
 from cnnfilter.job.options import Options
 from cnnfilter.library import load_kernels
 from cnnfilter.views.batch import Silent
+
+
+def die_in_the_middle_of_a_message():
+    """Let this process die after the first of several writes that a long message takes."""
+    send = Connection._send
+
+    def send_and_die(pipe, data, *more):
+        send(pipe, data, *more)
+        if len(data) == 4:  # the length of what follows
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Connection._send = send_and_die
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +45,9 @@ class Misbehaving(Convolve):
             os.kill(os.getpid(), signal.SIGKILL)
         if name == "bug":
             raise ZeroDivisionError("oh")
+        if name == "torn" and not Path(self.marks, "torn").exists():
+            Path(self.marks, "torn").touch()
+            die_in_the_middle_of_a_message()
         if name == "slow":
             time.sleep(0.2)
         return super().apply(picture, outputs, max_memory)

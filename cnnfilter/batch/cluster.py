@@ -182,12 +182,15 @@ def _client(address: str) -> Iterator[Any]:
     with contextlib.ExitStack() as stack:
         if address.startswith("local:"):
             stack.enter_context(dask.config.set(_own_settings()))
-            cluster = distributed.LocalCluster(
-                n_workers=_count(address), threads_per_worker=1, processes=True,
-                host="127.0.0.1", dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
-                silence_logs=logging.CRITICAL,
-            )  # fmt: skip
-            target: Any = stack.enter_context(cluster)
+            try:
+                cluster = distributed.LocalCluster(
+                    n_workers=_count(address), threads_per_worker=1, processes=True,
+                    host="127.0.0.1", dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
+                    silence_logs=logging.CRITICAL,
+                )  # fmt: skip
+                target: Any = stack.enter_context(cluster)
+            except RuntimeError as error:  # a worker died before it was one
+                raise ResourceError(f"no worker can be started: {error}") from error
         else:
             target = address
         try:

@@ -18,6 +18,7 @@ from multiprocessing.connection import wait as wait_for
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, cast
 
+from cnnfilter.batch.parcel import Parcel, unpack
 from cnnfilter.batch.records import Planned
 from cnnfilter.batch.start import Context, Seat, held_signals, warm_up
 from cnnfilter.batch.work import Job, Outcome, do_item, failed
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 #: Inputs that wait at the workers' door for each worker, so that none stands idle.
 QUEUED = 3
 
-#: Seconds between two looks at the clock.
+#: Seconds between two looks at the clock, at most.
 TICK = 0.5
 
 #: Seconds beyond an image's time limit after which workers that hand nothing back are taken for stuck.
@@ -84,10 +85,11 @@ def each_local(
             yield from pool.outcomes(opened, waiting)
         finally:
             pool.end()
-        blamed = pool.blamed() if pool.broken else {}
+        blamed = pool.blamed() if pool.broken and not pool.trouble else {}
         false_starts = 0 if blamed or pool.fruitful else false_starts + 1
         if false_starts == FALSE_STARTS:
-            raise ResourceError("worker processes end as soon as they start (-j 0 works without them)")
+            why = pool.trouble or "they end as soon as they start"
+            raise ResourceError(f"no worker can be started: {why} (-j takes fewer, -j 0 works without them)")
         for number in blamed.keys() & opened.keys():
             yield failed(job, opened.pop(number), blamed[number], again=True)
 
@@ -99,18 +101,23 @@ def _take(waiting: Iterator[tuple[int, Planned]], opened: dict[int, Planned], wo
     return new
 
 
+class _StartError(Exception):
+    """A process could not be started; the cause says why."""
+
+
 class _Pool:
     """Worker processes until one of them dies."""
 
     def __init__(self, job: Job, limit: int | None, workers: int, timeout: float) -> None:
-        self.broken = self.fruitful = False
-        self._workers, self._timeout = workers, timeout
+        self.broken, self.fruitful, self.trouble = False, False, ""
+        self._job, self._workers, self._timeout = job, workers, timeout
+        self._tick = min(TICK, timeout / 4)
         self._context = Context()
         self._moved = time.monotonic()
-        self._look_at = self._moved + TICK
+        self._look_at = self._moved + self._tick
         self._late: set[int] = set()
-        self._numbers: dict[Future[Outcome], int] = {}
-        self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._numbers: dict[Future[Parcel], int] = {}
+        self._done: SimpleQueue[Future[Parcel]] = SimpleQueue()
         self._pool = ProcessPoolExecutor(
             workers, mp_context=cast("BaseContext", self._context), initializer=start, initargs=(job, limit)
         )
@@ -118,57 +125,67 @@ class _Pool:
     def outcomes(self, opened: dict[int, Planned], waiting: Iterator[tuple[int, Planned]]) -> Iterator[Outcome]:
         """Do what is opened and what waits; take out of `opened` what is done."""
         try:
-            self._start(opened)
+            with held_signals():  # the first inputs start the workers
+                self._give(opened)
             while opened:
                 if (future := self._next()) is not None:
-                    outcome = future.result()
-                    del opened[self._numbers.pop(future)]
+                    parcel = future.result()
+                    item = opened.pop(self._numbers.pop(future))
                     self.fruitful = True
-                    yield outcome
+                    yield self._unpacked(item, parcel)
                     self._moved = time.monotonic()
                     self._give(_take(waiting, opened, self._workers))
         except BrokenProcessPool:
             self.broken = True
+        except _StartError as error:
+            self.broken, self.trouble = True, str(error.__cause__ or "no answer")
 
-    def _start(self, opened: dict[int, Planned]) -> None:
-        """Give the workers their first inputs, which starts them."""
+    def _unpacked(self, item: Planned, parcel: Parcel) -> Outcome:
+        """Return the outcome that a worker sent."""
         try:
-            with held_signals():
-                self._give(opened)
-        except OSError as error:
-            raise ResourceError(f"no worker could be started ({error}; -j takes fewer, -j 0 none)") from error
+            return unpack(parcel)
+        except OSError as error:  # somebody took the file away
+            return failed(self._job, item, f"its outcome was lost: {error}", again=True)
 
     def _give(self, new: dict[int, Planned]) -> None:
         """Give the workers some inputs."""
         for number, item in new.items():
-            future = self._pool.submit(work, number, item)
+            try:
+                future = self._pool.submit(work, number, item)
+            except BrokenProcessPool:
+                raise
+            except (OSError, EOFError, RuntimeError) as error:  # no process, no thread, or no server to start them
+                raise _StartError from error
             self._numbers[future] = number
             future.add_done_callback(self._done.put)
 
-    def _next(self) -> Future[Outcome] | None:
+    def _next(self) -> Future[Parcel] | None:
         """Wait for a worker to finish, a moment at most, and kill whoever takes too long."""
         now = time.monotonic()
         if now > self._look_at:
-            self._look_at = now + TICK
-            stuck = now - self._moved > self._timeout + GRACE  # a lock is held by one who will never let go
+            self._look_at = now + self._tick
+            stuck = now - self._moved > self._timeout + GRACE  # somebody holds a lock for ever, or a thread died
             for seat in self._context.seats:
                 number = seat.at()
                 if number is not None and seat.late(self._timeout):
                     self._late.add(number)
                 if stuck or number in self._late:
                     seat.process.kill()
+            if stuck:
+                raise BrokenProcessPool
         with contextlib.suppress(Empty):
-            return self._done.get(timeout=TICK)
+            return self._done.get(timeout=self._tick)
         return None
 
     def end(self) -> None:
         """End every process. If one died, the pool ends the others by SIGTERM, which tells them apart."""
         for seat in self._context.seats:
-            if self.broken:
+            if self.broken and not self.trouble:
                 wait_for([seat.process.sentinel], timeout=PATIENCE)
             if seat.process.pid is not None:
                 seat.process.kill()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        with contextlib.suppress(RuntimeError):  # its thread may be what could not be started
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     def blamed(self) -> dict[int, str]:
         """Return the inputs that workers died of, and how."""

@@ -39,8 +39,13 @@ def parse_roots(arguments: Sequence[str]) -> list[Root]:
     ParameterError
         If an argument is none of them.
     """
-    roots = [_root(text) for text in arguments]
+    roots = [_root(plain(text)) for text in arguments]
     return roots if len(roots) == 1 else _labelled(roots)
+
+
+def plain(text: str) -> str:
+    """Return the path in a ``file://`` URL, and any other text as it is."""
+    return text.removeprefix("file://")
 
 
 def _root(text: str) -> Root:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import cnnfilter
-from cnnfilter.batch.find import Skips, counted, find, refuse_nested
+from cnnfilter.batch.find import STATE_FOLDER, Skips, counted, find, refuse_nested
 from cnnfilter.batch.folder import JOURNAL, State, check_folder, opened, state_of, sweep
 from cnnfilter.batch.journal import Journal, Ledger
 from cnnfilter.batch.patterns import Filters
@@ -22,7 +22,7 @@ from cnnfilter.batch.remote import JournalCopy, bring_journal, remote_state
 from cnnfilter.batch.roots import Root
 from cnnfilter.batch.stores import check_output, in_this_process_only, is_url, join_url, write_object
 from cnnfilter.batch.work import Job, Outcome, still_there
-from cnnfilter.errors import ParameterError, ResourceError
+from cnnfilter.errors import OutputError, ParameterError, ResourceError
 
 #: Failures that are kept for the list at the end; the manifest has them all.
 LISTED = 1000
@@ -142,7 +142,10 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
             observer.begin(totals)
             _Run(setup, job, engine, journal, ledger, observer, totals).all(state)
         if not totals.stopped:
-            finish(state, totals)
+            try:
+                finish(state, totals)
+            except (OutputError, ResourceError) as error:  # a full disk, or a folder that was taken away meanwhile
+                totals.stopped = str(error)
         elif remote:
             with contextlib.suppress(ResourceError):  # the store may be why the run stopped
                 write_object(state.journal, join_url(setup.output, JOURNAL))
@@ -211,7 +214,7 @@ class _Run:
             self.totals.stopped = str(error)
         finally:
             if not is_url(self.setup.output):
-                sweep(Path(self.setup.output), {*self.flying.values(), *self.dirty})
+                sweep(Path(self.setup.output), {STATE_FOLDER, *self.flying.values(), *self.dirty})
 
     def _open_items(self, state: State) -> Iterator[Planned]:
         """Yield what is not done yet."""

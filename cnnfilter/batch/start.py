@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
@@ -19,6 +20,10 @@ from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
 from cnnfilter.batch.worker import SIGNALS, sit_down
+from cnnfilter.errors import CnnFilterError
+
+#: How often a process is looked at before it is taken to have more than one thread.
+_LOOKS = 10
 
 
 class Seat:
@@ -84,10 +89,14 @@ def may_fork() -> bool:
     """
     if sys.platform != "linux" or "fsspec" in sys.modules:
         return False
-    try:
-        return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 - names are enough
-    except OSError:
-        return False
+    with contextlib.suppress(OSError):
+        for _ in range(_LOOKS):
+            if len(os.listdir("/proc/self/task")) == 1:  # noqa: PTH208 - names are enough
+                return True
+            if threading.active_count() > 1:
+                break
+            time.sleep(0.005)  # a thread that has done its work takes a moment to leave
+    return False
 
 
 def warm_up() -> None:
@@ -103,5 +112,6 @@ def warm_up() -> None:
     from cnnfilter.images.png import encode_png
     from cnnfilter.images.read import open_picture
 
-    open_picture(encode_png(np.zeros((1, 1, 3), np.uint8))).array()
+    with contextlib.suppress(CnnFilterError):  # no memory even for that: the first picture will say so
+        open_picture(encode_png(np.zeros((1, 1, 3), np.uint8))).array()
     gc.freeze()  # what is here stays: a worker that looks through it would copy its pages

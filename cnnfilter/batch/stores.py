@@ -52,8 +52,8 @@ def _store(head: str) -> Any:
         raise MissingExtraError(f"{quoted(head)}: {error} (pip install 'cnnfilter[cloud]')") from None
     except TypeError:  # a file system that takes no such options
         return fsspec.core.url_to_fs(head)[0]
-    except (ValueError, OSError) as error:
-        raise ParameterError(f"{quoted(head)}: {error}") from error
+    except Exception as error:  # every store has errors of its own
+        raise ParameterError(f"{quoted(head)}: cannot open: {error}") from error
 
 
 def _take_apart(url: str) -> tuple[Any, str, str, str]:
@@ -137,7 +137,7 @@ def _objects(store: Any, protocol: str, base: str) -> Iterator[tuple[str, int, s
                 else:
                     yield str(info["name"]), int(info.get("size") or 0), stamp_of(info)
             folders += reversed(below)
-    except OSError as error:
+    except Exception as error:  # every store has errors of its own
         raise ParameterError(f"{protocol}://{base}: cannot list: {error}") from error
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, MutableSequence
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
+from cnnfilter.batch.parcel import Parcel, pack
 from cnnfilter.batch.records import Planned
-from cnnfilter.batch.work import Job, Outcome, do_item, quiet_errors
+from cnnfilter.batch.work import Job, do_item, quiet_errors
 
 #: Address space beyond the memory limit: libraries and threads reserve more than they use.
 _SLACK = 2 << 30
@@ -56,15 +57,15 @@ def start(job: Job, limit: int | None) -> None:
         quiet_errors()
 
 
-def work(number: int, item: Planned) -> Outcome:
-    """Do one input. Its number stays on the board if that kills this process."""
+def work(number: int, item: Planned) -> Parcel:
+    """Do one input; return its outcome, packed. Its number stays on the board if that kills this process."""
     if _job is None:
         raise RuntimeError("the worker was not started")
     _board[1] = time.monotonic()
     _board[0] = number
-    outcome = do_item(_job[0], item, _job[1])
+    parcel = pack(_job[0], number, do_item(_job[0], item, _job[1]))
     _board[0] = -1
-    return outcome
+    return parcel
 
 
 def _leave_signals() -> None:

@@ -91,7 +91,7 @@ def setup_of(
 ) -> "Setup":  # fmt: skip
     """Return the setup of a run."""
     from cnnfilter.batch.patterns import Filters
-    from cnnfilter.batch.roots import parse_roots
+    from cnnfilter.batch.roots import parse_roots, plain
     from cnnfilter.batch.run import Setup
     from cnnfilter.cli.job import memory_limit
 
@@ -102,8 +102,8 @@ def setup_of(
     if not 0 < timeout < 1e9:
         raise ParameterError(f"--timeout takes seconds above 0, got {timeout}")
     return Setup(
-        roots=parse_roots(inputs), output=output, filters=Filters.of(include, exclude), jobs=jobs, timeout=timeout,
-        max_memory=memory_limit(max_memory), **words,
+        roots=parse_roots(inputs), output=plain(output), filters=Filters.of(include, exclude), jobs=jobs,
+        timeout=timeout, max_memory=memory_limit(max_memory), **words,
     )  # fmt: skip
 
 
@@ -151,7 +151,8 @@ def say_resume() -> None:
 
 def show_status(output: str, *, json: bool) -> None:
     """Print what the journal of an output folder says."""
+    from cnnfilter.batch.roots import plain
     from cnnfilter.batch.status import status_of
     from cnnfilter.views.batch import print_status
 
-    print_status(status_of(output), json_wanted=json)
+    print_status(status_of(plain(output)), json_wanted=json)

@@ -143,7 +143,8 @@ def _flush_nothing_more() -> None:
 
 
 def _terminate(number: int, _: object) -> NoReturn:
-    """Leave as at Ctrl-C, so that unfinished files are swept, but with the signal's own code."""
+    """Leave as at Ctrl-C, so that unfinished files are swept, but with the signal's own code; a second one kills."""
+    signal.signal(number, signal.SIG_DFL)
     raise SystemExit(128 + number)
 
 

@@ -50,13 +50,42 @@ def test_workers_that_cannot_start_stop_the_run(photos, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Context, "Process", refuse)
     totals = misbehave(photos, tmp_path / "out")
-    assert totals.stopped.startswith("no worker could be started ([Errno 11] Resource temporarily unavailable")
+    assert totals.stopped.startswith("no worker can be started: [Errno 11] Resource temporarily unavailable (-j")
 
 
 def test_workers_that_die_at_once_stop_the_run(photos, tmp_path, monkeypatch):
     monkeypatch.setattr(local, "start", os.abort)
     totals = misbehave(photos, tmp_path / "out")
-    assert totals.stopped == "worker processes end as soon as they start (-j 0 works without them)"
+    assert totals.stopped.startswith("no worker can be started: they end as soon as they start (-j")
+
+
+def test_the_server_that_starts_workers_may_fail_once(photos, tmp_path, monkeypatch):
+    begin, calls = Context.Process, []
+
+    def fail_once(self, **words):
+        calls.append(words)
+        if len(calls) == 1:
+            raise EOFError("unexpected EOF")
+        return begin(self, **words)
+
+    monkeypatch.setattr(Context, "Process", fail_once)
+    assert (misbehave(photos, tmp_path / "out").ok, len(calls) > 2) == (12, True)
+
+
+def test_a_long_outcome_goes_through_a_file(photos, tmp_path):
+    """A worker that dies while it sends one would leave half a message in the pipe, and its reader waiting."""
+    shutil.copy(photos / "p01.png", photos / "torn.png")
+    kernels = (*load_kernels("bank:laws-5"), *load_kernels("bank:laws-3"))
+    recipe = batch_recipes.Misbehaving(
+        kernels=kernels, options=Options(), marks=str(tmp_path), formats=("png", "npy", "json", "csv", "tiff")
+    )
+    setup = Setup(roots=parse_roots([str(photos)]), output=str(tmp_path / "out"), jobs=2)
+    totals = run_batch(setup, recipe, Silent(), lambda *_: None)
+    assert (totals.ok, totals.failed) == (13, 0)
+    assert (tmp_path / "torn").exists()
+    lines = (tmp_path / "out" / ".cnnfilter" / "journal.jsonl").read_bytes().splitlines()
+    assert max(map(len, lines)) > 1 << 14  # from there on a message takes two writes
+    assert not list((tmp_path / "out").rglob("*-part"))
 
 
 def session_of(pid):
