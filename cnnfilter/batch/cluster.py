@@ -20,7 +20,7 @@ import msgspec
 
 import cnnfilter
 from cnnfilter.batch.records import Planned
-from cnnfilter.batch.stores import is_url
+from cnnfilter.batch.roots import is_url
 from cnnfilter.batch.work import Job, Outcome, do_item, failed
 from cnnfilter.batch.worker import keep_memory
 from cnnfilter.errors import MissingExtraError, ParameterError, ResourceError

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from cnnfilter.batch.patterns import Filters
-from cnnfilter.batch.roots import LONGEST_LINE, Root
+from cnnfilter.batch.roots import LONGEST_LINE, Root, is_url
 from cnnfilter.errors import OutputError, ParameterError
 from cnnfilter.files import quoted
 
@@ -229,7 +229,7 @@ def refuse_nested(roots: Iterable[Root], output: str, filters: Filters) -> None:
     OutputError
         Unless the output is another folder, or excluded.
     """
-    if "://" in output:
+    if is_url(output):
         return
     chain = [
         path for path in (Path(os.path.realpath(output)), *Path(os.path.realpath(output)).parents) if path.exists()

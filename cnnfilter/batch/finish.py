@@ -9,7 +9,8 @@ from cnnfilter.batch.folder import JOURNAL, State, state_of
 from cnnfilter.batch.journal import Ledger
 from cnnfilter.batch.manifest import MANIFESTS, in_order, pyarrow, write_manifest
 from cnnfilter.batch.recipe import Recipe
-from cnnfilter.batch.stores import is_url, join_url, write_object
+from cnnfilter.batch.roots import is_url
+from cnnfilter.batch.stores import join_url, write_object
 from cnnfilter.batch.table import Table, check_table, write_table
 from cnnfilter.errors import lookup
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+from functools import partial
 from multiprocessing.connection import wait as wait_for
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, cast
@@ -85,7 +86,7 @@ def each_local(
             yield from pool.outcomes(opened, waiting)
         finally:
             pool.end()
-        blamed = pool.blamed() if pool.broken and not pool.trouble else {}
+        blamed = pool.blamed() if pool.died else {}
         false_starts = 0 if blamed or pool.fruitful else false_starts + 1
         if false_starts == FALSE_STARTS:
             why = pool.trouble or "they end as soon as they start"
@@ -109,15 +110,14 @@ class _Pool:
     """Worker processes until one of them dies."""
 
     def __init__(self, job: Job, limit: int | None, workers: int, timeout: float) -> None:
-        self.broken, self.fruitful, self.trouble = False, False, ""
+        self.died, self.fruitful, self.trouble = False, False, ""
         self._job, self._workers, self._timeout = job, workers, timeout
         self._tick = min(TICK, timeout / 4)
         self._context = Context()
         self._moved = time.monotonic()
         self._look_at = self._moved + self._tick
         self._late: set[int] = set()
-        self._numbers: dict[Future[Parcel], int] = {}
-        self._done: SimpleQueue[Future[Parcel]] = SimpleQueue()
+        self._done: SimpleQueue[tuple[int, Future[Parcel]]] = SimpleQueue()
         self._pool = ProcessPoolExecutor(
             workers, mp_context=cast("BaseContext", self._context), initializer=start, initargs=(job, limit)
         )
@@ -128,17 +128,20 @@ class _Pool:
             with held_signals():  # the first inputs start the workers
                 self._give(opened)
             while opened:
-                if (future := self._next()) is not None:
-                    parcel = future.result()
-                    item = opened.pop(self._numbers.pop(future))
-                    self.fruitful = True
-                    yield self._unpacked(item, parcel)
-                    self._moved = time.monotonic()
-                    self._give(_take(waiting, opened, self._workers))
+                self._look_at_the_clock()
+                try:
+                    number, future = self._done.get(timeout=self._tick)
+                except Empty:
+                    continue
+                parcel = future.result()
+                self.fruitful = True
+                yield self._unpacked(opened.pop(number), parcel)
+                self._moved = time.monotonic()
+                self._give(_take(waiting, opened, self._workers))
         except BrokenProcessPool:
-            self.broken = True
+            self.died = True
         except _StartError as error:
-            self.broken, self.trouble = True, str(error.__cause__ or "no answer")
+            self.trouble = str(error.__cause__ or "no answer")
 
     def _unpacked(self, item: Planned, parcel: Parcel) -> Outcome:
         """Return the outcome that a worker sent."""
@@ -156,31 +159,32 @@ class _Pool:
                 raise
             except (OSError, EOFError, RuntimeError) as error:  # no process, no thread, or no server to start them
                 raise _StartError from error
-            self._numbers[future] = number
-            future.add_done_callback(self._done.put)
+            future.add_done_callback(partial(self._put, number))
 
-    def _next(self) -> Future[Parcel] | None:
-        """Wait for a worker to finish, a moment at most, and kill whoever takes too long."""
+    def _put(self, number: int, future: Future[Parcel]) -> None:
+        """Note that an input is done; the pool's thread calls this."""
+        self._done.put((number, future))
+
+    def _look_at_the_clock(self) -> None:
+        """Kill whoever takes too long, now and then."""
         now = time.monotonic()
-        if now > self._look_at:
-            self._look_at = now + self._tick
-            stuck = now - self._moved > self._timeout + GRACE  # somebody holds a lock for ever, or a thread died
-            for seat in self._context.seats:
-                number = seat.at()
-                if number is not None and seat.late(self._timeout):
-                    self._late.add(number)
-                if stuck or number in self._late:
-                    seat.process.kill()
-            if stuck:
-                raise BrokenProcessPool
-        with contextlib.suppress(Empty):
-            return self._done.get(timeout=self._tick)
-        return None
+        if now < self._look_at:
+            return
+        self._look_at = now + self._tick
+        stuck = now - self._moved > self._timeout + GRACE  # somebody holds a lock for ever, or a thread died
+        for seat in self._context.seats:
+            late = seat.late(self._timeout)
+            if late is not None:
+                self._late.add(late)
+            if stuck or late is not None:
+                seat.process.kill()
+        if stuck:
+            raise BrokenProcessPool
 
     def end(self) -> None:
         """End every process. If one died, the pool ends the others by SIGTERM, which tells them apart."""
         for seat in self._context.seats:
-            if self.broken and not self.trouble:
+            if self.died:
                 wait_for([seat.process.sentinel], timeout=PATIENCE)
             if seat.process.pid is not None:
                 seat.process.kill()

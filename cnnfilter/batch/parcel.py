@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from cnnfilter.batch.find import STATE_FOLDER
-from cnnfilter.batch.stores import is_url
+from cnnfilter.batch.roots import is_url
 from cnnfilter.batch.work import Job, Outcome, failed
 from cnnfilter.files import PART_SUFFIX, output_error
 

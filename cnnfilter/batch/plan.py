@@ -8,7 +8,7 @@ from pathlib import Path
 from cnnfilter.batch.find import Found
 from cnnfilter.batch.names import Labels, Namer
 from cnnfilter.batch.records import Planned, plan_item, plan_line
-from cnnfilter.batch.stores import is_url
+from cnnfilter.batch.roots import is_url
 from cnnfilter.dumps.names import split_member
 from cnnfilter.errors import OutputError
 from cnnfilter.files import atomic_output, output_error, quoted

@@ -43,6 +43,11 @@ def parse_roots(arguments: Sequence[str]) -> list[Root]:
     return roots if len(roots) == 1 else _labelled(roots)
 
 
+def is_url(text: str) -> bool:
+    """Say whether a text is a URL rather than a path."""
+    return "://" in text
+
+
 def plain(text: str) -> str:
     """Return the path in a ``file://`` URL, and any other text as it is."""
     return text.removeprefix("file://")
@@ -50,7 +55,7 @@ def plain(text: str) -> str:
 
 def _root(text: str) -> Root:
     """Return what one argument is."""
-    if "://" in text:
+    if is_url(text):
         return Root("url", text)
     if text.startswith("@") and len(text) > 1:
         return Root("list", text[1:])

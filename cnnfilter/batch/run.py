@@ -19,8 +19,8 @@ from cnnfilter.batch.plan import read_plan, write_plan
 from cnnfilter.batch.recipe import Recipe, fingerprint, labels_of
 from cnnfilter.batch.records import DONE, Planned, Record
 from cnnfilter.batch.remote import JournalCopy, bring_journal, remote_state
-from cnnfilter.batch.roots import Root
-from cnnfilter.batch.stores import check_output, in_this_process_only, is_url, join_url, write_object
+from cnnfilter.batch.roots import Root, is_url
+from cnnfilter.batch.stores import check_output, in_this_process_only, join_url, write_object
 from cnnfilter.batch.work import Job, Outcome, still_there
 from cnnfilter.errors import OutputError, ParameterError, ResourceError
 

@@ -14,10 +14,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSequence
 from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import RawArray
-from typing import Any
+from typing import Any, NamedTuple
 
 from cnnfilter.batch.worker import SIGNALS, sit_down
 from cnnfilter.errors import CnnFilterError
@@ -26,21 +26,21 @@ from cnnfilter.errors import CnnFilterError
 _LOOKS = 10
 
 
-class Seat:
+class Seat(NamedTuple):
     """A worker process, and memory that it shares with the run: which input it is at, and since when."""
 
-    def __init__(self) -> None:
-        self.process: BaseProcess
-        self.board = RawArray("d", [-1.0, 0.0])
+    process: BaseProcess
+    board: MutableSequence[float]
 
     def at(self) -> int | None:
         """Return the number of the input that the worker is at, or was at when it died."""
         number = int(self.board[0])
         return None if number < 0 else number
 
-    def late(self, limit: float) -> bool:
-        """Say whether the worker has been at one input for more than some seconds."""
-        return self.at() is not None and time.monotonic() - self.board[1] > limit
+    def late(self, limit: float) -> int | None:
+        """Return the number of the input that the worker has been at for more than some seconds."""
+        number = self.at()
+        return number if time.monotonic() - self.board[1] > limit else None
 
 
 class Context:
@@ -61,10 +61,9 @@ class Context:
 
     def Process(self, *, target: Callable[..., None], args: tuple[Any, ...]) -> BaseProcess:  # noqa: N802 - their name
         """Return a process that is not started yet."""
-        seat = Seat()
-        process: BaseProcess = self._context.Process(target=sit_down, args=(seat.board, target, args))
-        seat.process = process
-        self.seats.append(seat)
+        board = RawArray("d", [-1.0, 0.0])
+        process: BaseProcess = self._context.Process(target=sit_down, args=(board, target, args))
+        self.seats.append(Seat(process, board))
         return process
 
 

@@ -8,7 +8,7 @@ from cnnfilter.batch.folder import state_of
 from cnnfilter.batch.journal import Ledger
 from cnnfilter.batch.records import DONE
 from cnnfilter.batch.remote import bring_journal, remote_state
-from cnnfilter.batch.stores import is_url
+from cnnfilter.batch.roots import is_url
 from cnnfilter.errors import OutputError
 from cnnfilter.files import quoted
 

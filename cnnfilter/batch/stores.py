@@ -29,11 +29,6 @@ IN_ONE_GO = 64 << 20
 Value = TypeVar("Value")
 
 
-def is_url(text: str) -> bool:
-    """Say whether a text is a URL rather than a path."""
-    return "://" in text
-
-
 def in_this_process_only(text: str) -> bool:
     """Say whether other processes would see something else under a URL."""
     return text.startswith("memory://")

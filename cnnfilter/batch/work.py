@@ -13,7 +13,8 @@ import xxhash
 from cnnfilter.batch.measures import measure_maps
 from cnnfilter.batch.recipe import Made, Recipe, plan_files
 from cnnfilter.batch.records import DONE, FAILED, Planned, Record, Written
-from cnnfilter.batch.stores import is_url, join_url, object_facts, read_object, write_object
+from cnnfilter.batch.roots import is_url
+from cnnfilter.batch.stores import join_url, object_facts, read_object, write_object
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.files import output_error, quoted
 from cnnfilter.images.picture import Picture

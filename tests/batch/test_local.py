@@ -54,7 +54,7 @@ def test_workers_that_cannot_start_stop_the_run(photos, tmp_path, monkeypatch):
 
 
 def test_workers_that_die_at_once_stop_the_run(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "start", os.abort)
+    monkeypatch.setattr(local, "start", batch_recipes.die_at_once)
     totals = misbehave(photos, tmp_path / "out")
     assert totals.stopped.startswith("no worker can be started: they end as soon as they start (-j")
 
