@@ -244,7 +244,7 @@ def test_crafted_npz(tmp_path):
             "promises 99,999,999 weights",
         ),
         (b'{"w": 1, "w": 2}', "is not .safetensors: its header is the key is given twice"),
-        (b"[" * 5000, "is not .safetensors: its header is nested deeper"),
+        (b"[" * 5000 + b"]" * 5000, "is not .safetensors: its header is nested deeper"),
     ],
 )
 def test_crafted_safetensors(tmp_path, header, reason):
