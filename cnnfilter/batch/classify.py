@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from cnnfilter.batch.recipe import Array, Made, distinct
+from cnnfilter.batch.recipe import Array, Made
 from cnnfilter.errors import KernelFileError
 from cnnfilter.files import quoted
 from cnnfilter.images.limits import MAX_PIXELS
@@ -19,6 +19,7 @@ from cnnfilter.job.network import classify
 from cnnfilter.network.model import Model, open_model
 from cnnfilter.network.results import LayerResult
 from cnnfilter.network.spec import Input
+from cnnfilter.text import distinct
 
 #: Classes that the record of a picture names.
 TOP = 5

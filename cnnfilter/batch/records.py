@@ -27,9 +27,13 @@ class Planned(msgspec.Struct, frozen=True):
     reason: str = ""
 
     @classmethod
-    def of(cls, found: Found, folder: str, stem: str) -> Planned:
-        """Return an input with its place."""
-        return cls(found.key, found.source, found.size, found.stamp, folder, stem, found.reason)
+    def of(cls, found: Found, key: str, folder: str, stem: str) -> Planned:
+        """Return an input with its key and its place."""
+        return cls(key, found.source, found.size, found.stamp, folder, stem, found.reason)
+
+    def at(self, key: str, folder: str, stem: str) -> Planned:
+        """Return the same input with another key and place."""
+        return msgspec.structs.replace(self, key=key, folder=folder, stem=stem)
 
 
 class Written(msgspec.Struct, frozen=True, omit_defaults=True, rename={"digest": "xxh3_128"}):

@@ -182,6 +182,6 @@ def batch(
         )
     setup = folders.setup_of(
         inputs, output, recipe, include=include, exclude=exclude, resume=resume, overwrite=overwrite, jobs=jobs,
-        max_memory=max_memory, timeout=timeout, cluster=cluster,
+        max_memory=max_memory, timeout=timeout, cluster=cluster, kernel_dir=kernel_dir,
     )  # fmt: skip
     folders.go(setup, recipe, manifest=manifest or (), features=features, json=json, quiet=quiet)

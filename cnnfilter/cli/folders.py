@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -87,13 +88,16 @@ def kernel_recipe(
 
 def setup_of(
     inputs: Sequence[str], output: str, recipe: "Recipe", *, include: Sequence[str] | None,
-    exclude: Sequence[str] | None, jobs: int | None, timeout: float, max_memory: str | None, **words: Any,
+    exclude: Sequence[str] | None, jobs: int | None, timeout: float, max_memory: str | None,
+    kernel_dir: Sequence[str] | None, **words: Any,
 ) -> "Setup":  # fmt: skip
     """Return the setup of a run."""
     from cnnfilter.batch.patterns import Filters
     from cnnfilter.batch.roots import parse_roots, plain
     from cnnfilter.batch.run import Setup
     from cnnfilter.cli.job import memory_limit
+    from cnnfilter.library import search_path
+    from cnnfilter.library.load import files_read
 
     if jobs is None:
         jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -103,7 +107,8 @@ def setup_of(
         raise ParameterError(f"--timeout takes seconds above 0, got {timeout}")
     return Setup(
         roots=parse_roots(inputs), output=plain(output), filters=Filters.of(include, exclude), jobs=jobs,
-        timeout=timeout, max_memory=memory_limit(max_memory), **words,
+        timeout=timeout, max_memory=memory_limit(max_memory),
+        reads=tuple(map(str, files_read((), search_path(kernel_dir or ())))), **words,
     )  # fmt: skip
 
 
@@ -117,7 +122,7 @@ def go(
     from cnnfilter.views.batch import observer_for, print_end
 
     forms = tuple(dict.fromkeys(manifest or ("jsonl", "csv")))
-    check_finish(forms, features)
+    setup = replace(setup, writes=check_finish(setup.output, forms, features))
 
     def end(state: "State", _totals: "Totals") -> None:
         finish(setup.output, recipe, state, forms, features)

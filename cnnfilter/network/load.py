@@ -148,7 +148,9 @@ class _Layers:
         channels = self.channels[source]
         with Place(self.document, ("layers", index, "kernels")):
             depth = None if channels is None else max(1, channels // entry.groups)
-            return resolve_kernels(specs, self.folder, depth, entry.groups)
+            bank, files = resolve_kernels(specs, self.folder, depth, entry.groups)
+            self.files += files
+            return bank
         raise AssertionError
 
     def fail(self, index: int, key: str, reason: str) -> NoReturn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ def load_onnx(path: str | Path) -> OnnxModel:
     """
     onnx, _ = require_onnx()
     file = Path(path)
-    proto = read_proto(onnx, file)
+    proto, data = read_proto(onnx, file)
     known = {array.name for array in proto.graph.initializer}
     inputs = [one for one in proto.graph.input if one.name not in known]
     if len(inputs) != 1:
@@ -171,26 +171,39 @@ def load_onnx(path: str | Path) -> OnnxModel:
     size = base.size or ((rows, columns) if rows is not None and columns is not None else None)
     model = OnnxModel(
         name=file.stem, path=str(path), proto=proto, feed=inputs[0].name, feed_type=_TYPES[kind], batch=dims[0],
-        input=base, classes=classes, files=(file, *files),
+        input=base, classes=classes, files=(file, *data, *files),
     )  # fmt: skip
     return model.with_input(replace(base, size=size))
 
 
-def read_proto(onnx: Any, file: Path) -> Any:
-    """Return the model in a file; weights in files of its own folder are read too, others refused."""
+def read_proto(onnx: Any, file: Path) -> tuple[Any, tuple[Path, ...]]:
+    """Return the model in a file, and the files of its own folder that hold its weights; others are refused."""
     try:
         if not file.is_file():
             raise KernelFileError(str(file), "is not a file" if file.exists() else "no such file")
-        proto = onnx.load(file)
+        proto = onnx.load(file, load_external_data=False)
         if not proto.graph.node:
             raise KernelFileError(str(file), "is not an ONNX model: it holds no graph")
+        data = tuple(dict.fromkeys(file.parent / name for name in _locations(proto.graph)))
+        onnx.load_external_data_for_model(proto, str(file.parent))
     except (KernelFileError, MemoryError):
         raise
     except PermissionError as error:
         raise ResourceError(f"{quoted(file)}: {error.strerror} (check who may read it)") from error
     except Exception as error:  # protobuf has classes of its own
         raise KernelFileError(str(file), f"is not an ONNX model that can be read: {_first_line(error)}") from error
-    return proto
+    return proto, data
+
+
+def _locations(graph: Any) -> Iterator[str]:
+    """Yield the files that the tensors of a graph, and of the graphs in its nodes, lie in."""
+    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    tensors = (tensor for one in attributes for tensor in (*([one.t] if one.HasField("t") else ()), *one.tensors))
+    for tensor in (*graph.initializer, *tensors):
+        yield from (entry.value for entry in tensor.external_data if entry.key == "location")
+    for one in attributes:
+        for inner in (*([one.g] if one.HasField("g") else ()), *one.graphs):
+            yield from _locations(inner)
 
 
 def _first_line(error: Exception) -> str:

@@ -58,5 +58,5 @@ def test_a_sheet_of_filters_is_drawn(model, tmp_path):
     tiles, names = kernel_tiles(kernels)
     assert [tile.shape for tile in tiles] == [(2, 4, 3)] * 5
     assert names[0] == "conv1.weight-0"
-    write_sheet(kernels, str(tmp_path / "sheet.png"))
+    write_sheet(kernels, [], str(tmp_path / "sheet.png"))
     assert read_image(tmp_path / "sheet.png").shape[0] == 3
