@@ -15,6 +15,9 @@ from cnnfilter.files import atomic_output, check_outputs, collision_key, identit
 from cnnfilter.job.names import Endings, read_file
 from cnnfilter.text import folded
 
+#: What names the files that a run writes beside its results.
+_FLAGS = "-o or --features"
+
 
 def write_plan(
     path: Path, found: Iterable[Found], endings: Endings, *, output: Path | None, used: bool = True,
@@ -50,7 +53,7 @@ def write_plan(
     place, the plan is written a second time, when all names are known.
     """
     others = [read_file(text) for text in reads]
-    check_outputs(writes, others)
+    check_outputs(writes, others, _FLAGS)
     there = {mark: one for one in writes if (mark := identity(one))}
     used = used and output is not None
     inputs = {mark for one in others if (mark := identity(one))} if used else set()
@@ -63,7 +66,7 @@ def write_plan(
                 continue
             mark = identity(one.source)
             if mark in there:
-                raise overwrites(there[mark])
+                raise overwrites(there[mark], _FLAGS)
             if used and mark:
                 inputs.add(mark)
     if not places.settled:

@@ -102,7 +102,12 @@ def distinct_kernels(kernels: Sequence[Kernel]) -> list[Kernel]:
 
 def files_read(kernels: Iterable[Kernel], search: Iterable[Path]) -> Iterator[str | Path]:
     """Yield the files that kernels may be made from: their own, and all that names lead to on the search path."""
-    yield from origins(kernels)
+    for origin in origins(kernels):
+        yield origin
+        if origin.lower().endswith(".onnx"):
+            from cnnfilter.library.array_files import data_files
+
+            yield from data_files(Path(origin))
     for folder in search:
         with contextlib.suppress(CnnFilterError):  # a folder that cannot be read: nothing was read there
             yield from kernel_files(folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import KernelFileError, MissingExtraError, ParameterError, ResourceError, ShapeError
 from cnnfilter.files import quoted
+from cnnfilter.library.array_files import data_files
 from cnnfilter.network.onnx_facts import node_plans, type_name
 from cnnfilter.network.plan import NetworkPlan
 from cnnfilter.network.spec import Array, Input
@@ -184,7 +185,7 @@ def read_proto(onnx: Any, file: Path) -> tuple[Any, tuple[Path, ...]]:
         proto = onnx.load(file, load_external_data=False)
         if not proto.graph.node:
             raise KernelFileError(str(file), "is not an ONNX model: it holds no graph")
-        data = tuple(dict.fromkeys(file.parent / name for name in _locations(proto.graph)))
+        data = data_files(file, proto.graph)
         onnx.load_external_data_for_model(proto, str(file.parent))
     except (KernelFileError, MemoryError):
         raise
@@ -193,17 +194,6 @@ def read_proto(onnx: Any, file: Path) -> tuple[Any, tuple[Path, ...]]:
     except Exception as error:  # protobuf has classes of its own
         raise KernelFileError(str(file), f"is not an ONNX model that can be read: {_first_line(error)}") from error
     return proto, data
-
-
-def _locations(graph: Any) -> Iterator[str]:
-    """Yield the files that the tensors of a graph, and of the graphs in its nodes, lie in."""
-    attributes = [attribute for node in graph.node for attribute in node.attribute]
-    tensors = (tensor for one in attributes for tensor in (*([one.t] if one.HasField("t") else ()), *one.tensors))
-    for tensor in (*graph.initializer, *tensors):
-        yield from (entry.value for entry in tensor.external_data if entry.key == "location")
-    for one in attributes:
-        for inner in (*([one.g] if one.HasField("g") else ()), *one.graphs):
-            yield from _locations(inner)
 
 
 def _first_line(error: Exception) -> str:

@@ -159,7 +159,7 @@ def resolve_kernels(specs: list[str], folder: Path, depth: int | None, groups: i
     CnnFilterError
         If a spec means nothing, or the kernels are not of one size.
     """
-    from cnnfilter.library.load import load_kernels, origins
+    from cnnfilter.library.load import files_read, load_kernels
 
     kernels = [kernel for spec in specs for kernel in load_kernels(_contained(spec, folder))]
     planes = [kernel.weights for kernel in kernels]
@@ -174,7 +174,7 @@ def resolve_kernels(specs: list[str], folder: Path, depth: int | None, groups: i
     bank = np.stack([np.broadcast_to(plane, (wanted, *plane.shape[-2:])) for plane in planes])  # (K, C/groups, kH, kW)
     if groups > 1 and wanted == 1:
         bank = np.tile(bank, (groups, 1, 1, 1))  # (groups*K, 1, kH, kW)
-    return bank, tuple(map(Path, origins(kernels)))
+    return bank, tuple(map(Path, files_read(kernels, ())))
 
 
 def _contained(spec: str, folder: Path) -> str:
