@@ -112,12 +112,12 @@ def _made(layer: LayerResult) -> Made:
 
 
 def digest_of_model(model: Model) -> str:
-    """Return a fingerprint of the files that a network is made of."""
-    digest = hashlib.sha256()
-    for path in sorted(model.files):
+    """Return a fingerprint of the files that a network is made of, wherever they lie."""
+    found = []
+    for path in set(model.files):
         with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:32]
+            found.append(hashlib.file_digest(file, "sha256").digest())
+    return hashlib.sha256(b"".join(sorted(found))).hexdigest()[:32]
 
 
 def make_classify(path: str, layers: Sequence[str], model: Model, **words: Any) -> Classify:

@@ -15,7 +15,7 @@ from cnnfilter.batch.manifest import in_order, parquet_rows, pyarrow
 from cnnfilter.dumps.write import csv_cell
 from cnnfilter.errors import OutputError
 from cnnfilter.files import atomic_output, printable, quoted
-from cnnfilter.text import distinct
+from cnnfilter.text import distinct, folded
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,13 @@ class Table:
             count += 1
             for index, values in enumerate(record.features):
                 channels[index] = max(channels[index], len(values))
-        columns = distinct(
+        words = (
             f"{label}.{measure}" if depth == 1 else f"{label}.{channel}.{measure}"
             for label, depth in zip(labels, channels, strict=True)
             for channel in range(depth)
             for measure in measures
         )
+        columns = distinct(words, folded)
         return cls(plan, ledger, columns, tuple(channels), len(measures), count)
 
     def rows(self) -> Iterator[tuple[str, list[float]]]:

@@ -86,18 +86,23 @@ def kernel_recipe(
     return Convolve(kernels=kernels, options=options, **looks)
 
 
+def kernel_files_read(folders: Sequence[str]) -> tuple[str, ...]:
+    """Return the files that names of kernels may lead to."""
+    from cnnfilter.library import search_path
+    from cnnfilter.library.load import files_read
+
+    return tuple(map(str, files_read((), search_path(folders))))
+
+
 def setup_of(
     inputs: Sequence[str], output: str, recipe: "Recipe", *, include: Sequence[str] | None,
-    exclude: Sequence[str] | None, jobs: int | None, timeout: float, max_memory: str | None,
-    kernel_dir: Sequence[str] | None, **words: Any,
+    exclude: Sequence[str] | None, jobs: int | None, timeout: float, max_memory: str | None, **words: Any,
 ) -> "Setup":  # fmt: skip
     """Return the setup of a run."""
     from cnnfilter.batch.patterns import Filters
     from cnnfilter.batch.roots import parse_roots, plain
     from cnnfilter.batch.run import Setup
     from cnnfilter.cli.job import memory_limit
-    from cnnfilter.library import search_path
-    from cnnfilter.library.load import files_read
 
     if jobs is None:
         jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -107,8 +112,7 @@ def setup_of(
         raise ParameterError(f"--timeout takes seconds above 0, got {timeout}")
     return Setup(
         roots=parse_roots(inputs), output=plain(output), filters=Filters.of(include, exclude), jobs=jobs,
-        timeout=timeout, max_memory=memory_limit(max_memory),
-        reads=tuple(map(str, files_read((), search_path(kernel_dir or ())))), **words,
+        timeout=timeout, max_memory=memory_limit(max_memory), **words,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -162,7 +163,7 @@ def place_outputs(
             for one in _stems(inputs, endings)
         ]
     paths = (1 if path is None else path for files in placed for _, path in files)
-    check_outputs(paths, (file for group in (inputs, also_read) for file in map(read_file, group)))
+    check_outputs(paths, map(read_file, itertools.chain(inputs, also_read)))
     return placed
 
 

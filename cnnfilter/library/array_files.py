@@ -216,20 +216,21 @@ def read_onnx(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[A
         raise KernelFileError(path, f"{name!r} cannot be read as an array: {error}") from error
 
 
-def data_files(path: Path, graph: Any = None) -> tuple[Path, ...]:
-    """Return the files beside an ONNX model that hold its tensors; `graph` is the model's, where it is read already."""
-    if graph is None:
+def data_files(path: Path, model: Any = None) -> tuple[Path, ...]:
+    """Return the files beside an ONNX model that hold its tensors; `model` is what is in it, where that is known."""
+    if model is None:
         import onnx
 
-        graph = onnx.load_model(path, load_external_data=False).graph
-    return tuple(dict.fromkeys(path.parent / name for name in _locations(graph)))
+        model = onnx.load_model(path, load_external_data=False)
+    parts = (model.graph, *model.functions)
+    return tuple(dict.fromkeys(path.parent / name for part in parts for name in _locations(part)))
 
 
-def _locations(graph: Any) -> Iterator[str]:
-    """Yield the files that the tensors of a graph, and of the graphs in its nodes, lie in."""
-    attributes = [attribute for node in graph.node for attribute in node.attribute]
+def _locations(part: Any) -> Iterator[str]:
+    """Yield the files that the tensors of a graph or function, and of the graphs in its nodes, lie in."""
+    attributes = [attribute for node in part.node for attribute in node.attribute]
     tensors = (tensor for one in attributes for tensor in (*([one.t] if one.HasField("t") else ()), *one.tensors))
-    for tensor in (*graph.initializer, *tensors):
+    for tensor in (*getattr(part, "initializer", ()), *tensors):
         yield from (entry.value for entry in tensor.external_data if entry.key == "location")
     for one in attributes:
         for inner in (*([one.g] if one.HasField("g") else ()), *one.graphs):

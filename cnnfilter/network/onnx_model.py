@@ -185,7 +185,7 @@ def read_proto(onnx: Any, file: Path) -> tuple[Any, tuple[Path, ...]]:
         proto = onnx.load(file, load_external_data=False)
         if not proto.graph.node:
             raise KernelFileError(str(file), "is not an ONNX model: it holds no graph")
-        data = data_files(file, proto.graph)
+        data = data_files(file, proto)
         onnx.load_external_data_for_model(proto, str(file.parent))
     except (KernelFileError, MemoryError):
         raise
