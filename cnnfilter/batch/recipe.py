@@ -19,7 +19,7 @@ from cnnfilter.job.image import Done, Request, do_image, kernel_steps
 from cnnfilter.job.names import DUMP_FORMATS, Endings, Output
 from cnnfilter.job.options import Options
 from cnnfilter.library.kernel import Kernel
-from cnnfilter.library.load import origins
+from cnnfilter.library.load import distinct_kernels, origins
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -117,7 +117,8 @@ class Convolve:
         """Everything that decides about the results' bytes, in plain values."""
         options = self.options._replace(threads=None).words()
         kernels = [
-            {"name": kernel.name, "spec": kernel.spec, "weights": kernel.weights.tolist()} for kernel in self.kernels
+            {"name": kernel.name, "spec": kernel.spec, "weights": kernel.weights.tolist()}
+            for kernel in distinct_kernels(self.kernels)
         ]
         words = {
             name: getattr(self, name)

@@ -79,7 +79,12 @@ def load_kernels(spec: str, *, search: Sequence[str | Path] | None = None) -> li
     >>> [kernel.name for kernel in load_kernels("sobel-x:rotate=0..90/45")]
     ['sobel-x-rotate0', 'sobel-x-rotate45', 'sobel-x-rotate90']
     """
-    return distinct_kernels(_Loader(folders(search)).load(parse_spec(spec)))
+    return distinct_kernels(kernels_as_named(spec, search=search))
+
+
+def kernels_as_named(spec: str, *, search: Sequence[str | Path] | None = None) -> list[Kernel]:
+    """Return the kernels that a spec means under their own names, for those who join several specs and number then."""
+    return _Loader(folders(search)).load(parse_spec(spec))
 
 
 def kernels_of(file: KernelFile, name: str) -> list[Kernel]:

@@ -100,6 +100,17 @@ def test_names_that_a_file_system_takes_for_one(cnnfilter_run, grid, tmp_path):
     assert len({row["outputs"][0].lower() for row in rows}) == 4
 
 
+def test_numbers_of_one_spec_are_no_names_of_another(cnnfilter_run, grid, tmp_path):
+    (tmp_path / "two.json").write_text(
+        '{"kernels": {"e": [[1]]}, "banks": {"b": {"kernels": ["e", "e:scale=2,name=e"]}}}'
+    )
+    words = ("-k", "two.json#b", "-k", "1 1:name=e-2", "--stack", "-f", "npz")
+    assert cnnfilter_run("convolve", grid, *words).code == 0
+    with np.load(tmp_path / "g.stack.npz") as archive:
+        assert archive.files == ["e", "e-3", "e-2"]
+        np.testing.assert_array_equal(archive["e-3"], 2 * GRID)
+
+
 def test_images_of_one_name(cnnfilter_run, tmp_path):
     for folder, value in (("a", 10), ("b", 20)):
         (tmp_path / folder).mkdir()
