@@ -82,7 +82,7 @@ class Places:
         self._endings = endings
         self._numbering = Numbering(self._marks, numbered_key)
         self._used: set[int] = set()
-        self._head, self._folder, self._folded = "", "", ""  # of the last key: most have a folder in common
+        self._head, self._last = "", ("", "")  # most keys have their folder in common with the one before
 
     @property
     def settled(self) -> bool:
@@ -92,7 +92,7 @@ class Places:
     def note(self, key: str) -> Place:
         """Take note of an input; return the place that it has if nobody shares it."""
         self._numbering.note(key)
-        return Place(key, self._folder, stem_of(key))
+        return Place(key, self._folders(key)[0], stem_of(key))
 
     def place(self, key: str) -> Place:
         """Return the key and the place of an input that was noted; an input that has its key alone keeps it."""
@@ -103,15 +103,21 @@ class Places:
             own = numbered_key(key, count)
             count += 1
         self._used.add(mark)
-        return Place(own, safe_folder(key), stem_of(numbered_key(key, number)))
+        return Place(own, self._folders(key)[0], stem_of(numbered_key(key, number)))
+
+    def _folders(self, key: str) -> tuple[str, str]:
+        """Return the folder of a key, and what is equal for two that some file system takes for one."""
+        head = key.rpartition("/")[0]
+        if head != self._head:
+            folder = safe_folder(key)
+            self._head = head
+            self._last = folder, "/".join(folded(piece).rstrip(". ") for piece in folder.split("/"))
+        return self._last
 
     def _marks(self, key: str) -> tuple[int, ...]:
         """Return digests of what a key takes up: the names of its results, and how it is printed."""
-        head = key.rpartition("/")[0]
-        if head != self._head:
-            self._head, self._folder = head, safe_folder(key)
-            self._folded = "/".join(folded(piece).rstrip(". ") for piece in self._folder.split("/"))
-        marks = tuple(hash((self._folded, one)) for one in self._endings.keys(stem_of(key)))
+        folder = self._folders(key)[1]
+        marks = tuple(hash((folder, one)) for one in self._endings.keys(stem_of(key)))
         if "\\" in key or not key.isprintable():
             return (*marks, hash(printable(key)))
         return marks

@@ -91,7 +91,7 @@ def _collision(
             if inputs and identity(target) in inputs:
                 return overwrites(target)
             if others and (other := others.get((os.path.join(base, item.folder).rstrip("/"), folded(name)))):  # noqa: PTH118
-                return OutputError(f"{quoted(other)} is a result of {quoted(item.key)} too (choose another name)")
+                return OutputError(f"{quoted(other)} is a result of {quoted(item.key)} too (choose another --features)")
     return None
 
 
