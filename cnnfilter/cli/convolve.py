@@ -55,6 +55,7 @@ def convolve(
     from cnnfilter.job.options import make_options
     from cnnfilter.library import search_path
     from cnnfilter.library.conventions import adopt_words, load_as
+    from cnnfilter.library.load import files_read
 
     words = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
     options = make_options(
@@ -70,6 +71,6 @@ def convolve(
     )  # fmt: skip
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
-        also_read=[one.origin for one in kernels],
+        also_read=files_read(kernels, search),
     )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -85,6 +86,14 @@ def kernel_recipe(
     return Convolve(kernels=kernels, options=options, **looks)
 
 
+def kernel_files_read(folders: Sequence[str]) -> tuple[str, ...]:
+    """Return the files that names of kernels may lead to."""
+    from cnnfilter.library import search_path
+    from cnnfilter.library.load import files_read
+
+    return tuple(map(str, files_read((), search_path(folders))))
+
+
 def setup_of(
     inputs: Sequence[str], output: str, recipe: "Recipe", *, include: Sequence[str] | None,
     exclude: Sequence[str] | None, jobs: int | None, timeout: float, max_memory: str | None, **words: Any,
@@ -117,7 +126,7 @@ def go(
     from cnnfilter.views.batch import observer_for, print_end
 
     forms = tuple(dict.fromkeys(manifest or ("jsonl", "csv")))
-    check_finish(forms, features)
+    setup = replace(setup, writes=check_finish(setup.output, forms, features))
 
     def end(state: "State", _totals: "Totals") -> None:
         finish(setup.output, recipe, state, forms, features)

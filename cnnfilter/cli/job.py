@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import typer
@@ -39,7 +40,7 @@ class Files(NamedTuple):
     formats: Sequence[str] = ()
     stack: bool = False
     flatten: bool = False
-    also_read: Sequence[str] = ()
+    also_read: Iterable[str | Path] = ()
     max_pixels: int = 0
     max_memory: str | None = None
 

@@ -100,7 +100,7 @@ def show(
         if len(found) == 1 and found[0].weights.ndim == 2:
             write_passport(found[0], search, output)
         else:
-            write_sheet(found, output)
+            write_sheet(found, search, output)
         typer.echo(f"wrote {output}: {len(found)} kernel{'s' * (len(found) > 1)}")
         return
     from cnnfilter.library.passport import passport
@@ -137,16 +137,21 @@ def export(
     """
     import sys
 
-    from cnnfilter.files import atomic_output
+    from cnnfilter.files import atomic_output, check_outputs
     from cnnfilter.library import load_kernels, search_path
     from cnnfilter.library.export import export
+    from cnnfilter.library.load import files_read
 
-    data = export(load_kernels(kernel, search=search_path(kernel_dir or ())), to, image)
-    if output is None or output == "-":
+    search = search_path(kernel_dir or ())
+    found = load_kernels(kernel, search=search)
+    data = export(found, to, image)
+    target = None if output in (None, "-") else Path(str(output))
+    check_outputs([target or 1], (*files_read(found, search), image))
+    if target is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    with atomic_output(Path(output)) as file:
+    with atomic_output(target) as file:
         file.write(data)
 
 

@@ -21,6 +21,7 @@ from cnnfilter.job.render import Alpha, Look, draw, draw_sheet, measure
 from cnnfilter.job.results import MapResult
 from cnnfilter.job.source import PictureSource
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import distinct_kernels
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -59,7 +60,8 @@ class Done(NamedTuple):
 
 
 def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
-    """Return one step for each kernel, or a single one where they are combined."""
+    """Return one step for each kernel, or a single one where they are combined; no two kernels have one name."""
+    kernels = distinct_kernels(kernels)
     processed = options.pool is not None or options.activation is not None
     adopted = describe(options)
     words = _words(options)

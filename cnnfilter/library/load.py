@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,22 @@ import numpy as np
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, UnknownNameError, closest
 from cnnfilter.files import quoted
 from cnnfilter.library.build import build_kernel, file_label, finish, label, typed
-from cnnfilter.library.catalog import Entry, KernelFile, entries_of, find, folders, read_kernel_file, search_path
-from cnnfilter.library.kernel import FilterBank, Kernel
+from cnnfilter.library.catalog import (
+    Entry,
+    KernelFile,
+    entries_of,
+    find,
+    folders,
+    kernel_files,
+    read_kernel_file,
+    search_path,
+)
+from cnnfilter.library.kernel import IN_PLACE, FilterBank, Kernel
 from cnnfilter.library.numbers import MAX_WEIGHTS, MatrixError, matrix
 from cnnfilter.library.parameters import unknown_parameter
 from cnnfilter.library.spec import Spec, matrix_value, parse_spec
 from cnnfilter.library.transform import COMMON_NAMES
+from cnnfilter.text import distinct
 
 #: How many specs may lead from one to the next.
 MAX_STEPS = 8
@@ -68,7 +79,12 @@ def load_kernels(spec: str, *, search: Sequence[str | Path] | None = None) -> li
     >>> [kernel.name for kernel in load_kernels("sobel-x:rotate=0..90/45")]
     ['sobel-x-rotate0', 'sobel-x-rotate45', 'sobel-x-rotate90']
     """
-    return _distinct(_Loader(folders(search)).load(parse_spec(spec)))
+    return distinct_kernels(kernels_as_named(spec, search=search))
+
+
+def kernels_as_named(spec: str, *, search: Sequence[str | Path] | None = None) -> list[Kernel]:
+    """Return the kernels that a spec means under their own names, for those who join several specs and number then."""
+    return _Loader(folders(search)).load(parse_spec(spec))
 
 
 def kernels_of(file: KernelFile, name: str) -> list[Kernel]:
@@ -80,18 +96,31 @@ def kernels_of(file: KernelFile, name: str) -> list[Kernel]:
     return inside._bank(file.banks[name], spec)
 
 
-def _distinct(kernels: list[Kernel]) -> list[Kernel]:
-    """Number the names that come twice."""
-    taken: set[str] = set()
-    result = []
-    for kernel in kernels:
-        name, number = kernel.name, 1
-        while name.lower() in taken:  # some file systems see no difference of case
-            number += 1
-            name = f"{kernel.name}-{number}"
-        taken.add(name.lower())
-        result.append(kernel if name == kernel.name else replace(kernel, name=name))
-    return result
+def distinct_kernels(kernels: Sequence[Kernel]) -> list[Kernel]:
+    """Return kernels with a number behind the names that come again: `cnnfilter.text.distinct`."""
+    names = distinct(kernel.name for kernel in kernels)
+    return [
+        kernel if name == kernel.name else replace(kernel, name=name)
+        for kernel, name in zip(kernels, names, strict=True)
+    ]
+
+
+def files_read(kernels: Iterable[Kernel], search: Iterable[Path]) -> Iterator[str | Path]:
+    """Yield the files that kernels may be made from: their own, and all that names lead to on the search path."""
+    for origin in origins(kernels):
+        yield origin
+        if origin.lower().endswith(".onnx"):
+            from cnnfilter.library.array_files import data_files
+
+            yield from data_files(Path(origin))
+    for folder in search:
+        with contextlib.suppress(CnnFilterError):  # a folder that cannot be read: nothing was read there
+            yield from kernel_files(folder)
+
+
+def origins(kernels: Iterable[Kernel]) -> tuple[str, ...]:
+    """Return the files that hold kernels, each once."""
+    return tuple(dict.fromkeys(kernel.origin for kernel in kernels if kernel.origin != IN_PLACE))
 
 
 class _Loader:
