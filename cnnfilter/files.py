@@ -92,6 +92,24 @@ def bytes_text(count: int) -> str:
     return f"{count} bytes"
 
 
+def decoded(data: bytes) -> str:
+    """Return the text that bytes are, in the encodings that spreadsheets write: UTF-8, or UTF-16 with its mark.
+
+    Raises
+    ------
+    ValueError
+        If they are no such text, or hold null characters.
+    """
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not text: {error.reason} at byte {error.start}") from None
+    if "\0" in text:
+        raise ValueError("not text: it holds null characters")
+    return text
+
+
 def quoted(path: object) -> str:
     """Return a file name as messages show it: printable, in single quotes."""
     return f"'{printable(os.fsdecode(path) if isinstance(path, bytes | os.PathLike) else path)}'"

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, memory_limit
+from cnnfilter.cli.job import Files, memory_limit, position
 
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network file (YAML, JSON), or an ONNX model.")]
 Pictures = Annotated[
@@ -64,17 +64,21 @@ def run(
 
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
     """
-    from cnnfilter.cli.network import Look, list_layers, override, run_pictures
+    from cnnfilter.cli.network import Look, check_look, list_layers, override, run_pictures
+    from cnnfilter.cli.words import check_inputs
+    from cnnfilter.job.options import make_looks
     from cnnfilter.network.model import open_model
 
-    model = override(open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, layout=layout)
     if output or format or maps:
         save = save or ["all"]  # files were asked for
     look = Look(
-        top=top, layers=tuple(layer or ()), table=table, at=at, json=json, quiet=quiet, save=tuple(save or ()),
-        single=maps, output=output, formats=tuple(format or ()), display=display, colormap=colormap,
-        compress=compress, dtype=dtype, threads=threads, max_memory=memory_limit(max_memory),
+        top=top, layers=tuple(layer or ()), table=table, at=position(at), json=json, quiet=quiet,
+        save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()), dtype=dtype, threads=threads,
+        max_memory=memory_limit(max_memory), **make_looks(display, colormap, compress),
     )  # fmt: skip
+    check_look(look)
+    check_inputs(images or (), "run")
+    model = override(open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, layout=layout)
     if layers:
         list_layers(model, look)
         return

@@ -138,6 +138,19 @@ def _whole_numbers(value: object) -> tuple[int, ...] | None:
     return None
 
 
+class SeveralArraysError(KernelFileError):
+    """A file of several arrays, of which none was named."""
+
+    def __init__(self, path: str, names: list[str]) -> None:
+        self.names = names
+        super().__init__(path, f"holds several arrays: write {path}#NAME with one of {_shown(names)}")
+
+
+def _shown(names: list[str]) -> str:
+    """Return the first of some names."""
+    return ", ".join(describe(name)[1:-1] for name in names[:6]) + (", ..." if len(names) > 6 else "")
+
+
 def _choose(member: str, names: list[str], path: str) -> str:
     """Return the one member that is meant; of two that have its name, neither."""
     if names.count(member or next(iter(names), "")) > 1:
@@ -146,13 +159,12 @@ def _choose(member: str, names: list[str], path: str) -> str:
         return member
     if not names:
         raise KernelFileError(path, "holds no arrays")
-    shown = ", ".join(describe(name)[1:-1] for name in names[:6]) + (", ..." if len(names) > 6 else "")
     if member:
         near = closest(member, names)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it holds {shown}"
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it holds {_shown(names)}"
         raise UnknownNameError(f"{quoted(path)}: no array {member!r} in it ({hint})")
     if len(names) > 1:
-        raise KernelFileError(path, f"holds several arrays: write {path}#NAME with one of {shown}")
+        raise SeveralArraysError(path, names)
     return names[0]
 
 
