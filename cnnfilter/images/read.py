@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from cnnfilter.dumps.names import GRID_EXTENSIONS, sniff_grid, split_member
 from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError
 from cnnfilter.files import bytes_text, file_path, quoted
-from cnnfilter.images.limits import MAX_PIXELS, Limits
+from cnnfilter.images.limits import MAX_PIXELS, MOST_CHANNELS, Limits
 from cnnfilter.images.picture import Picture, Strip
 from cnnfilter.images.sniff import PICTURES, promised, sniff_foreign, sniff_picture
 
@@ -25,9 +25,6 @@ IN_MEMORY = 64_000_000
 #: The most bytes that a pipe may hand over, and how much of it is looked at first.
 LONGEST_PIPE = 4_000_000_000
 _LOOK = 65536
-
-#: Bytes of memory for each byte of text, and for each line of it, while its numbers are read.
-_TEXT_BYTE, _TEXT_LINE = 4, 150
 
 _KNOWN = f"a picture ({', '.join(PICTURES)}) or a grid of numbers (csv, txt, json, npy, npz)"
 
@@ -230,13 +227,9 @@ def _grid_picture(data: bytes, name: str, limits: Limits, *, fold: bool) -> Pict
         raise ImageError(f"{quoted(name)}: not {said} nor any other known picture, whatever its name says")
     from cnnfilter.dumps.read import read_grid
 
-    if sniff_grid(data, name) == "csv":
-        need = _TEXT_BYTE * len(data) + _TEXT_LINE * data.count(b"\n")
-        if limits.memory is not None and need > limits.memory:
-            shown = f"{bytes_text(need)}, over the limit of {bytes_text(limits.memory)}"
-            raise ResourceError(f"{quoted(name)}: reading its numbers needs {shown} (--max-memory {need} raises it)")
+    bounds = {"max_values": limits.pixels * MOST_CHANNELS, "max_cells": limits.pixels, "max_memory": limits.memory}
     try:
-        grid = read_grid(data, name=name, max_values=limits.pixels * 64)
+        grid = read_grid(data, name=name, **bounds)
     except ImageError as error:
         if Path(name.partition("#")[0]).suffix.lower() in GRID_EXTENSIONS:
             raise

@@ -29,6 +29,9 @@ _GROUP = 1 << 24
 
 _UNCOMPRESSED, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS, _LZMA, _ZSTD = 1, 5, 8, 32946, 32773, 34925, 50000
 
+#: Place and length of a chunk that was never written, as GDAL leaves them out: all of it is 0.
+ABSENT = (0, 0)
+
 #: The compressions that pack bytes whatever these mean.
 BYTE_COMPRESSIONS = (_UNCOMPRESSED, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS, _LZMA, _ZSTD)
 
@@ -112,28 +115,23 @@ def read_samples(data: Any, tags: Tags, grid: Grid, dtype: np.dtype[Any], bits: 
     bits
         How many bits of it are stored.
     whole
-        Raise where a chunk is damaged or missing, instead of leaving 0.
+        Raise where a chunk is damaged or cut off, instead of leaving 0.
 
     Raises
     ------
     ImageError
-        If a chunk is damaged or missing, and none may be.
+        If a chunk is damaged or cut off, and none may be.
     """
     out = np.zeros((grid.planes * grid.samples, grid.height, grid.width), dtype.newbyteorder("="))
     row_bytes = -(-grid.columns * grid.samples * bits // 8)
-    spans = _spans(data, tags, grid, row_bytes)
+    spans = spans_of(data, tags, grid, row_bytes)
     per_group = max(_GROUP // (row_bytes * grid.rows), 1) if whole else 1
     for plane in range(grid.planes):
-        for start in range(0, grid.chunks, per_group):
-            indices = range(start, min(start + per_group, grid.chunks))
+        places = spans[plane * grid.chunks : (plane + 1) * grid.chunks]
+        there = [index for index in range(grid.chunks) if places[index] != ABSENT]
+        for indices in (there[start : start + per_group] for start in range(0, len(there), per_group)):
             rows = [grid.rows_of(index) for index in indices]
-            places = spans[plane * grid.chunks + indices.start : plane * grid.chunks + indices.stop]
-            try:
-                flat = _unpacked([_piece(data, tags, place) for place in places], rows, row_bytes, tags.one(259, 1))
-            except (ImageError, OSError):  # OSError: libtiff's, by way of Pillow
-                if whole:
-                    raise
-                flat = _what_is_left(_piece(data, tags, places[0], short=True), rows[0], row_bytes, tags.one(259, 1))
+            flat = _chunks(data, tags, [places[index] for index in indices], rows, row_bytes, whole=whole)
             values = _values(flat, tags, grid, dtype, bits)  # (rows, columns, samples)
             for index, part in zip(indices, np.split(values, np.cumsum(rows)[:-1]), strict=True):
                 down, right = grid.target(index)
@@ -143,7 +141,20 @@ def read_samples(data: Any, tags: Tags, grid: Grid, dtype: np.dtype[Any], bits: 
     return out
 
 
-def _spans(data: Any, tags: Tags, grid: Grid, row_bytes: int) -> list[tuple[int, int]]:
+def _chunks(
+    data: Any, tags: Tags, places: list[tuple[int, int]], rows: list[int], row_bytes: int, *, whole: bool
+) -> Array:
+    """Return the bytes of some chunks, one below the other; a damaged one, alone, as far as it goes where allowed."""
+    compression = tags.one(259, 1)
+    try:
+        return _unpacked([_piece(data, tags, place) for place in places], rows, row_bytes, compression)
+    except (ImageError, OSError):  # OSError: libtiff's, by way of Pillow
+        if whole:
+            raise
+        return _what_is_left(_piece(data, tags, places[0], short=True), rows[0], row_bytes, compression)
+
+
+def spans_of(data: Any, tags: Tags, grid: Grid, row_bytes: int) -> list[tuple[int, int]]:
     """Return where each chunk begins and how many bytes it has."""
     offsets = tags.need(324 if 324 in tags.values else 273)
     lengths = tags.values.get(325 if 325 in tags.values else 279)

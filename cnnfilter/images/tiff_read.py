@@ -13,7 +13,7 @@ from cnnfilter.images.limits import Limits
 from cnnfilter.images.modes import ORIENTATIONS
 from cnnfilter.images.picture import Picture, Strip
 from cnnfilter.images.strips import Box, upright
-from cnnfilter.images.tiff_chunks import BYTE_COMPRESSIONS, grid_of, read_samples
+from cnnfilter.images.tiff_chunks import ABSENT, BYTE_COMPRESSIONS, grid_of, read_samples, spans_of
 from cnnfilter.images.tiff_tags import Tags, read_tags, tiff_directories
 
 Array = NDArray[Any]
@@ -113,6 +113,8 @@ def decode_tiff(data: Any, tags: Tags, name: str, limits: Limits, notes: tuple[s
     photometric, extras = _channels_of(tags, grid.planes * grid.samples)
     limits.check_values(grid.planes * grid.samples, grid.height, grid.width, values.dtype.itemsize)
     samples = read_samples(data, tags, grid, values.dtype, values.bits, whole=whole)
+    if absent := spans_of(data, tags, grid, 0).count(ABSENT):
+        notes += (f"{absent} of its {grid.chunks * grid.planes} strips or tiles were never written, and are 0",)
     white = _scale(samples, values, photometric)
     if photometric == _WHITE_IS_0:
         np.subtract(white, samples[:1], out=samples[:1], casting="unsafe")
