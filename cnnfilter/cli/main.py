@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 from enum import IntEnum
 from typing import Annotated, NoReturn
 
@@ -106,7 +107,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _terminate)
     try:
-        code = _run(words)
+        with warnings.catch_warnings():
+            if "--debug" not in words:
+                warnings.simplefilter("ignore")  # what libraries say is for who wrote them: what matters we say
+            code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         _flush_nothing_more()
@@ -154,6 +158,9 @@ def report(error: Exception) -> ExitCode:
         if isinstance(error, kind):
             say(describe(error))
             return code
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        say("no memory for another thread (--threads 1 takes less; or close some programs)")
+        return ExitCode.RESOURCE
     if isinstance(error, OSError):
         _flush_nothing_more()
         where = repr(error.filename or "standard output")
@@ -170,7 +177,7 @@ def describe(error: Exception) -> str:
 
         return f"{quoted(error.where)}: {error.what}"
     if isinstance(error, MemoryError):
-        return f"out of memory: {error} (--max-memory bounds what a job may take)"
+        return f"out of memory{f': {error}' * bool(str(error))} (--max-memory bounds what a job may take)"
     if isinstance(error, typer.TyperException) and hasattr(error, "format_message"):
         return f"{error.format_message()} (--help shows all options)"
     return str(error)

@@ -228,8 +228,8 @@ def _read_json(data: bytes, _member: str, bounds: Bounds) -> Grid:
     values = [math.nan if value is None else value for value in flat] if None in flat else flat
     grid = np.array(values, np.float64)
     if np.isinf(grid).any():  # nothing else is written that long
-        position = [int(index) for index in np.unravel_index(int(np.isinf(grid).argmax()), shape)]
-        raise ImageError(f"{position} is a number beyond 1.8e308")
+        place = [int(index) for index in np.unravel_index(int(np.isinf(grid).argmax()), shape)]
+        raise ImageError(f"{place} is a number beyond 1.8e308")
     return _narrowed(grid, dtype).reshape(shape)
 
 

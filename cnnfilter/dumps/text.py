@@ -150,8 +150,6 @@ def _without_names(numbered: list[tuple[int, str]], separator: str) -> tuple[lis
         raise ImageError("holds no numbers")
     if len(set(heights)) > 1:
         other = next(index for index, height in enumerate(heights) if height != heights[0])
-        raise ImageError(
-            f"its maps are not all of one height: the first has {heights[0]} rows, map {other + 1} has {heights[other]} "
-            "(write each to a file of its own)"
-        )
+        rows = f"the first has {heights[0]} rows, map {other + 1} has {heights[other]}"
+        raise ImageError(f"its maps are not all of one height: {rows} (write each to a file of its own)")
     return heights, rest

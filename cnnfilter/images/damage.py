@@ -9,6 +9,7 @@ ISO/IEC 15948 (PNG), 2004; ITU-T T.81 (JPEG), 1992.
 
 from __future__ import annotations
 
+import importlib
 import re
 import struct
 import zlib
@@ -19,6 +20,7 @@ from isal import isal_zlib
 
 from cnnfilter.errors import ImageError
 from cnnfilter.files import printable
+from cnnfilter.images.limits import Limits
 
 #: First column and row, and the steps, of each pass of an interlaced PNG.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -32,6 +34,9 @@ _BLOCK = 1 << 18
 
 #: Scans of a progressive JPEG; real ones have some ten, and each is a pass over the whole picture.
 MOST_SCANS = 100
+
+#: Bytes of memory for each pixel of a WebP: two canvases of its decoder, and two copies.
+_WEBP_PIXEL = 16
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _UNSUPPORTED = {
@@ -168,14 +173,14 @@ def check_jpeg(data: Any) -> str:
     bytes that still make sense as codes, and end where they should, go unnoticed: a JPEG holds no checksum.
     """
     try:
-        import simplejpeg
+        libjpeg = importlib.import_module("simplejpeg")
     except ImportError:
         return ""
     words = ""
     with memoryview(data) as view:
         for colours in ("GRAY", "CMYK"):  # as little as can be asked for; what is CMYK is never made gray
             try:
-                simplejpeg.decode_jpeg(view, colours, min_height=1, min_width=1, min_factor=1)
+                libjpeg.decode_jpeg(view, colours, min_height=1, min_width=1, min_factor=1)
                 return ""
             except ValueError as error:
                 words = printable(str(error))
@@ -197,3 +202,26 @@ def _segments(data: Any) -> Iterator[tuple[int, int]]:
             continue
         yield kind, at + 2
         at += int.from_bytes(data[at : at + 2], "big")
+
+
+def check_webp(data: Any, limits: Limits, *, whole: bool) -> None:
+    """Refuse a WebP that takes too much memory, which its decoder allocates at once, or ends too early.
+
+    Raises
+    ------
+    ImageError
+        If it ends too early, and has to be whole.
+    ResourceError
+        If it needs more memory than allowed.
+    """
+    kind, head = bytes(data[12:16]), bytes(data[16:40])
+    if kind == b"VP8X":
+        width, height = (1 + int.from_bytes(head[at : at + 3], "little") for at in (8, 11))
+    elif kind == b"VP8L":
+        bits = int.from_bytes(head[5:9], "little")
+        width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    else:
+        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (10, 12))
+    limits.check_memory(_WEBP_PIXEL * width * height)
+    if whole and len(data) < 8 + int.from_bytes(data[4:8], "little"):
+        raise ImageError("truncated WebP: the file ends too early")

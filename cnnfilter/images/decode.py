@@ -7,13 +7,9 @@ module is the one boundary: bytes come in, a `Picture` or an error goes out.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import io
-import os
-import re
-import threading
-import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,13 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
-from cnnfilter.files import printable, quoted
-from cnnfilter.images.damage import check_jpeg, check_jpeg_kind, check_png
+from cnnfilter.files import quoted
+from cnnfilter.images.damage import check_jpeg, check_jpeg_kind, check_png, check_webp
 from cnnfilter.images.deep import DEEP, rawmode, retile
 from cnnfilter.images.frames import READ, Reading, check_frame, count_frames, frames_note
 from cnnfilter.images.limits import Limits
 from cnnfilter.images.modes import MODES, ORIENTATIONS, PALETTES, Mode
 from cnnfilter.images.picture import Picture, array_picture
+from cnnfilter.images.pillow import lenient, pillow_held, reason_of, with_remedy
 from cnnfilter.images.strips import boxes_of, deep_boxes, keyed, upright
 
 #: Where each format is decoded. Going to the class spares the import of all the other formats.
@@ -40,17 +37,9 @@ PLUGINS = {
     "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
 }
 
-_LOCK = threading.Lock()
-_CUT = ("truncated", "not enough data", "buffer is not large enough", "unexpected end", "out of data")
-
-_BOMB = r"Image size \((\d+) pixels\) exceeds"
-
 #: Low bit depths of gray: Pillow spreads the values over 0 to 255 but leaves the transparent one as it is.
 _SPREAD = {"1": 255, "L;2": 85, "L;4": 17}
 
-
-#: Bytes of memory for each pixel of a WebP: two canvases of its decoder, and two copies.
-_WEBP_PIXEL = 16
 
 #: The last animation that a frame was taken from, as far as it was played: its frames are asked for in order.
 _last: tuple[Any, Any] = (None, None)
@@ -89,15 +78,17 @@ def decode(
     and become arrays strip by strip.
     """
     try:
-        with contextlib.ExitStack() as opened, _pillow(form, limits):
+        with contextlib.ExitStack() as opened, pillow_held(form, limits):
             file = File(_mapped(source, opened), source, form, name, limits, key)
             return _whole_or_not(file, reading, opened)
     except CnnFilterError as error:
-        raise type(error)(f"{quoted(name)}: {_with_remedy(str(error))}") from error
-    except MemoryError as error:
+        raise type(error)(f"{quoted(name)}: {with_remedy(str(error))}") from error
+    except (MemoryError, ImportError) as error:  # ImportError: no memory to load the decoder
         raise ResourceError(f"{quoted(name)}: no memory to decode it (close some programs)") from error
     except Exception as error:
-        raise ImageError(f"{quoted(name)}: {_with_remedy(_reason(error, form))}") from error
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise ResourceError(f"{quoted(name)}: no memory to decode it (close some programs)") from error
+        raise ImageError(f"{quoted(name)}: {with_remedy(reason_of(error, form))}") from error
 
 
 class File(NamedTuple):
@@ -130,9 +121,9 @@ def _whole_or_not(file: File, reading: Reading, opened: contextlib.ExitStack) ->
     except Exception as error:
         if not reading.truncated:
             raise
-        reason = str(error) if isinstance(error, CnnFilterError) else _reason(error, file.form)
+        reason = str(error) if isinstance(error, CnnFilterError) else reason_of(error, file.form)
         try:
-            with _lenient():
+            with lenient():
                 picture = _decode(file, reading, opened, whole=False)
         except Exception:
             raise error from None
@@ -158,9 +149,7 @@ def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole
     if file.form == "JPEG":
         check_jpeg_kind(file.data)
     elif file.form == "WebP":
-        file.limits.check_memory(_WEBP_PIXEL * webp_pixels(file.data))
-        if whole and len(file.data) < 8 + int.from_bytes(file.data[4:8], "little"):
-            raise ImageError("truncated WebP: the file ends too early")
+        check_webp(file.data, file.limits, whole=whole)
     return _by_pillow(file, frame, notes, opened, keep=reading.frame is not None, whole=whole)
 
 
@@ -253,83 +242,6 @@ def _by_pillow(
     )
 
 
-@contextlib.contextmanager
-def _pillow(form: str, limits: Limits) -> Iterator[None]:
-    """Hold Pillow's global state still: its own pixel limit, its warnings, what libtiff prints."""
-    from PIL import Image
-
-    with _LOCK, warnings.catch_warnings(), _quiet(form == "TIFF"):
-        warnings.simplefilter("ignore")
-        before = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = max(limits.pixels, 1)
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
-
-
-@contextlib.contextmanager
-def _lenient() -> Iterator[None]:
-    """Let Pillow take what is there of a picture."""
-    from PIL import ImageFile
-
-    ImageFile.LOAD_TRUNCATED_IMAGES = True
-    try:
-        yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
-
-
-@contextlib.contextmanager
-def _quiet(wanted: bool) -> Iterator[None]:
-    """Send what C code writes to standard error nowhere: it would tear the user's screen."""
-    saved = -1
-    if wanted:
-        with contextlib.suppress(OSError):
-            saved = os.dup(2)
-    if saved < 0:
-        yield
-        return
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-
-
-def _with_remedy(reason: str) -> str:
-    """Return a reason with what can be done about a damaged picture."""
-    beyond = reason.startswith(("truncated", "damaged")) and "(" not in reason
-    return f"{reason} (--allow-truncated reads what is there)" if beyond else reason
-
-
-def _reason(error: Exception, form: str) -> str:
-    """Return one line for what Pillow raised."""
-    if isinstance(error, OSError) and error.errno:
-        return error.strerror or str(error)
-    lines = str(error).strip().splitlines()
-    text = printable(lines[0])[:160] if lines else type(error).__name__
-    if found := re.match(_BOMB, text):
-        pixels = int(found[1])
-        return f"{pixels} pixels are over the limit (--max-pixels {pixels} raises it)"
-    if any(word in text.lower() for word in _CUT):
-        return f"truncated {form}: the file ends too early ({text})"
-    if "MAX_TEXT" in text:
-        return f"damaged {form}: its texts or colour profile unpack to more than is sane"
-    if text == "not identified by this driver":
-        return f"damaged {form}: its header announces no pixels, or an unknown kind of them"
-    if text == "unknown pixel mode":
-        return f"this kind of {form} is not supported (save it as 8- or 16-bit RGB, float gray, or .npy)"
-    if text.startswith("decoder error"):
-        return f"damaged {form}: its pixels cannot be decoded"
-    if text.lower().startswith("unsupported"):
-        return f"this kind of {form} is not supported: {text}"
-    return f"damaged {form}: {text}"
-
-
 def _open(file: File, opened: contextlib.ExitStack, *, keep: bool = False) -> Any:
     """Read a picture's header; unless it is kept, its file is closed, and its bytes let go, when `opened` is left."""
     module, plugin = PLUGINS[file.form]
@@ -369,16 +281,3 @@ def _orientation(image: Any) -> int:
     except Exception:  # metadata never stops a picture
         return 1
     return value if isinstance(value, int) and value in ORIENTATIONS else 1
-
-
-def webp_pixels(data: Any) -> int:
-    """Return how many pixels a WebP's header announces, 0 where it makes no sense."""
-    kind, head = bytes(data[12:16]), bytes(data[16:40])
-    if kind == b"VP8X":
-        width, height = (1 + int.from_bytes(head[at : at + 3], "little") for at in (8, 11))
-    elif kind == b"VP8L":
-        bits = int.from_bytes(head[5:9], "little")
-        width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    else:
-        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (10, 12))
-    return width * height

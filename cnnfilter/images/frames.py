@@ -162,3 +162,6 @@ def _count_webp(data: Any) -> int:
 COUNTERS: dict[str, Callable[[Any], int]] = {
     "TIFF": _count_tiff, "GIF": _count_gif, "PNG": _count_png, "WebP": _count_webp
 }  # fmt: skip
+
+#: The formats whose files may hold several frames, and are decoded by number.
+FRAMED = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WebP")
