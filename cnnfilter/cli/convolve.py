@@ -12,6 +12,9 @@ def convolve(
     kernel: flags.Kernels,
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     kernel_dir: flags.KernelDirs = None,
     stride: flags.Stride = "1",
     padding: flags.Padding = "valid",
@@ -51,6 +54,7 @@ def convolve(
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
     from cnnfilter.images.display import parse_display
+    from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, kernel_steps
     from cnnfilter.job.options import make_options
     from cnnfilter.library import search_path
@@ -68,8 +72,9 @@ def convolve(
         options=options, display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
         keep=table, max_memory=memory_limit(max_memory),
     )  # fmt: skip
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
-        also_read=[one.origin for one in kernels],
+        also_read=[one.origin for one in kernels], reading=reading,
     )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
+from cnnfilter.images.frames import ALL, READ, Reading, frame_name
+from cnnfilter.images.limits import MOST_FRAMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,6 +34,15 @@ class Show(NamedTuple):
     quiet: bool = False
 
 
+class Input(NamedTuple):
+    """One input: its name, the file that it is from, which frame of it, and its bytes where they came by a pipe."""
+
+    name: str
+    source: str
+    reading: Reading
+    data: bytes | None = None
+
+
 class Files(NamedTuple):
     """What the user said about files."""
 
@@ -42,6 +53,7 @@ class Files(NamedTuple):
     also_read: Sequence[str] = ()
     max_pixels: int = 0
     max_memory: str | None = None
+    reading: Reading = READ
 
 
 def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
@@ -59,22 +71,26 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
 
         colour_table(request.colormap)
     names = [step.name for step in request.steps]
-    outputs = plan_outputs(images, names, formats, files.output, stack=files.stack, also_read=files.also_read)
+    inputs = inputs_of(images, files)
+    read = [*images, *files.also_read]
+    outputs = plan_outputs(
+        [one.name for one in inputs], names, formats, files.output, stack=files.stack, also_read=read
+    )
     make_folder(files.output)
     done: list[Done] = []
     failures: list[tuple[str, CnnFilterError]] = []
-    with Progress(len(images), quiet=show.quiet or show.json) as progress:
-        for name, planned in zip(images, outputs, strict=True):
-            progress.start(name)
+    with Progress(len(inputs), quiet=show.quiet or show.json) as progress:
+        for one, planned in zip(inputs, outputs, strict=True):
+            progress.start(one.name)
             try:
                 from cnnfilter.job.image import do_image
 
-                done += do_image(request, open_image(name, files), planned)
+                done += do_image(request, open_image(one, files), planned)
             except (ParameterError, UnknownNameError):
                 raise  # a word that no image understands
-            except CnnFilterError as error:
-                failures.append((name, error))
-                _report(name, error)
+            except (CnnFilterError, MemoryError) as error:
+                failures.append((one.name, as_resource(error)))
+                _report(*failures[-1])
             progress.advance()
     show_done(done, failures, show, to_stdout=files.output == "-")
     chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet
@@ -92,14 +108,54 @@ def _is_grid(name: str) -> bool:
     return name.partition("#")[0].lower().endswith(tuple(GRID_EXTENSIONS))
 
 
-def open_image(name: str, files: Files, *, fold: bool = False) -> Picture:
+def as_resource(error: CnnFilterError | MemoryError) -> CnnFilterError:
+    """Return an error as ours: a lack of memory is one of a resource."""
+    if isinstance(error, CnnFilterError):
+        return error
+    from cnnfilter.cli.main import describe
+
+    return ResourceError(describe(error))
+
+
+def inputs_of(names: Sequence[str], files: Files) -> list[Input]:
+    """Return the inputs that names stand for: each frame of a file is one of its own where all are asked for."""
+    if files.reading.frame != ALL:
+        return [Input(name, name, files.reading) for name in names]
+    return [one for name in names for one in _frames_of(name, files)]
+
+
+def _frames_of(name: str, files: Files) -> list[Input]:
+    """Return the frames of a file; what cannot be read, or holds too many, is left to whoever opens it."""
+    from cnnfilter.images.read import count_pictures, read_stream
+
+    data = None
+    first = files.reading._replace(frame=0)
+    limit = memory_limit(files.max_memory)
+    try:
+        if name == "-":
+            data = read_stream(sys.stdin.buffer, max_memory=limit)
+        count = count_pictures(name if data is None else data, max_memory=limit)
+    except CnnFilterError:
+        count = 1
+    if count == 1:
+        return [Input(name, name, first, data)]
+    if count > MOST_FRAMES:
+        return [Input(name, name, files.reading, data)]
+    called = "stdin" if name == "-" else name
+    return [Input(frame_name(called, frame), name, first._replace(frame=frame), data) for frame in range(count)]
+
+
+def open_image(one: Input, files: Files, *, fold: bool = False) -> Picture:
     """Open an input; ``-`` is standard input, and `fold` makes a channel of every map of a dump."""
     from cnnfilter.images.read import open_picture
 
     limit = memory_limit(files.max_memory)
-    if name == "-":
-        return open_picture(sys.stdin.buffer, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
-    return open_picture(name, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
+    piped = one.source == "-"
+    source = (sys.stdin.buffer if one.data is None else one.data) if piped else one.source
+    name = "" if piped and one.name == "-" else one.name
+    return open_picture(
+        source, name=name, max_pixels=files.max_pixels, max_memory=limit, fold=fold, reading=one.reading
+    )
 
 
 def memory_limit(text: str | None) -> int | None:

@@ -20,8 +20,8 @@ from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.files import quoted
 from cnnfilter.images.damage import check_jpeg, check_jpeg_kind, check_png, check_webp
 from cnnfilter.images.deep import DEEP, rawmode, retile
-from cnnfilter.images.frames import READ, Reading, check_frame, count_frames, frames_note
-from cnnfilter.images.limits import Limits
+from cnnfilter.images.frames import ALL, READ, Reading, check_frame, count_frames, frames_note
+from cnnfilter.images.limits import MOST_FRAMES, Limits
 from cnnfilter.images.modes import MODES, ORIENTATIONS, PALETTES, Mode
 from cnnfilter.images.picture import Picture, array_picture
 from cnnfilter.images.pillow import lenient, pillow_held, reason_of, with_remedy
@@ -132,9 +132,11 @@ def _whole_or_not(file: File, reading: Reading, opened: contextlib.ExitStack) ->
 
 def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole: bool) -> Picture:
     """Send a picture to its decoder, once its frame is known to be there."""
-    count = count_frames(file.data, file.form)
     frame = reading.frame or 0
-    if frame:
+    count = 1 if frame and file.form == "TIFF" else count_frames(file.data, file.form)  # TIFFs are walked to the frame
+    if frame == ALL:
+        raise ImageError(f"more than {MOST_FRAMES} frames, the most that are taken at once (--frame N takes one)")
+    if frame and file.form != "TIFF":
         check_frame(frame, count)
     notes: list[str] = frames_note(reading.frame, count)
     if file.form == "GIF":

@@ -82,12 +82,12 @@ def frame_name(name: str, frame: int) -> str:
     Examples
     --------
     >>> frame_name("a.b/clip.gif", 3), frame_name("a.b/clip", 12)
-    ('a.b/clip.frame-003.gif', 'a.b/clip.frame-012')
+    ('a.b/clip.frame-003.gif', 'a.b/clip-frame-012')
     """
     folder, slash, file = name.rpartition("/")
     stem, dot, ending = file.rpartition(".")
     if not stem:
-        stem, dot, ending = file, "", ""
+        return f"{name}-frame-{frame:03d}"
     return f"{folder}{slash}{stem}.frame-{frame:03d}{dot}{ending}"
 
 
@@ -112,11 +112,11 @@ def check_frame(frame: int, count: int) -> None:
 
 
 def frames_note(frame: int | None, count: int) -> list[str]:
-    """Return what to say where one of several frames is read."""
-    if count < 2:
+    """Return what to say where one of several frames is read without being asked for."""
+    if count < 2 or frame is not None:
         return []
     many = f"more than {MOST_FRAMES}" if count > MOST_FRAMES else str(count)
-    return [f"first of {many} frames (--frame N|all)"] if frame is None else [f"frame {frame} of {many}, from 0"]
+    return [f"first of {many} frames (--frame N|all)"]
 
 
 def _count_tiff(data: Any) -> int:

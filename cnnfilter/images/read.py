@@ -109,6 +109,17 @@ def count_pictures(source: str | Path | bytes, *, name: str = "", max_memory: in
         return count_frames(view, sniff_picture(view[:32]))
 
 
+def read_stream(file: BinaryIO, *, name: str = "standard input", max_memory: int | None = None) -> bytes:
+    """Return what a pipe hands over; only its first bytes where these are nothing that is read.
+
+    Raises
+    ------
+    ResourceError
+        If it is more than a quarter of the memory that may be taken.
+    """
+    return _piped(file, name, Limits(memory=max_memory))
+
+
 class How(NamedTuple):
     """How an input is opened: what it may take, what is read of it, and whether its axes beyond three are folded."""
 

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.errors import ImageError
-from cnnfilter.images.limits import Limits
+from cnnfilter.images.frames import check_frame
+from cnnfilter.images.limits import MOST_FRAMES, Limits
 from cnnfilter.images.modes import ORIENTATIONS
 from cnnfilter.images.picture import Picture, Strip
 from cnnfilter.images.strips import Box, upright
 from cnnfilter.images.tiff_chunks import ABSENT, BYTE_COMPRESSIONS, grid_of, read_samples, spans_of
-from cnnfilter.images.tiff_tags import Tags, read_tags, tiff_directories
+from cnnfilter.images.tiff_tags import Tags, count_directories, read_tags, tiff_directories
 
 Array = NDArray[Any]
 
@@ -55,6 +56,7 @@ def find_tags(data: Any, frame: int = 0) -> Tags:
     """
     place = next(itertools.islice(tiff_directories(data), frame, None), None)
     if place is None:
+        check_frame(frame, count_directories(data, MOST_FRAMES))
         raise ImageError("damaged TIFF: it holds no picture")
     tags = read_tags(data, *place)
     tags.need(256), tags.need(257)
