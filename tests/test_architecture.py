@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "streams": set(),
     "library": {"core", "errors", "files", "text"},
     "dumps": {"errors", "files", "text"},
-    "images": {"dumps", "errors", "files", "text"},
+    "images": {"core", "dumps", "errors", "files", "text"},
     "network": {"core", "errors", "files", "library", "text"},
     "job": {"core", "dumps", "errors", "files", "images", "library", "network", "text"},
     "batch": {"core", "dumps", "errors", "files", "images", "job", "library", "network", "text"},

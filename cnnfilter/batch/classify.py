@@ -11,6 +11,7 @@ from typing import Any
 from cnnfilter.batch.recipe import Array, Made
 from cnnfilter.errors import KernelFileError
 from cnnfilter.files import quoted
+from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.layers import Save, select, write_layers
@@ -54,6 +55,7 @@ class Classify:
     stack: bool = False
     threads: int = 1
     expected: Input | None = None
+    reading: Reading = READ
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -69,7 +71,8 @@ class Classify:
     def parameters(self) -> dict[str, Any]:
         """Everything that decides about the results' bytes, in plain values."""
         words = ("digest", "layers", "formats", "display", "colormap", "compress", "dtype", "measures")
-        changed = {} if self.expected is None else {"input": replace(self.expected, example=None)}
+        changed: dict[str, Any] = {} if self.expected is None else {"input": replace(self.expected, example=None)}
+        changed["reading"] = self.reading._asdict()
         return {"command": "run", **{name: getattr(self, name) for name in words}, **changed}
 
     @cached_property
@@ -93,6 +96,8 @@ class Classify:
         write_layers(result, [(output, self.layers[output.label or 0], None) for output in outputs], save)
         layers = {layer.name: layer for layer in result.layers}
         made = [_made(layers[name]) for name in self.layers]
+        if result.notes:
+            made[-1].row["notes"] = list(result.notes)
         if result.scores:
             classes = [[score.name, float(score.probability)] for score in result.scores[:TOP]]
             made[-1].row.update({"class": classes[0][0], "score": classes[0][1], "classes": classes})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from cnnfilter.cli.job import Files, open_image
+from cnnfilter.cli.job import Files, as_resource, inputs_of, open_image
 from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, UnknownNameError, lookup
 
 if TYPE_CHECKING:
@@ -42,6 +42,22 @@ class Look(NamedTuple):
     max_memory: int | None
 
 
+#: The layouts of a model's input; those of stored arrays have no N.
+MODEL_LAYOUTS = ("NCHW", "NHWC")
+
+
+def parted_layout(text: str) -> tuple[str | None, str]:
+    """Return the layout of the model, if one is said, and that of stored arrays.
+
+    Examples
+    --------
+    >>> parted_layout("NHWC"), parted_layout("HWC")
+    (('NHWC', 'auto'), (None, 'HWC'))
+    """
+    lookup(dict.fromkeys(("auto", "CHW", "HWC", *MODEL_LAYOUTS)), text, "layout")
+    return (text, "auto") if text in MODEL_LAYOUTS else (None, text)
+
+
 def override(
     model: Model, *, size: str | None, range: str | None, mean: str | None, std: str | None, resize: str | None,
     layout: str | None,
@@ -55,7 +71,7 @@ def override(
     for name, value, known in (
         ("range", range, ("stored", "unit")),
         ("resize", resize, ("stretch", "crop", "none")),
-        ("layout", layout, ("NCHW", "NHWC")),
+        ("layout", layout, MODEL_LAYOUTS),
     ):
         if value is not None:
             lookup(dict.fromkeys(known), value, name)
@@ -149,11 +165,11 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
     """Run every picture, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
 
-    sources = find_pictures(names)
+    sources = inputs_of(find_pictures(names), files)
     if not sources and model.input.example is None:
         raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
     model.ready(look.threads)
-    shown = sources or [f"{model.name}.example"]
+    shown = [one.name for one in sources] or [f"{model.name}.example"]
     _check_layers(model, look)
     save, planned = _plan_saves(model, shown, look) or (None, [[] for _ in shown])
     results: list[NetworkResult] = []
@@ -162,16 +178,16 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
         for index, name in enumerate(shown):
             progress.start(name)
             try:
-                picture = open_image(name, files) if sources else _example(model)
+                picture = open_image(sources[index], files) if sources else _example(model)
                 keep_all = len(shown) == 1 or look.json
                 results.append(_one(model, picture, look, save, planned[index], keep_all=keep_all))
             except (ParameterError, UnknownNameError):
                 raise  # a word that no picture understands
-            except CnnFilterError as error:
+            except (CnnFilterError, MemoryError) as error:
                 from cnnfilter.cli.job import _report
 
-                failures.append((name, error))
-                _report(name, error)
+                failures.append((name, as_resource(error)))
+                _report(*failures[-1])
             progress.advance()
     _show(results, failures, look)
     if failures:
