@@ -48,26 +48,26 @@ class Files(NamedTuple):
 def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
     """Do every image, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
-    from cnnfilter.cli.words import IN_PLACE, is_in_place
+    from cnnfilter.cli.words import called
     from cnnfilter.job.names import DUMP_FORMATS, make_folder, parse_formats, plan_outputs
 
     default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
     formats = parse_formats(default, files.output)
     if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
-    called = [IN_PLACE if is_in_place(name) else name for name in images]
+    sources = called(images)
     names = [step.name for step in request.steps]
-    outputs = plan_outputs(called, names, formats, files.output, stack=files.stack, also_read=files.also_read)
+    outputs = plan_outputs(sources, names, formats, files.output, stack=files.stack, also_read=files.also_read)
     make_folder(files.output)
     done: list[Done] = []
     failures: list[tuple[str, CnnFilterError]] = []
     with Progress(len(images), quiet=show.quiet or show.json) as progress:
-        for name, planned in zip(images, outputs, strict=True):
+        for name, source, planned in zip(images, sources, outputs, strict=True):
             progress.start(name)
             try:
                 from cnnfilter.job.image import do_image
 
-                done += do_image(request, open_image(name, files), planned)
+                done += do_image(request, open_image(name, files, source), planned)
             except (ParameterError, UnknownNameError):
                 raise  # a word that no image understands
             except CnnFilterError as error:
@@ -90,15 +90,19 @@ def _is_grid(name: str) -> bool:
     return name.partition("#")[0].lower().endswith(tuple(GRID_EXTENSIONS))
 
 
-def open_image(name: str, files: Files, *, fold: bool = False) -> Picture:
-    """Open an input; ``-`` is standard input, and `fold` makes a channel of every map of a dump."""
+def open_image(name: str, files: Files, source: str = "", *, fold: bool = False) -> Picture:
+    """Open an input; ``-`` is standard input, and `fold` makes a channel of every map of a dump.
+
+    Numbers in place are called `source`.
+    """
     from cnnfilter.images.read import open_picture
 
     limit = memory_limit(files.max_memory)
     from cnnfilter.cli.words import IN_PLACE, in_place, is_in_place
 
     if is_in_place(name):
-        return open_picture(in_place(name), name=IN_PLACE, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
+        shown = source or IN_PLACE
+        return open_picture(in_place(name), name=shown, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
     if name == "-":
         return open_picture(sys.stdin.buffer, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
     return open_picture(name, max_pixels=files.max_pixels, max_memory=limit, fold=fold)

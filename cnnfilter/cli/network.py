@@ -153,6 +153,7 @@ def _check_layers(model: Model, look: Look) -> None:
 def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -> None:
     """Run every picture, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
+    from cnnfilter.cli.words import called
 
     sources = find_pictures(names, quiet=look.quiet)
     if not sources and model.input.example is None:
@@ -160,14 +161,15 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
     model.ready(look.threads)
     shown = sources or [f"{model.name}.example"]
     _check_layers(model, look)
-    save, planned = _plan_saves(model, shown, look) or (None, [[] for _ in shown])
+    named = called(shown)
+    save, planned = _plan_saves(model, named, look) or (None, [[] for _ in shown])
     results: list[NetworkResult] = []
     failures: list[tuple[str, CnnFilterError]] = []
     with Progress(len(shown), quiet=look.quiet or look.json) as progress:
         for index, name in enumerate(shown):
             progress.start(name)
             try:
-                picture = open_image(name, files) if sources else _example(model)
+                picture = open_image(name, files, named[index]) if sources else _example(model)
                 keep_all = len(shown) == 1 or look.json
                 results.append(_one(model, picture, look, save, planned[index], keep_all=keep_all))
             except (ParameterError, UnknownNameError):
