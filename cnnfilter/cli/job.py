@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from cnnfilter.cli.words import IN_PLACE, in_place, is_in_place
+from cnnfilter.cli.words import called, in_place, is_in_place
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
 from cnnfilter.images.frames import ALL, READ, Reading, frame_name
 from cnnfilter.images.limits import MOST_FRAMES
@@ -121,9 +121,9 @@ def as_resource(error: CnnFilterError | MemoryError) -> CnnFilterError:
 def inputs_of(names: Sequence[str], files: Files) -> list[Input]:
     """Return the inputs that names stand for: each frame of a file is one of its own where all are asked for."""
     found: list[Input] = []
-    for name in names:
+    for name, own in zip(names, called(names), strict=True):
         if is_in_place(name):
-            found.append(Input(IN_PLACE, name, files.reading, in_place(name)))
+            found.append(Input(own, name, files.reading, in_place(name)))
         elif files.reading.frame == ALL:
             found += _frames_of(name, files)
         else:
@@ -148,8 +148,8 @@ def _frames_of(name: str, files: Files) -> list[Input]:
         return [Input(name, name, first, data)]
     if count > MOST_FRAMES:
         return [Input(name, name, files.reading, data)]
-    called = "stdin" if name == "-" else name
-    return [Input(frame_name(called, frame), name, first._replace(frame=frame), data) for frame in range(count)]
+    stem = "stdin" if name == "-" else name
+    return [Input(frame_name(stem, frame), name, first._replace(frame=frame), data) for frame in range(count)]
 
 
 def open_image(one: Input, files: Files, *, fold: bool = False) -> Picture:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -97,8 +98,8 @@ def _numbers(name: str, text: str, channels: int | None) -> tuple[float, ...]:
     return numbers
 
 
-def find_pictures(names: Sequence[str]) -> list[str]:
-    """Return the inputs, with the pictures of a folder in its place.
+def find_pictures(names: Sequence[str], *, quiet: bool = False) -> list[str]:
+    """Return the inputs, with the pictures of a folder in its place, and each of them once.
 
     Raises
     ------
@@ -117,7 +118,11 @@ def find_pictures(names: Sequence[str]) -> list[str]:
         if not inside:
             raise ImageError(f"{quoted(name)}: the folder holds no pictures")
         found += inside
-    return found
+    once = Counter(found)
+    for name, count in once.items():
+        if count > 1 and not quiet:
+            sys.stderr.write(f"cnnfilter: note: {quoted(name)} is given {count} times, and run once\n")
+    return list(once)
 
 
 def list_layers(model: Model, look: Look) -> None:
@@ -165,7 +170,7 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
     """Run every picture, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
 
-    sources = inputs_of(find_pictures(names), files)
+    sources = inputs_of(find_pictures(names, quiet=look.quiet), files)
     if not sources and model.input.example is None:
         raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
     model.ready(look.threads)
