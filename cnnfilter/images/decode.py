@@ -26,6 +26,7 @@ from cnnfilter.images.deep import Deep, deep_of, retile
 from cnnfilter.images.limits import Limits
 from cnnfilter.images.modes import MODES, ORIENTATIONS, PALETTES, Mode
 from cnnfilter.images.picture import Picture
+from cnnfilter.images.profile import profile_of
 from cnnfilter.images.strips import boxes_of, deep_boxes, keyed, upright
 
 #: Where each format is decoded. Going to the class spares the import of all the other formats.
@@ -113,6 +114,7 @@ def _decode(source: bytes | str, form: str, name: str, limits: Limits) -> Pictur
     dtype = np.dtype(mode.dtype).newbyteorder("=")
     if key is not None:
         reader = keyed(reader, key, dtype)
+    profile, about_colours = profile_of(image.info, len(mode.bands) - mode.has_alpha)
     swap = ORIENTATIONS[orientation][0]
     return Picture(
         name=name,
@@ -121,7 +123,8 @@ def _decode(source: bytes | str, form: str, name: str, limits: Limits) -> Pictur
         channels=len(mode.bands) + (key is not None),
         has_alpha=mode.has_alpha or key is not None,
         dtype=dtype,
-        notes=tuple(notes),
+        notes=(*notes, *about_colours),
+        profile=profile,
         strip=upright(reader, height, width, orientation),
         full_scale={"u1": 255.0, "u2": 65535.0}.get(dtype.str[1:], 0.0),
     )

@@ -266,4 +266,6 @@ def _from_array(grid: NDArray[Any], name: str, limits: Limits) -> Picture:
     def strip(start: int, stop: int) -> Strip:
         return values[:, start:stop]
 
-    return Picture(name, height, width, channels, has_alpha=False, dtype=grid.dtype, notes=tuple(notes), strip=strip)
+    return Picture(
+        name, height, width, channels, has_alpha=False, dtype=grid.dtype, notes=tuple(notes), strip=strip, grid=True
+    )
