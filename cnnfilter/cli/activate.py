@@ -24,6 +24,8 @@ def activate(
     format: flags.Formats = None,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -40,7 +42,7 @@ def activate(
 
     Softmax and its kind work along a vector, or over the channels of an image.
 
-    Example: cnnfilter activate scores.csv -a softmax --table -o -
+    Example: cnnfilter activate scores.csv -a softmax --table -f csv
     """
     from cnnfilter.images.display import parse_display
     from cnnfilter.job.image import Request, plain_step
@@ -49,7 +51,8 @@ def activate(
     options = make_options(channels=channels, range=range, activation=activation, dtype=dtype, threads=threads)
     request = Request(
         steps=(plain_step(activation.replace(":", "-"), options),), options=options, display=parse_display(display),
-        colormap=colormap, compress=compress, flatten=flatten, max_memory=memory_limit(max_memory),
+        colormap=colormap, compress=compress, scale=scale, zoom=zoom, flatten=flatten,
+        max_memory=memory_limit(max_memory), max_pixels=max_pixels,
     )  # fmt: skip
     files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -131,6 +131,8 @@ def batch(
     manifest: Manifest = None,
     overwrite: Overwrite = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     status: Status = None,
@@ -164,7 +166,8 @@ def batch(
     folders.check_words(given)
     looks = folders.looks(
         format, features=features, measures=measures, flatten=flatten, pictures=network is None or bool(save),
-        display=display, colormap=colormap, compress=compress, max_pixels=max_pixels, threads=threads,
+        display=display, colormap=colormap, compress=compress, scale=scale, zoom=zoom, max_pixels=max_pixels,
+        threads=threads,
     )  # fmt: skip
     if network is not None:
         recipe = folders.network_recipe(

@@ -29,6 +29,8 @@ def convolve(
     stack: flags.Stack = False,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -65,8 +67,8 @@ def convolve(
     kernels = [one for spec in kernel for one in load_as(spec, as_, search)]
     request = Request(
         steps=kernel_steps(kernels, options),
-        options=options, display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
-        keep=table, max_memory=memory_limit(max_memory),
+        options=options, display=parse_display(display), colormap=colormap, compress=compress, scale=scale, zoom=zoom,
+        flatten=flatten, keep=table, max_memory=memory_limit(max_memory), max_pixels=max_pixels,
     )  # fmt: skip
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,

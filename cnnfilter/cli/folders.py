@@ -37,21 +37,18 @@ def check_words(given: frozenset[str]) -> None:
 
 def looks(
     formats: Sequence[str] | None, *, features: str | None, measures: str | None, flatten: bool, pictures: bool,
-    display: str, **words: Any,
+    display: str, colormap: str | None, compress: str, scale: str | None, **words: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what both recipes take; no formats where only the manifest or a table is wanted."""
     from cnnfilter.batch.measures import parse_measures
-    from cnnfilter.images.display import parse_display
+    from cnnfilter.job.look import check_words
     from cnnfilter.job.names import parse_formats
 
-    if words["colormap"]:
-        from cnnfilter.images.colour import colour_table
-
-        colour_table(words["colormap"])  # a mistake in a word should cost no work
     wanted = formats or (["csv"] if flatten else [])
     nothing = not wanted and (bool(features) or not pictures)
     return {
-        "display": parse_display(display), "formats": () if nothing else tuple(parse_formats(wanted, None)),
+        "display": check_words(display, colormap, compress, scale), "colormap": colormap, "compress": compress,
+        "scale": scale, "formats": () if nothing else tuple(parse_formats(wanted, None)),
         "measures": parse_measures(measures) if features or measures else (), **words,
     }  # fmt: skip
 

@@ -47,6 +47,7 @@ class Files(NamedTuple):
 def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
     """Do every image, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
+    from cnnfilter.job.look import check_words
     from cnnfilter.job.names import DUMP_FORMATS, make_folder, parse_formats, plan_outputs
 
     default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
@@ -54,10 +55,8 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
     if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
     _position(show.at)  # a mistake in a word should cost no work
-    if request.colormap:
-        from cnnfilter.images.colour import colour_table
-
-        colour_table(request.colormap)
+    check_words(request.display, request.colormap, request.compress, request.scale)
+    refuse_terminal(files.output, formats)
     names = [step.name for step in request.steps]
     outputs = plan_outputs(images, names, formats, files.output, stack=files.stack, also_read=files.also_read)
     make_folder(files.output)
@@ -79,10 +78,40 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
     show_done(done, failures, show, to_stdout=files.output == "-")
     chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet
     if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
-        sys.stderr.write("cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv)\n")
+        sys.stderr.write(
+            "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)\n"
+        )
     if failures:
         resource = any(isinstance(error, ResourceError) for _, error in failures)
         raise typer.Exit(4 if resource else 3)
+
+
+#: Formats that a terminal can show.
+TEXT_FORMATS = ("csv", "json", "mem", "coe", "h")
+
+
+def refuse_terminal(output: str | None, formats: Sequence[str]) -> None:
+    """Raise if binary data would go to a terminal, by ``-`` or by the name of its device.
+
+    Raises
+    ------
+    OutputError
+        With the way out.
+    """
+    import os
+
+    if output is None or all(form in TEXT_FORMATS for form in formats) or not sys.stdout.isatty():
+        return
+    try:
+        device = output == "-" or os.path.samestat(os.stat(output), os.fstat(1))  # noqa: PTH116 - beside fstat
+    except (OSError, ValueError):
+        return
+    if device:
+        kind = next(form for form in formats if form not in TEXT_FORMATS)
+        raise OutputError(
+            f"standard output is a terminal, and {kind} is binary (pipe it into a program, redirect it, or name a file "
+            "with -o)"
+        )
 
 
 def _is_grid(name: str) -> bool:
@@ -161,11 +190,10 @@ def show_done(
         from cnnfilter.views.console import console
 
         out = console(stderr=to_stdout)
-        for one in done:
-            if show.preview:
-                _print_preview(one, out)
-            if show.table:
-                _print_table(one, show, out)
+        if show.preview and done:
+            _print_previews(done, out)
+        for one in done if show.table else ():
+            _print_table(one, show, out)
     if results and not show.quiet:
         from cnnfilter.views.columns import terminal_width, write
         from cnnfilter.views.summary import summary_text
@@ -186,17 +214,19 @@ def _notes(done: Sequence[Done], *, quiet: bool) -> None:
             seen.add(line)
 
 
-def _print_preview(one: Done, out: Console) -> None:
-    """Draw the maps in the terminal."""
-    from cnnfilter.job.render import pixels_of
+def _print_previews(done: Sequence[Done], out: Console) -> None:
+    """Draw the maps in the terminal, in the colours of their files, side by side as far as they fit."""
+    from cnnfilter.files import printable
+    from cnnfilter.job.render import tiles_of
     from cnnfilter.views.console import draws_blocks
-    from cnnfilter.views.preview import preview
+    from cnnfilter.views.preview import previews
 
-    out.print(one.result.kernel, style="bold")
-    pixels = pixels_of(one.maps, one.display)
-    out.print(
-        preview(pixels, width=min(out.width, 100), height=max(8, out.height - 6), color=draws_blocks(out)), end=""
-    )
+    named = []
+    for one in done:
+        tiles = tiles_of(one.maps, one.look)
+        name = printable(one.result.kernel)
+        named += [(f"{name} {index}" if len(tiles) > 1 else name, tile) for index, tile in enumerate(tiles)]
+    out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=draws_blocks(out)), end="")
 
 
 def _print_table(one: Done, show: Show, out: Console) -> None:

@@ -137,10 +137,13 @@ def export(
     """
     import sys
 
+    from cnnfilter.cli.job import refuse_terminal
     from cnnfilter.files import atomic_output
     from cnnfilter.library import load_kernels, search_path
     from cnnfilter.library.export import export
 
+    if to == "npy":
+        refuse_terminal(output or "-", [to])
     data = export(load_kernels(kernel, search=search_path(kernel_dir or ())), to, image)
     if output is None or output == "-":
         sys.stdout.buffer.write(data)

@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "plan",
     "batch": "batch",
     "kernels": "app",
+    "colormaps": "colormaps",
 }
 
 

@@ -24,6 +24,8 @@ def pool(
     format: flags.Formats = None,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -49,8 +51,8 @@ def pool(
     )
     request = Request(
         steps=(plain_step(pool.replace(":", "-").replace(",", "x"), options),), options=options,
-        display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
-        max_memory=memory_limit(max_memory),
+        display=parse_display(display), colormap=colormap, compress=compress, scale=scale, zoom=zoom, flatten=flatten,
+        max_memory=memory_limit(max_memory), max_pixels=max_pixels,
     )  # fmt: skip
     files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -37,6 +37,8 @@ def run(
     output: flags.Output = None,
     format: flags.Formats = None,
     display: flags.Display = "minmax",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     size: flags.Size = None,
@@ -73,7 +75,7 @@ def run(
     look = Look(
         top=top, layers=tuple(layer or ()), table=table, at=at, json=json, quiet=quiet, save=tuple(save or ()),
         single=maps, output=output, formats=tuple(format or ()), display=display, colormap=colormap,
-        compress=compress, dtype=dtype, threads=threads, max_memory=memory_limit(max_memory),
+        compress=compress, scale=scale, zoom=zoom, dtype=dtype, threads=threads, max_memory=memory_limit(max_memory),
     )  # fmt: skip
     if layers:
         list_layers(model, look)

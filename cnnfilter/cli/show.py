@@ -14,7 +14,8 @@ def show(
     preview: flags.Preview = False,
     at: flags.At = None,
     range: flags.Range = "stored",
-    display: flags.Display = "minmax",
+    display: flags.Display = "auto",
+    colormap: flags.Colormap = None,
     json: flags.Json = False,
     max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
     max_memory: flags.MaxMemory = None,
@@ -27,15 +28,17 @@ def show(
     Example: cnnfilter show map.npy --heat --at 120,80
     """
     from cnnfilter.cli.job import Files, Show, open_image, show_done
-    from cnnfilter.images.display import parse_display
     from cnnfilter.job.image import Request, do_image, plain_step
+    from cnnfilter.job.look import check_words
     from cnnfilter.job.names import stem
     from cnnfilter.job.options import make_options
 
+    display = check_words(display, colormap, "fast")
     picture = open_image(file, Files(max_pixels=max_pixels, max_memory=max_memory), fold=True)
     small = picture.height <= 32 and picture.width <= 32
     options = make_options(range=range)
-    request = Request(steps=(plain_step(stem(file), options),), options=options, display=parse_display(display))
+    step = plain_step(stem(file), options)
+    request = Request(steps=(step,), options=options, display=display, colormap=colormap)
     numbers = table or heat or at is not None or (small and not preview)
     wanted = Show(table=numbers, heat=heat, preview=preview or not numbers, at=at, json=json)
     show_done(do_image(request, picture, []), [], wanted)
