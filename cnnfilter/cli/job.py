@@ -76,7 +76,7 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
                 _report(name, error)
             progress.advance()
     show_done(done, failures, show, to_stdout=files.output == "-")
-    chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet
+    chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet or request.zoom > 1
     if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
         sys.stderr.write(
             "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)\n"

@@ -12,8 +12,11 @@ LARGEST_PROFILE = 4_000_000
 SPACES = {b"GRAY": 1, b"RGB ": 3}
 _SPACE, _MAGIC, _HEADER = slice(16, 20), slice(36, 40), 128
 
-#: The gamma of a PNG that is shown as it is stored, and how far others may lie from it.
-_PLAIN_GAMMA, _NEAR = 1 / 2.2, 0.01
+#: What a PNG without a profile is taken for, sRGB: its gamma; white, red, green and blue as x and y (IEC 61966-2-1).
+_GAMMA = 1 / 2.2
+_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+#: How far a PNG may lie from them.
+_NEAR = 0.01
 
 
 def colours_of(profile: bytes) -> int:
@@ -35,7 +38,8 @@ def profile_of(info: Mapping[str, Any], colours: int) -> tuple[bytes, list[str]]
     Parameters
     ----------
     info
-        What the file says beside its pixels, under Pillow's names: ``icc_profile``, ``gamma``, ``srgb``.
+        What the file says beside its pixels, under Pillow's names: ``icc_profile``, and for PNG ``gamma``,
+        ``chromaticity`` and ``srgb``.
     colours
         Colour channels of the pixels as they were read: a CMYK picture that became RGB has 3, and its profile none
         of these.
@@ -44,10 +48,7 @@ def profile_of(info: Mapping[str, Any], colours: int) -> tuple[bytes, list[str]]
     if not isinstance(profile, bytes):
         return b"", []
     if not profile:
-        gamma = info.get("gamma")
-        if isinstance(gamma, int | float) and "srgb" not in info and abs(gamma - _PLAIN_GAMMA) > _NEAR:
-            return b"", [f"its gamma of {gamma:.5g} is left out: the values are taken as they are stored"]
-        return b"", []
+        return b"", _strange_colours(info)
     if len(profile) > LARGEST_PROFILE:
         return b"", [f"its colour profile of {len(profile)} bytes is left out: the largest that is kept has 4 MB"]
     if colours_of(profile) != colours:
@@ -56,3 +57,15 @@ def profile_of(info: Mapping[str, Any], colours: int) -> tuple[bytes, list[str]]
         pixels = "gray" if colours == 1 else "RGB"
         return b"", [f"{named} is left out: it does not describe {pixels} pixels"]
     return profile, []
+
+
+def _strange_colours(info: Mapping[str, Any]) -> list[str]:
+    """Return the note that a PNG without a profile says of its colours what no other file here will say."""
+    if "srgb" in info:
+        return []
+    gamma, primaries = info.get("gamma", _GAMMA), info.get("chromaticity", _PRIMARIES)
+    far = [abs(one - other) > _NEAR for one, other in zip((gamma, *primaries), (_GAMMA, *_PRIMARIES), strict=False)]
+    if not any(far):
+        return []
+    what = f"gamma of {gamma:.5g} is" if far[0] else "primaries are"
+    return [f"its {what} left out: the values are taken as they are stored"]

@@ -210,7 +210,7 @@ def _saturates(facts: Statistics, source: PictureSource, options: Options) -> bo
     if source.white <= 1 or not facts.finite:
         return False
     span = facts.maximum - facts.minimum
-    return min(facts.maximum - facts.mean, facts.mean - facts.minimum) <= 0.01 * span
+    return min(facts.maximum - facts.mean, facts.mean - facts.minimum) <= 0.05 * span
 
 
 def lost_profile(

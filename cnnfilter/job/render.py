@@ -77,8 +77,7 @@ def draw(maps: Maps, look: Look, outputs: Sequence[Output]) -> Drawn:
         if output.format == "png" and painter.streams:
             _write(output, painter.png())
         else:
-            pixels = enlarged(_in_color(painter.pixels(), look), look.zoom if painter.streams else 1)
-            _write_image(output, pixels, painter.text, look, painter.profile)
+            _write_image(output, painter.pixels(), painter.text, look, painter.profile)
         used.append(painter)
     displays = tuple(dict.fromkeys(painter.display for painter in used))
     return Drawn(used[-1].statistics, displays, all(painter.profile for painter in used), used[-1].ranges)
@@ -91,7 +90,7 @@ def draw_sheet(
     from cnnfilter.images.sheet import contact_sheet
 
     painters = [_painter(maps, look).for_format("jpg") for maps, look in zip(all_maps, looks, strict=True)]
-    tiles = [enlarged(_in_color(one.pixels(), one.look), one.look.zoom) for one in painters]
+    tiles = [painter.pixels() for painter in painters]
     facts = [painter.statistics for painter in painters]
     sheet = contact_sheet(tiles, names, notes=[range_text(one.minimum, one.maximum) for one in facts])
     text = {
@@ -125,10 +124,8 @@ def shared_looks(all_maps: Sequence[Maps], looks: Sequence[Look]) -> list[Look]:
 
 def tiles_of(maps: Maps, look: Look) -> list[Array]:
     """Return maps as 8-bit pixels ``(H, W, C)``, as files show them: one picture, or one for each of many channels."""
-    painter = _painter(maps, look).for_format("jpg")
-    if painter.streams:
-        return [_in_color(painter.pixels(), look)]
-    return painter.channels()
+    painter = _painter(maps, look._replace(zoom=1)).for_format("jpg")
+    return [painter.pixels()] if painter.streams else painter.channels()
 
 
 def _extent(all_maps: Sequence[Maps], kind: str) -> Extent:
@@ -143,8 +140,8 @@ def _extent(all_maps: Sequence[Maps], kind: str) -> Extent:
 
 def _painter(maps: Maps, look: Look) -> _Painter:
     """Measure what the mapping needs, and return what paints with it."""
-    if look.colormap and maps.shape[0] != 1:
-        raise ShapeError(f"a colour map needs one channel, the maps have {maps.shape[0]} (--channels gray)")
+    if look.colormap and maps.shape[0] == 3:
+        raise ShapeError("a colour map needs one channel, the maps have 3 (--channels gray)")
     extent = _extent([maps], look.kind) if look.display is None and needs_statistics(look.kind) else None
     return _Painter(maps, look, look.display or resolve(look.kind, look.white, extent), Statistics())
 
@@ -223,23 +220,24 @@ class _Painter:
         """Return each channel as pixels ``(H, W, 1)``, all under the same mapping unless each has its own."""
         values, look = self.maps.hold(), self.look
         self.statistics = Statistics.of(values)
-        if look.scale != "each":
+        own = [self.display] * len(values)
+        if look.scale == "each":
+            own = [resolve(look.kind, look.white, extent_of([channel], look.kind)) for channel in values]
+            self.display = self.display._replace(kind=f"each channel by itself, {self.display.kind}")
+        else:
             self.ranges = tuple(extent_of([channel]) for channel in values)
-            return [to_pixels(channel, self.display) for channel in values]
-        own = [resolve(look.kind, look.white, extent_of([channel], look.kind)) for channel in values]
-        self.display = self.display._replace(kind=f"each channel by itself, {self.display.kind}")
-        return [to_pixels(channel, display) for channel, display in zip(values, own, strict=True)]
+        return [self._finished(to_pixels(channel, one)) for channel, one in zip(values, own, strict=True)]
 
     def pixels(self) -> Array:
-        """Return the whole picture ``(H, W, C)``, before any colour map: pixels, or the floats themselves."""
+        """Return the whole picture ``(H, W, C)``, coloured and enlarged: pixels, or the floats themselves."""
         if self.look.exact:
             values = self.maps.hold()
             self.statistics = Statistics.of(values)
-            return values.transpose(1, 2, 0).astype(self.look.exact, copy=False)  # (H, W, C)
+            return enlarged(values.transpose(1, 2, 0).astype(self.look.exact, copy=False), self.look.zoom)  # (H, W, C)
         if not self.streams:
             from cnnfilter.images.sheet import contact_sheet
 
-            tiles = [enlarged(tile, self.look.zoom) for tile in self.channels()]
+            tiles = self.channels()
             ranges = [range_text(*extent_of([channel])) for channel in self.maps.hold()]
             return contact_sheet(tiles, [str(channel) for channel in range(len(tiles))], notes=ranges)
         layout = self.layout
@@ -251,7 +249,11 @@ class _Painter:
 
         for _ in self._collect(one):
             pass
-        return whole
+        return self._finished(whole)
+
+    def _finished(self, pixels: Array) -> Array:
+        """Return pixels coloured and enlarged."""
+        return enlarged(_in_color(pixels, self.look), self.look.zoom)
 
     def _collect(self, one: Callable[[int, Array], tuple[Statistics, Any]]) -> Iterator[Any]:
         """Walk over the strips, add up their facts, and pass on the rest."""

@@ -1,6 +1,11 @@
 """What pictures show, as a user sees it: mappings, floats, colour profiles, sizes, and the words about them."""
 
 import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -232,15 +237,25 @@ def test_a_huge_or_broken_profile_is_left_out_with_a_note(run, tmp_path):
         assert icc(tmp_path / "out.png") is None
 
 
-def test_a_linear_png_says_that_its_gamma_is_left_out(run, tmp_path):
-    import struct
-    import zlib
+SRGB, WIDE = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06), (0.3127, 0.329, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 
+
+@pytest.mark.parametrize(
+    ("chunks", "note"),
+    [
+        ([(b"gAMA", (1.0,))], "its gamma of 1 is left out"),
+        ([(b"gAMA", (0.45455,)), (b"cHRM", WIDE)], "its primaries are left out"),
+        ([(b"gAMA", (0.45455,)), (b"cHRM", SRGB)], ""),
+    ],
+)
+def test_what_a_png_says_of_its_colours_without_a_profile(run, tmp_path, chunks, note):
     data = (tmp_path / "dark.png").read_bytes()
-    chunk = b"gAMA" + struct.pack(">I", 100_000)
-    whole = data[:33] + struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[33:]
-    (tmp_path / "linear.png").write_bytes(whole)
-    assert run("linear.png", "-k", BOX, "-o", "o.png")["notes"][0].startswith("its gamma of 1 is left out")
+    for name, values in chunks:
+        body = name + struct.pack(f">{len(values)}I", *(round(value * 100_000) for value in values))
+        data = data[:33] + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
+    (tmp_path / "strange.png").write_bytes(data)
+    notes = run("strange.png", "-k", BOX, "-o", "o.png")["notes"]
+    assert notes[0].startswith(note) if note else notes == []
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -265,6 +280,22 @@ def test_zoom_is_bounded(cnnfilter_run, run):
     done = cnnfilter_run("convolve", "photo.png", "-k", BOX, "--zoom", "9", "--max-pixels", "10000", "-o", "o.png")
     assert done.code == 3
     assert "--zoom 9 makes 189 x 144 = 27216 pixels, over the limit of 10000 (--max-pixels 27216 raises it)" in done.err
+
+
+def test_many_channels_are_tiles(run, tmp_path):
+    values = RNG.normal(0, 1, (16, 12, 14)) * np.r_[np.ones(15), 200][:, None, None]
+    np.save(tmp_path / "many.npy", values)
+    row = run("many.npy", "-k", "1", "-o", "a.png")
+    most = np.abs(values).max()
+    assert row["display"] == f"symmetric {-most:.6g}..{most:.6g}"
+    assert row["notes"][0].startswith("15 of 16 maps take less than a twentieth of symmetric")
+    row = run("many.npy", "-k", "1", "-o", "b.png", "--scale", "each", "--colormap", "viridis")
+    assert row["display"].startswith("each channel by itself, symmetric")
+    assert row["notes"] == []
+    sheet = pixels(tmp_path / "b.png")
+    assert sheet.shape[2] == 3
+    ends = {tuple(colour) for colour in colour_table("viridis")[[0, 255]]}
+    assert ends <= {tuple(colour) for colour in sheet.reshape(-1, 3)}
 
 
 def test_shared_scale_for_kernels(run, tmp_path):
@@ -377,10 +408,7 @@ def test_colour_maps_are_drawn_where_there_are_colours(cnnfilter_run):
 
 def in_a_terminal(words, tmp_path):
     """Run the program with a terminal for standard output; give back its code and what it printed."""
-    import os
-    import pty
-    import subprocess
-    import sys
+    import pty  # there is none on Windows
 
     own, other = pty.openpty()
     with subprocess.Popen(
