@@ -177,8 +177,8 @@ Display = Annotated[
     str,
     typer.Option(
         "--display", metavar="MAPPING", rich_help_panel=_OUTPUT,
-        help="How numbers become brightness: auto, clip, abs, minmax, symmetric or percentile:P "
-        "(99 and 1 alike cut 1 % off both ends).",
+        help="How numbers become brightness: auto (by the kernel's sum, and by sign), clip, abs, minmax, symmetric or "
+        "percentile:P (99 and 1 alike cut 1 % off both ends).",
     ),
 ]  # fmt: skip
 Scale = Annotated[

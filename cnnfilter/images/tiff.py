@@ -22,21 +22,27 @@ _LARGEST = 2**32 - 2**20
 _SHORT, _LONG, _ASCII, _BYTES = 3, 4, 2, 7
 _DEFLATE, _PLAIN, _DIFFERENCES = 8, 1, 2
 _UNSIGNED, _FLOAT = 1, 3
+#: What further channels are: anything, or transparency that is not multiplied in.
 _ANYTHING, _TRANSPARENCY = 0, 2
 
 
-def encode_tiff(pixels: NDArray[Any], text: Mapping[str, str] | None = None, profile: bytes = b"") -> bytes:
+def encode_tiff(
+    pixels: NDArray[Any], text: Mapping[str, str] | None = None, profile: bytes = b"", *, has_alpha: bool | None = None
+) -> bytes:
     """Return a picture as the bytes of a TIFF file.
 
     Parameters
     ----------
     pixels
         ``(H, W, C)``, uint8 or uint16, with 1 to 4 channels (gray, gray and alpha, RGB, RGBA); or float32 or float64,
-        with any number of channels, of which three are RGB and none is transparency.
+        with any number of channels, of which three are RGB.
     text
         Keywords and what they say, kept in the description.
     profile
         The ICC profile of the colours, if any.
+    has_alpha
+        Whether the last channel is transparency; of integers the second and the fourth are, of floats none, unless
+        this says so.
 
     Raises
     ------
@@ -50,7 +56,8 @@ def encode_tiff(pixels: NDArray[Any], text: Mapping[str, str] | None = None, pro
     """
     height, width, channels = pixels.shape
     floats = pixels.dtype.kind == "f"
-    colours = 3 if channels == 3 or (channels == 4 and not floats) else 1
+    has_alpha = channels in (2, 4) and not floats if has_alpha is None else has_alpha
+    colours = 3 if channels - has_alpha == 3 else 1
     if pixels.nbytes > _LARGEST:
         raise OutputError(f"a TIFF holds 4 GB, {width} x {height} pixels are {pixels.nbytes / 1e9:.1f} GB (write png)")
     rows = max(_STRIP_BYTES // (pixels.nbytes // height), 1)
@@ -71,8 +78,9 @@ def encode_tiff(pixels: NDArray[Any], text: Mapping[str, str] | None = None, pro
         (284, _SHORT, [1]),
         (317, _SHORT, [_PLAIN if floats else _DIFFERENCES]),
     ]
-    if channels > colours:  # transparency is not multiplied in
-        entries.append((338, _SHORT, [_ANYTHING if floats else _TRANSPARENCY] * (channels - colours)))
+    if channels > colours:
+        more = [_ANYTHING] * (channels - colours - has_alpha) + [_TRANSPARENCY] * has_alpha
+        entries.append((338, _SHORT, more))
     entries.append((339, _SHORT, [_FLOAT if floats else _UNSIGNED] * channels))
     if profile:
         entries.append((34675, _BYTES, profile))

@@ -196,7 +196,7 @@ def _one(request: Request, source: PictureSource, index: int, maps: Maps, look: 
     notes: list[str] = []
     if pictures:
         facts, displays, kept, ranges = draw(maps, look, pictures)
-        notes = flat_note(ranges, displays[-1]) if ranges else []
+        notes = flat_note(ranges, displays[-1]) if ranges and look.scale != "each" else []
         notes += lost_profile(picture, look, displays, maps.shape[0], sheet=maps.shape[0] not in (1, 3), kept=kept)
     else:
         facts = measure(maps)

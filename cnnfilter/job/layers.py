@@ -196,7 +196,8 @@ def _encoded(result: NetworkResult, layer: LayerResult, index: int | None, outpu
     check_zoom([layer.values.shape] if layer.values.ndim > 1 else [], save.zoom, save.max_pixels)
     displays = layer_displays(layer, save.display, save.scale, index)
     pixels = draw_layer(layer, displays, save.colormap, index, save.zoom)
-    shown = str(displays[0]) if len(displays) == 1 else f"each map by itself, {displays[0].kind}"
+    kind = "minmax" if save.display == "auto" else save.display
+    shown = str(displays[0]) if len(displays) == 1 else f"each map by itself, {kind}"
     text = {
         "Software": f"cnnfilter {cnnfilter.__version__}",
         "Display": f"{shown}, {save.colormap}" if save.colormap else shown,

@@ -50,7 +50,7 @@ class Drawn(NamedTuple):
     profile
         Whether every file has the colour profile.
     ranges
-        The extremes of each channel, where they are tiles of a sheet under one mapping.
+        The extremes of each channel, where they are tiles of a sheet.
     """
 
     facts: Statistics
@@ -74,7 +74,9 @@ def draw(maps: Maps, look: Look, outputs: Sequence[Output]) -> Drawn:
             painter = _Painter(maps, look, Display.untouched(look.exact), Statistics())
         else:
             painter = measured.for_format(output.format)
-        if output.format == "png" and painter.streams:
+        if painter.look.exact:
+            _write(output, iter([painter.tiff()]))
+        elif output.format == "png" and painter.streams:
             _write(output, painter.png())
         else:
             _write_image(output, painter.pixels(), painter.text, look, painter.profile)
@@ -216,30 +218,37 @@ class _Painter:
 
         return png_chunks(large, self._collect(one), self.text, self.profile)
 
+    def tiff(self) -> bytes:
+        """Return the bytes of a TIFF that holds the values themselves, and transparency where there is some."""
+        from cnnfilter.images.tiff import encode_tiff
+
+        values, alpha = self.maps.hold(), self.look.alpha
+        self.statistics = Statistics.of(values)
+        if alpha:
+            values = np.concatenate([values, alpha(0, values.shape[1])[None]])
+        pixels = enlarged(values.transpose(1, 2, 0).astype(self.look.exact, copy=False), self.look.zoom)  # (H, W, C)
+        return encode_tiff(pixels, self.text, self.profile, has_alpha=bool(alpha))
+
     def channels(self) -> list[Array]:
-        """Return each channel as pixels ``(H, W, 1)``, all under the same mapping unless each has its own."""
+        """Return each channel as pixels ``(H, W, C)``, all under the same mapping unless each has its own."""
         values, look = self.maps.hold(), self.look
         self.statistics = Statistics.of(values)
+        self.ranges = tuple(extent_of([channel]) for channel in values)
         own = [self.display] * len(values)
         if look.scale == "each":
             own = [resolve(look.kind, look.white, extent_of([channel], look.kind)) for channel in values]
-            self.display = self.display._replace(kind=f"each channel by itself, {self.display.kind}")
-        else:
-            self.ranges = tuple(extent_of([channel]) for channel in values)
+            kinds = " or ".join(dict.fromkeys(one.kind for one in own if one.constant is None)) or self.display.kind
+            self.display = self.display._replace(kind=f"each channel by itself, {kinds}, in")
         return [self._finished(to_pixels(channel, one)) for channel, one in zip(values, own, strict=True)]
 
     def pixels(self) -> Array:
-        """Return the whole picture ``(H, W, C)``, coloured and enlarged: pixels, or the floats themselves."""
-        if self.look.exact:
-            values = self.maps.hold()
-            self.statistics = Statistics.of(values)
-            return enlarged(values.transpose(1, 2, 0).astype(self.look.exact, copy=False), self.look.zoom)  # (H, W, C)
+        """Return the whole picture ``(H, W, C)``, coloured and enlarged."""
         if not self.streams:
             from cnnfilter.images.sheet import contact_sheet
 
             tiles = self.channels()
-            ranges = [range_text(*extent_of([channel])) for channel in self.maps.hold()]
-            return contact_sheet(tiles, [str(channel) for channel in range(len(tiles))], notes=ranges)
+            names = [str(channel) for channel in range(len(tiles))]
+            return contact_sheet(tiles, names, notes=[range_text(*one) for one in self.ranges])
         layout = self.layout
         whole = np.empty((layout.height, layout.width, layout.channels), np.uint8 if layout.bits == 8 else np.uint16)
 

@@ -145,6 +145,16 @@ def test_pictures_of_measurements_come_back_as_floats(run, tmp_path, kernel, dty
     assert np.array_equal(back, np.load(paths[".npy"]))
 
 
+def test_float_colours_come_back(run, tmp_path):
+    colours = RNG.random((18, 23, 3)).astype("<f4")
+    (tmp_path / "c.pfm").write_bytes(b"PF\n23 18\n-1.0\n" + colours[::-1].tobytes())
+    row = run("c.pfm", "-k", "sharpen", "-f", "tiff", "-f", "npy", "-o", "out/")
+    assert row["display"] == "float32, as they are"
+    back = tifffile.imread(tmp_path / "out" / "c.sharpen.tiff")
+    assert np.array_equal(back.transpose(2, 0, 1), np.load(tmp_path / "out" / "c.sharpen.npy"))
+    assert run("c.pfm", "-k", BOX, "-o", "c.png")["display"] == "clip 0..1"
+
+
 def test_floats_keep_nan_and_sixteen_bits_stay_sixteen(run, tmp_path):
     holes = HEIGHTS.copy()
     holes[3, 4] = np.nan
@@ -290,7 +300,7 @@ def test_many_channels_are_tiles(run, tmp_path):
     assert row["display"] == f"symmetric {-most:.6g}..{most:.6g}"
     assert row["notes"][0].startswith("15 of 16 maps take less than a twentieth of symmetric")
     row = run("many.npy", "-k", "1", "-o", "b.png", "--scale", "each", "--colormap", "viridis")
-    assert row["display"].startswith("each channel by itself, symmetric")
+    assert row["display"] == f"each channel by itself, symmetric, in {-most:.6g}..{most:.6g}, viridis"
     assert row["notes"] == []
     sheet = pixels(tmp_path / "b.png")
     assert sheet.shape[2] == 3

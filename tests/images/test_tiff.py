@@ -36,6 +36,17 @@ def test_floats_come_back_bit_by_bit(tmp_path, channels, shape, dtype):
     np.testing.assert_array_equal(back.reshape(pixels.shape), pixels)
 
 
+@pytest.mark.parametrize(
+    ("channels", "alpha", "extra"), [(4, True, (2,)), (2, True, (2,)), (4, False, (0, 0, 0)), (2, False, (0,))]
+)
+def test_the_last_channel_is_transparency_only_where_it_is(tmp_path, channels, alpha, extra):
+    pixels = heights((6, 9, channels), np.float32)
+    (tmp_path / "a.tif").write_bytes(encode_tiff(pixels, has_alpha=alpha))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages[0].extrasamples == extra
+        np.testing.assert_array_equal(file.pages[0].asarray(), pixels)
+
+
 @pytest.mark.parametrize(("dtype", "stored"), [("f2", "float32"), ("f4", "float32"), ("f8", "float64")])
 def test_an_array_of_floats_is_written_as_it_is(tmp_path, dtype, stored):
     values = heights((6, 9), dtype)
