@@ -221,12 +221,13 @@ def _print_previews(done: Sequence[Done], out: Console) -> None:
     from cnnfilter.views.console import draws_blocks
     from cnnfilter.views.preview import previews
 
+    color = draws_blocks(out)
     named = []
-    for one in done:
-        tiles = tiles_of(one.maps, one.look)
+    for one in done:  # without colours, characters show the brightness before any colour map
+        tiles = tiles_of(one.maps, one.look if color else one.look._replace(colormap=None))
         name = printable(one.result.kernel)
         named += [(f"{name} {index}" if len(tiles) > 1 else name, tile) for index, tile in enumerate(tiles)]
-    out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=draws_blocks(out)), end="")
+    out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=color), end="")
 
 
 def _print_table(one: Done, show: Show, out: Console) -> None:

@@ -182,6 +182,14 @@ def test_both_mappings_are_told_where_files_differ(run):
     assert row["display"] == f"float32, as they are; symmetric {-most:.6g}..{most:.6g}"
 
 
+@pytest.mark.parametrize("width", [70, 80, 120])
+def test_summaries_fit_the_terminal(cnnfilter_run, run, width):
+    words = ["convolve", "heights.tif", "-k", "box", "-k", "identity", "-f", "tiff", "-f", "png", "-o", "o/"]
+    done = cnnfilter_run(*words, env={"COLUMNS": str(width)})
+    assert max(map(len, done.out.splitlines())) <= width
+    assert done.out.count("float32, as they are; symmetric -") == 2
+
+
 def test_a_guessed_white_that_makes_a_picture_dark(run, tmp_path):
     tifffile.imwrite(tmp_path / "low.tif", HEIGHTS + 6)
     row = run("low.tif", "-k", "box", "-o", "o.png")
@@ -290,6 +298,14 @@ def test_zoom_is_bounded(cnnfilter_run, run):
     done = cnnfilter_run("convolve", "photo.png", "-k", BOX, "--zoom", "9", "--max-pixels", "10000", "-o", "o.png")
     assert done.code == 3
     assert "--zoom 9 makes 189 x 144 = 27216 pixels, over the limit of 10000 (--max-pixels 27216 raises it)" in done.err
+
+
+def test_zoom_counts_as_memory(cnnfilter_run, run):
+    words = ["convolve", "photo.png", "-k", BOX, "--channels", "gray", "-o", "o.png", "--max-memory", "5000"]
+    assert cnnfilter_run(*words, "--zoom", "2").code == 0
+    done = cnnfilter_run(*words, "--zoom", "4")  # 16 x 21 values as 16 pixels each
+    assert done.code == 4
+    assert "--max-memory 5376 raises it" in done.err
 
 
 def test_many_channels_are_tiles(run, tmp_path):
