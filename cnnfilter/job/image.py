@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.core.shapes import Pair
-from cnnfilter.errors import ParameterError
+from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
@@ -264,7 +264,15 @@ def _stacked(
 
 
 def _look(request: Request, step: Step, picture: Picture, source: PictureSource, maps: Maps) -> Look:
-    """Return how one step's maps are shown."""
+    """Return how one step's maps are shown.
+
+    Raises
+    ------
+    ShapeError
+        If colours are to be coloured.
+    """
+    if request.colormap and maps.shape[0] == 3:
+        raise ShapeError("a colour map needs one channel, the maps have 3 (--channels gray)")
     carries = picture.has_alpha and request.colormap is None and maps.shape[0] in (1, 3)
     automatic = request.display == "auto"
     return Look(

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import cnnfilter
-from cnnfilter.errors import ShapeError
 from cnnfilter.files import atomic_output
 from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import (
@@ -142,8 +141,6 @@ def _extent(all_maps: Sequence[Maps], kind: str) -> Extent:
 
 def _painter(maps: Maps, look: Look) -> _Painter:
     """Measure what the mapping needs, and return what paints with it."""
-    if look.colormap and maps.shape[0] == 3:
-        raise ShapeError("a colour map needs one channel, the maps have 3 (--channels gray)")
     extent = _extent([maps], look.kind) if look.display is None and needs_statistics(look.kind) else None
     return _Painter(maps, look, look.display or resolve(look.kind, look.white, extent), Statistics())
 
