@@ -35,6 +35,9 @@ SATURATING = frozenset(
 #: The share of white that no value of a dark picture reaches.
 _DARK = 1 / 8
 
+#: The share of its values by which a map varies that is likely to be rounding.
+_NOISE = 1e-4
+
 #: The share of a mapping's range below which a map looks flat.
 _FLAT = 1 / 20
 
@@ -174,10 +177,15 @@ def notes_on_maps(
     constant = facts.size > 1 and facts.finite == facts.size and facts.minimum == facts.maximum
     if constant and any(display.constant is not None for display in displays):
         notes.append(f"its map {name} is constant: {facts.minimum:.6g} everywhere")
+    span, most = facts.maximum - facts.minimum, max(abs(facts.minimum), abs(facts.maximum))
+    if 0 < span < _NOISE * most and any(one.kind.startswith(("minmax", "percentile")) for one in displays):
+        notes.append(
+            f"its map {name} hardly varies: {facts.minimum:.6g} to {facts.maximum:.6g} is stretched from black to white"
+        )
     if _saturates(facts, source, options):
         called = options.activation.name if options.activation else ""
         notes.append(f"{called} saturates: the values go up to {source.white:g} (--range unit makes them 0 to 1)")
-    picture, most = source.picture, max(abs(facts.minimum), abs(facts.maximum))
+    picture = source.picture
     guessed = not picture.full_scale and not picture.grid and source.white > 1
     if guessed and any(one.kind in ("clip", "abs") for one in displays) and most < _DARK * source.white:
         notes.append(

@@ -132,6 +132,13 @@ def test_a_constant_map_says_so_and_why(run, cnnfilter_run, tmp_path):
     assert any(note.startswith("tanh saturates") for note in row["notes"])
 
 
+def test_a_map_that_hardly_varies_is_told(run):
+    row = run("heights.tif", "-k", "sobel-x", "-o", "ramp.png")  # a slope is the same everywhere, but for rounding
+    assert row["notes"] == [
+        f"its map sobel-x hardly varies: {row['min']:.6g} to {row['max']:.6g} is stretched from black to white"
+    ]
+
+
 @pytest.mark.parametrize("kernel", ["box", "sobel-x", "gaussian:sigma=1"])
 @pytest.mark.parametrize("dtype", ["f4", "i2", "i4", "u4"])
 def test_pictures_of_measurements_come_back_as_floats(run, tmp_path, kernel, dtype):
