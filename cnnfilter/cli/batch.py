@@ -133,6 +133,8 @@ def batch(
     manifest: Manifest = None,
     overwrite: Overwrite = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     status: Status = None,
@@ -167,8 +169,8 @@ def batch(
     of_model, reading = folders.reading_of(layout, frame, truncated=allow_truncated, network=network is not None)
     looks = folders.looks(
         format, features=features, measures=measures, flatten=flatten, pictures=network is None or bool(save),
-        display=display, colormap=colormap, compress=compress, max_pixels=max_pixels, threads=threads,
-        reading=reading,
+        display=display, colormap=colormap, compress=compress, scale=scale, zoom=zoom, max_pixels=max_pixels,
+        threads=threads, reading=reading,
     )  # fmt: skip
     if network is not None:
         recipe = folders.network_recipe(

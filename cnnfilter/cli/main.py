@@ -26,6 +26,7 @@ COMMANDS = {
     "plan": "plan",
     "batch": "batch",
     "kernels": "app",
+    "colormaps": "colormaps",
 }
 
 
