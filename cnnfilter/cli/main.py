@@ -32,6 +32,9 @@ COMMANDS = {
 #: Most characters of an error's line: longer ones are cut in the middle.
 LONGEST_LINE = 1200
 
+#: Numbers in place of which the first is negative, and which are no option for that.
+NEGATIVE = re.compile(r"-[0-9.][-+0-9.eE/]*[\s,;][-+0-9.eE/,;\s]*")
+
 #: What asks for the version, which needs no command.
 VERSION = ("--version", "-V")
 
@@ -136,6 +139,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _run(words: list[str]) -> int:
     """Run one command; return its exit code."""
+    words = [f" {word}" if NEGATIVE.fullmatch(word) else word for word in words]
     _check_command(words, list(COMMANDS))
     app = build_app(words[0] if words else "")
     for group in app.registered_groups:
