@@ -1,6 +1,7 @@
 """The program: its commands, and the one place where an error becomes a line and an exit code."""
 
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -185,6 +186,9 @@ def report(error: Exception) -> ExitCode:
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         say("no memory for another thread (--threads 1 takes less; or close some programs)")
         return ExitCode.RESOURCE
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        say(f"{error.filename!r}: the name is too long (choose a shorter one)")
+        return ExitCode.USAGE
     if isinstance(error, OSError):
         _flush_nothing_more()
         where = repr(error.filename or "standard output")
