@@ -158,12 +158,14 @@ def batch(
     Example: cnnfilter batch scans/ -k sobel-x -k sobel-y -f png -o out/
     """
     from cnnfilter.cli import folders
+    from cnnfilter.cli.words import check_inputs
 
     if status is not None:
         folders.show_status(status, json=json)
         return
     if not inputs or output is None:
         raise ParameterError("batch needs what to do and where results go (cnnfilter batch FOLDER -k KERNEL -o OUT)")
+    check_inputs([name for name in inputs if not name.startswith("@")], "batch", kernel_dir or ())
     given = flags.given(context)
     folders.check_words(given)
     of_model, reading = folders.reading_of(layout, frame, truncated=allow_truncated, network=network is not None)

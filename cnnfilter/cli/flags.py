@@ -56,13 +56,15 @@ def given(context: typer.Context) -> frozenset[str]:
 
 
 Images = Annotated[
-    list[str], typer.Argument(metavar="IMAGE...", help="Pictures or grids of numbers; - is standard input.")
+    list[str],
+    typer.Argument(metavar="IMAGE...", help="Pictures, grids of numbers, numbers in quotes; - is standard input."),
 ]
 Kernels = Annotated[
     list[str],
     typer.Option(
         "--kernel", "-k", autocompletion=kernel_names, rich_help_panel=_STEP, metavar="KERNEL",
-        help="A name, name:key=value, bank:NAME, a matrix such as '0 -1 0; -1 5 -1; 0 -1 0', or a file. Repeatable.",
+        help="A name, name:key=value, bank:NAME, a matrix such as '0 -1 0; -1 5 -1; 0 -1 0', or a file: .yaml, .json, "
+        ".csv, .txt, .mat, .npy, .npz, .safetensors, .onnx. Repeatable.",
     ),
 ]  # fmt: skip
 KernelDirs = Annotated[
