@@ -203,7 +203,9 @@ def _by_pillow(
     file: File, frame: int, notes: list[str], opened: contextlib.ExitStack, *, keep: bool, whole: bool
 ) -> Picture:
     """Open, check, load and describe one picture."""
-    image = (_played(file, whole=True) if keep else None) or _open(file, opened, keep=keep)
+    image = _played(file, whole=True) if keep else None
+    if image is None or image.tell() > frame:  # Pillow does not always find back to the first frame
+        image = _open(file, opened, keep=keep)
     if keep:
         _remember((file.key, True), image)
         image.seek(frame)
