@@ -74,7 +74,7 @@ def convolve(
     request = Request(
         steps=kernel_steps(kernels, options),
         options=options, flatten=flatten,
-        keep=table, max_memory=memory_limit(max_memory),
+        keep=table or preview, max_memory=memory_limit(max_memory),
         at=position(at), **make_looks(display, colormap, compress),
     )  # fmt: skip
     reading = parse_reading(layout, frame, truncated=allow_truncated)
