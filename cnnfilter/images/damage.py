@@ -39,9 +39,11 @@ MOST_SCANS = 100
 _WEBP_PIXEL = 16
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+#: Kinds of JPEG by the number of their header; arithmetic ones are left out of many builds of libjpeg.
 _UNSUPPORTED = {
-    3: "lossless", 5: "hierarchical", 6: "hierarchical", 7: "lossless", 11: "lossless arithmetic", 13: "hierarchical",
-    14: "hierarchical", 15: "lossless arithmetic",
+    3: "lossless", 5: "hierarchical", 6: "hierarchical", 7: "lossless", 9: "arithmetic", 10: "arithmetic",
+    11: "lossless arithmetic", 13: "hierarchical", 14: "hierarchical", 15: "lossless arithmetic",
 }  # fmt: skip
 
 

@@ -127,7 +127,7 @@ def _whole_or_not(file: File, reading: Reading, opened: contextlib.ExitStack) ->
                 picture = _decode(file, reading, opened, whole=False)
         except Exception:
             raise error from None
-        return replace(picture, notes=(*picture.notes, f"{reason}: read as far as it goes, the rest is made up"))
+        return replace(picture, notes=(*picture.notes, f"{reason} (read as far as it goes, the rest is made up)"))
 
 
 def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole: bool) -> Picture:

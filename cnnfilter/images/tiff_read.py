@@ -116,7 +116,7 @@ def decode_tiff(data: Any, tags: Tags, name: str, limits: Limits, notes: tuple[s
     limits.check_values(grid.planes * grid.samples, grid.height, grid.width, values.dtype.itemsize)
     samples = read_samples(data, tags, grid, values.dtype, values.bits, whole=whole)
     if absent := spans_of(data, tags, grid, 0).count(ABSENT):
-        notes += (f"{absent} of its {grid.chunks * grid.planes} strips or tiles were never written, and are 0",)
+        notes += (f"never written, and 0 here: {absent} of its {grid.chunks * grid.planes} strips or tiles",)
     white = _scale(samples, values, photometric)
     if photometric == _WHITE_IS_0:
         np.subtract(white, samples[:1], out=samples[:1], casting="unsafe")

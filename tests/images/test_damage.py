@@ -185,6 +185,7 @@ def test_scans_are_counted_before_they_are_decoded():
         (0xC1, 12, "12-bit JPEG"),
         (0xC3, 8, "lossless JPEG"),
         (0xC5, 8, "hierarchical JPEG"),
+        (0xC9, 8, "arithmetic JPEG"),
         (0xCB, 8, "lossless arithmetic"),
     ],
 )

@@ -168,7 +168,7 @@ def test_chunks_that_were_never_written_are_0():
         data[place + 4 : place + 8] = bytes(4)
     picture = open_picture(bytes(data))
     np.testing.assert_array_equal(picture.array(), [whole[0], np.zeros_like(whole[1])])
-    assert picture.notes[0] == "1 of its 2 strips or tiles were never written, and are 0"
+    assert picture.notes[0] == "never written, and 0 here: 1 of its 2 strips or tiles"
 
 
 @pytest.mark.parametrize("compression", [NONE, LZW, DEFLATE, PACKBITS])
