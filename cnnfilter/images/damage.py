@@ -38,6 +38,7 @@ MOST_SCANS = 100
 #: Bytes of memory for each pixel of a WebP: two canvases of its decoder, and two copies.
 _WEBP_PIXEL = 16
 
+_SCAN = 0xDA
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 #: Kinds of JPEG by the number of their header; arithmetic ones are left out of many builds of libjpeg.
@@ -161,7 +162,7 @@ def check_jpeg_kind(data: Any) -> None:
             words = _UNSUPPORTED.get(kind - 0xC0) or (f"{bits}-bit" if bits != 8 else "")
             if words:
                 raise ImageError(f"{words} JPEG is not supported (save it as baseline JPEG of 8 bits, or as PNG)")
-        scans += kind == 0xDA
+        scans += kind == _SCAN
         if scans > MOST_SCANS:
             raise ImageError(f"more than {MOST_SCANS} scans, which no real JPEG has (save it as PNG)")
 
@@ -178,6 +179,16 @@ def check_jpeg(data: Any) -> str:
         libjpeg = importlib.import_module("simplejpeg")
     except ImportError:
         return ""
+    words = _warning(libjpeg, data)
+    if "extraneous" in words:  # the last warning hides those before it: junk between the segments harms nothing
+        words = _warning(libjpeg, _without_junk(data))
+    if not words.startswith(("Corrupt JPEG", "Premature end", "Inconsistent")) or "ICC" in words:
+        return ""  # it says nothing of pixels, or nothing that Pillow would not say too
+    return f"damaged JPEG: {words.removeprefix('Corrupt JPEG data: ')}"
+
+
+def _warning(libjpeg: Any, data: Any) -> str:
+    """Return what libjpeg says of a JPEG, nothing where that is nothing."""
     words = ""
     with memoryview(data) as view:
         for colours in ("GRAY", "CMYK"):  # as little as can be asked for; what is CMYK is never made gray
@@ -188,9 +199,17 @@ def check_jpeg(data: Any) -> str:
                 words = printable(str(error))
             if "color conversion" not in words:
                 break
-    if not words.startswith(("Corrupt JPEG", "Premature end", "Inconsistent")) or "ICC" in words:
-        return ""  # it says nothing of pixels, or nothing that Pillow would not say too
-    return f"damaged JPEG: {words.removeprefix('Corrupt JPEG data: ')}"
+    return words
+
+
+def _without_junk(data: Any) -> bytes:
+    """Return a JPEG without what lies between the segments before its first scan."""
+    head = b"\xff\xd8"
+    for kind, place in _segments(data):
+        if kind == _SCAN:
+            return head + bytes(data[place - 4 :])
+        head += bytes(data[place - 4 : place - 2 + int.from_bytes(data[place - 2 : place], "big")])
+    return bytes(data)
 
 
 def _segments(data: Any) -> Iterator[tuple[int, int]]:

@@ -81,7 +81,7 @@ def is_for_pillow(tags: Tags) -> bool:
     if _PILLOW[compression] == "fax":
         fits = bits == {1} and samples == 1 and tags.one(262, 0) in (_WHITE_IS_0, _BLACK_IS_0)
     else:
-        fits = bits == {8} and tags.one(284, 1) == 1 and (samples, tags.one(262, 1)) in ((1, 1), (3, 2), (3, 6))
+        fits = bits == {8} and tags.one(284, 1) == 1 and (samples, tags.one(262, 1)) in ((1, 1), (3, 2), (3, 6), (4, 5))
     if not fits:
         kind = _PILLOW[compression]
         raise ImageError(f"this kind of TIFF with {kind} compression is not supported (save it with deflate)")

@@ -224,3 +224,14 @@ def test_what_is_not_damage_cannot_be_allowed():
         open_picture(b"%PDF-1.7", reading=Reading(truncated=True))
     with pytest.raises(ImageError, match="over the limit"):
         open_picture(WHOLE["png"], max_pixels=3, reading=Reading(truncated=True))
+
+
+def test_junk_between_the_segments_of_a_jpeg_harms_nothing():
+    data = jpeg()
+    at = data.index(b"\xff\xdb")
+    for junk in (b"\0", b"\xff\0junk", bytes(99)):
+        strange = data[:at] + junk + data[at:]
+        np.testing.assert_array_equal(open_picture(strange).array(), open_picture(data).array())
+        begin = scan_of(strange)
+        with pytest.raises(ImageError, match=r"(damaged|truncated) JPEG"):
+            open_picture(strange[: begin + 9] + bytes(400) + strange[begin + 409 :])
