@@ -78,14 +78,11 @@ def check_png(data: Any, frame: int = 0) -> Png:
     header: tuple[int, ...] = ()
     pictures = -1
     for kind, place, length, right in _chunks(data):
+        name = printable(kind.decode("latin-1"))
         if not right:
-            notes = notes or [
-                f"wrong checksum in its {printable(kind.decode('latin-1'))} chunk: some pixels may be wrong"
-            ]
+            notes = notes or [f"wrong checksum in its {name} chunk: some pixels may be wrong"]
         if place + length + 4 > len(data):
-            return Png(
-                f"truncated PNG: its {printable(kind.decode('latin-1'))} chunk runs past the end of the file", notes
-            )
+            return Png(f"truncated PNG: its {name} chunk runs past the end of the file", notes)
         if kind == b"IHDR" and length >= 13:
             header = struct.unpack_from(">IIBBBBB", data, place)
         elif kind in (b"IDAT", b"fdAT") and header:

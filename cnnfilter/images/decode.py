@@ -74,8 +74,9 @@ def decode(
 
     Notes
     -----
-    One picture is decoded at a time in a process. The pixels stay as Pillow keeps them, 1 to 4 bytes each,
-    and become arrays strip by strip.
+    One picture is decoded at a time in a process. What Pillow decodes stays as it keeps it, 1 to 4 bytes a pixel, and
+    becomes arrays strip by strip. Each frame of an animation is laid over those before it; the last animation is kept
+    as far as it was played.
     """
     try:
         with contextlib.ExitStack() as opened, pillow_held(form, limits):
@@ -139,8 +140,9 @@ def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole
     if frame and file.form != "TIFF":
         check_frame(frame, count)
     notes: list[str] = frames_note(reading.frame, count)
+    keep = reading.frame is not None and count > 1
     if file.form == "GIF":
-        return _decode_gif(file, frame, notes, keep=reading.frame is not None, whole=whole)
+        return _decode_gif(file, frame, notes, keep=keep, whole=whole)
     if file.form == "TIFF":
         from cnnfilter.images.tiff_read import decode_tiff, find_tags, is_for_pillow
 
@@ -152,7 +154,7 @@ def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole
         check_jpeg_kind(file.data)
     elif file.form == "WebP":
         check_webp(file.data, file.limits, whole=whole)
-    return _by_pillow(file, frame, notes, opened, keep=reading.frame is not None, whole=whole)
+    return _by_pillow(file, frame, notes, opened, keep=keep, whole=whole)
 
 
 def _faults(file: File, frame: int, *, whole: bool) -> list[str]:
@@ -206,8 +208,8 @@ def _by_pillow(
     image = _played(file, whole=True) if keep else None
     if image is None or image.tell() > frame:  # Pillow does not always find back to the first frame
         image = _open(file, opened, keep=keep)
-    if keep:
-        _remember((file.key, True), image)
+    _remember((file.key, True) if keep else None, image)
+    if frame:
         image.seek(frame)
     file.limits.check_size(image.height, image.width)
     deep = DEEP.get(rawmode(image))

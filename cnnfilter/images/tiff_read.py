@@ -59,7 +59,8 @@ def find_tags(data: Any, frame: int = 0) -> Tags:
         check_frame(frame, count_directories(data, MOST_FRAMES))
         raise ImageError("damaged TIFF: it holds no picture")
     tags = read_tags(data, *place)
-    tags.need(256), tags.need(257)
+    for tag in (256, 257):
+        tags.need(tag)
     return tags
 
 
