@@ -1,7 +1,7 @@
-"""Pictures decoded by Pillow, whose every failure becomes one of our errors here.
+"""Pictures decoded, each format by whom it is safest with; every failure becomes one of our errors here.
 
-Pillow raises exceptions of many kinds for damaged files, trusts names, and prints through C libraries. This
-module is the one boundary: bytes come in, a `Picture` or an error goes out.
+Pillow decodes most. It raises exceptions of many kinds for damaged files, trusts names, prints through C libraries,
+and takes some damage for pixels. This module is the one boundary: bytes come in, a `Picture` or an error goes out.
 """
 
 from __future__ import annotations
@@ -225,7 +225,10 @@ def _by_pillow(
             low = _open(file, opened)
             retile(low, deep.low)
             low.load()
+    colours = _colours(image)
     image.load()
+    if colours and image.mode == "P" and whole and image.getextrema()[1] >= colours:
+        raise ImageError(f"damaged {file.form}: a pixel has colour {image.getextrema()[1]} of {colours}")
     image = image.copy() if keep else image
     orientation = 1 if file.form == "TIFF" else _orientation(image)  # Pillow turns a TIFF by itself
     width, height = image.im.size  # as decoded: a damaged header may have said something else
@@ -268,6 +271,12 @@ def _mode(image: Any) -> Mode:
         gray = bool((colours == colours[:, :1]).all())
         return PALETTES[gray, "transparency" in image.info]
     return MODES[image.mode]
+
+
+def _colours(image: Any) -> int:
+    """Return how many colours the palette of an opened image has, 0 for none; Pillow takes black for any beyond."""
+    palette = image.palette
+    return len(palette.palette) // len(palette.rawmode or palette.mode) if image.mode == "P" and palette else 0
 
 
 def _transparent_key(image: Any) -> tuple[int, ...] | None:

@@ -235,3 +235,13 @@ def test_junk_between_the_segments_of_a_jpeg_harms_nothing():
         begin = scan_of(strange)
         with pytest.raises(ImageError, match=r"(damaged|truncated) JPEG"):
             open_picture(strange[: begin + 9] + bytes(400) + strange[begin + 409 :])
+
+
+def test_colours_beyond_the_palette_are_not_taken_for_black():
+    rows = b"".join(b"\0" + bytes([0, 1, 2, 3, last]) for last in (3, 200, 0))
+    data = png(5, 3, zlib.compress(rows), colours=3)
+    at = data.index(b"IDAT") - 4
+    data = data[:at] + chunk(b"PLTE", bytes(range(12))) + data[at:]
+    with pytest.raises(ImageError, match="a pixel has colour 200 of 4"):
+        open_picture(data)
+    assert open_picture(data, reading=Reading(truncated=True)).shape == (3, 3, 5)
