@@ -76,8 +76,8 @@ def convolve(
     kernels = [one for spec in kernel for one in load_as(spec, as_, search)]
     request = Request(
         steps=kernel_steps(kernels, options),
-        options=options, flatten=flatten, keep=table, max_memory=memory_limit(max_memory), max_pixels=max_pixels,
-        at=position(at), **make_looks(display, colormap, compress, scale, zoom),
+        options=options, flatten=flatten, keep=table or preview, max_memory=memory_limit(max_memory),
+        max_pixels=max_pixels, at=position(at), **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
     reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(

@@ -36,6 +36,8 @@ LONGEST_LINE = 1200
 
 #: Numbers in place of which the first is negative, and which are no option for that.
 NEGATIVE = re.compile(r"-[0-9.][-+0-9.eE/]*[\s,;][-+0-9.eE/,;\s]*")
+#: Bytes of address space that NumPy, its libraries and a small picture take.
+ADDRESS_SPACE = 256_000_000
 
 #: What asks for the version, which needs no command.
 VERSION = ("--version", "-V")
@@ -139,10 +141,32 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def _check_address_space(words: list[str]) -> None:
+    """Refuse to start where NumPy's libraries could not be loaded: they would say so themselves, and end the program.
+
+    Raises
+    ------
+    ResourceError
+        If the process may take less address space than they do.
+    """
+    if not words or words[0] not in COMMANDS or {"-h", "--help"} & set(words):
+        return
+    with contextlib.suppress(ImportError):  # no such bounds on this system
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if 0 <= limit < ADDRESS_SPACE:
+            raise errors.ResourceError(
+                f"this process may take {limit // 10**6} MB of address space, and needs {ADDRESS_SPACE // 10**6} "
+                "to begin (ulimit -v raises it)"
+            )
+
+
 def _run(words: list[str]) -> int:
     """Run one command; return its exit code."""
     words = [f" {word}" if NEGATIVE.fullmatch(word) else word for word in words]
     _check_command(words, list(COMMANDS))
+    _check_address_space(words)
     app = build_app(words[0] if words else "")
     for group in app.registered_groups:
         names = [str(one.name) for one in group.typer_instance.registered_commands] if group.typer_instance else []

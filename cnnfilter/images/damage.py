@@ -38,10 +38,13 @@ MOST_SCANS = 100
 #: Bytes of memory for each pixel of a WebP: two canvases of its decoder, and two copies.
 _WEBP_PIXEL = 16
 
+_SCAN = 0xDA
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+#: Kinds of JPEG by the number of their header; arithmetic ones are left out of many builds of libjpeg.
 _UNSUPPORTED = {
-    3: "lossless", 5: "hierarchical", 6: "hierarchical", 7: "lossless", 11: "lossless arithmetic", 13: "hierarchical",
-    14: "hierarchical", 15: "lossless arithmetic",
+    3: "lossless", 5: "hierarchical", 6: "hierarchical", 7: "lossless", 9: "arithmetic", 10: "arithmetic",
+    11: "lossless arithmetic", 13: "hierarchical", 14: "hierarchical", 15: "lossless arithmetic",
 }  # fmt: skip
 
 
@@ -75,14 +78,11 @@ def check_png(data: Any, frame: int = 0) -> Png:
     header: tuple[int, ...] = ()
     pictures = -1
     for kind, place, length, right in _chunks(data):
+        name = printable(kind.decode("latin-1"))
         if not right:
-            notes = notes or [
-                f"wrong checksum in its {printable(kind.decode('latin-1'))} chunk: some pixels may be wrong"
-            ]
+            notes = notes or [f"wrong checksum in its {name} chunk: some pixels may be wrong"]
         if place + length + 4 > len(data):
-            return Png(
-                f"truncated PNG: its {printable(kind.decode('latin-1'))} chunk runs past the end of the file", notes
-            )
+            return Png(f"truncated PNG: its {name} chunk runs past the end of the file", notes)
         if kind == b"IHDR" and length >= 13:
             header = struct.unpack_from(">IIBBBBB", data, place)
         elif kind in (b"IDAT", b"fdAT") and header:
@@ -159,7 +159,7 @@ def check_jpeg_kind(data: Any) -> None:
             words = _UNSUPPORTED.get(kind - 0xC0) or (f"{bits}-bit" if bits != 8 else "")
             if words:
                 raise ImageError(f"{words} JPEG is not supported (save it as baseline JPEG of 8 bits, or as PNG)")
-        scans += kind == 0xDA
+        scans += kind == _SCAN
         if scans > MOST_SCANS:
             raise ImageError(f"more than {MOST_SCANS} scans, which no real JPEG has (save it as PNG)")
 
@@ -176,6 +176,16 @@ def check_jpeg(data: Any) -> str:
         libjpeg = importlib.import_module("simplejpeg")
     except ImportError:
         return ""
+    words = _warning(libjpeg, data)
+    if "extraneous" in words:  # the last warning hides those before it: junk between the segments harms nothing
+        words = _warning(libjpeg, _without_junk(data))
+    if not words.startswith(("Corrupt JPEG", "Premature end", "Inconsistent")) or "ICC" in words:
+        return ""  # it says nothing of pixels, or nothing that Pillow would not say too
+    return f"damaged JPEG: {words.removeprefix('Corrupt JPEG data: ')}"
+
+
+def _warning(libjpeg: Any, data: Any) -> str:
+    """Return what libjpeg says of a JPEG, nothing where that is nothing."""
     words = ""
     with memoryview(data) as view:
         for colours in ("GRAY", "CMYK"):  # as little as can be asked for; what is CMYK is never made gray
@@ -186,9 +196,17 @@ def check_jpeg(data: Any) -> str:
                 words = printable(str(error))
             if "color conversion" not in words:
                 break
-    if not words.startswith(("Corrupt JPEG", "Premature end", "Inconsistent")) or "ICC" in words:
-        return ""  # it says nothing of pixels, or nothing that Pillow would not say too
-    return f"damaged JPEG: {words.removeprefix('Corrupt JPEG data: ')}"
+    return words
+
+
+def _without_junk(data: Any) -> bytes:
+    """Return a JPEG without what lies between the segments before its first scan."""
+    head = b"\xff\xd8"
+    for kind, place in _segments(data):
+        if kind == _SCAN:
+            return head + bytes(data[place - 4 :])
+        head += bytes(data[place - 4 : place - 2 + int.from_bytes(data[place - 2 : place], "big")])
+    return bytes(data)
 
 
 def _segments(data: Any) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,7 @@
-"""Pictures decoded by Pillow, whose every failure becomes one of our errors here.
+"""Pictures decoded, each format by whom it is safest with; every failure becomes one of our errors here.
 
-Pillow raises exceptions of many kinds for damaged files, trusts names, and prints through C libraries. This
-module is the one boundary: bytes come in, a `Picture` or an error goes out.
+Pillow decodes most. It raises exceptions of many kinds for damaged files, trusts names, prints through C libraries,
+and takes some damage for pixels. This module is the one boundary: bytes come in, a `Picture` or an error goes out.
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ def decode(
 
     Notes
     -----
-    One picture is decoded at a time in a process. The pixels stay as Pillow keeps them, 1 to 4 bytes each,
-    and become arrays strip by strip.
+    One picture is decoded at a time in a process. What Pillow decodes stays as it keeps it, 1 to 4 bytes a pixel, and
+    becomes arrays strip by strip. Each frame of an animation is laid over those before it; the last animation is kept
+    as far as it was played.
     """
     try:
         with contextlib.ExitStack() as opened, pillow_held(form, limits):
@@ -128,7 +129,7 @@ def _whole_or_not(file: File, reading: Reading, opened: contextlib.ExitStack) ->
                 picture = _decode(file, reading, opened, whole=False)
         except Exception:
             raise error from None
-        return replace(picture, notes=(*picture.notes, f"{reason}: read as far as it goes, the rest is made up"))
+        return replace(picture, notes=(*picture.notes, f"{reason} (read as far as it goes, the rest is made up)"))
 
 
 def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole: bool) -> Picture:
@@ -140,8 +141,9 @@ def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole
     if frame and file.form != "TIFF":
         check_frame(frame, count)
     notes: list[str] = frames_note(reading.frame, count)
+    keep = reading.frame is not None and count > 1
     if file.form == "GIF":
-        return _decode_gif(file, frame, notes, keep=reading.frame is not None, whole=whole)
+        return _decode_gif(file, frame, notes, keep=keep, whole=whole)
     if file.form == "TIFF":
         from cnnfilter.images.tiff_read import decode_tiff, find_tags, is_for_pillow
 
@@ -153,7 +155,7 @@ def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole
         check_jpeg_kind(file.data)
     elif file.form == "WebP":
         check_webp(file.data, file.limits, whole=whole)
-    return _by_pillow(file, frame, notes, opened, keep=reading.frame is not None, whole=whole)
+    return _by_pillow(file, frame, notes, opened, keep=keep, whole=whole)
 
 
 def _faults(file: File, frame: int, *, whole: bool) -> list[str]:
@@ -204,9 +206,11 @@ def _by_pillow(
     file: File, frame: int, notes: list[str], opened: contextlib.ExitStack, *, keep: bool, whole: bool
 ) -> Picture:
     """Open, check, load and describe one picture."""
-    image = (_played(file, whole=True) if keep else None) or _open(file, opened, keep=keep)
-    if keep:
-        _remember((file.key, True), image)
+    image = _played(file, whole=True) if keep else None
+    if image is None or image.tell() > frame:  # Pillow does not always find back to the first frame
+        image = _open(file, opened, keep=keep)
+    _remember((file.key, True) if keep else None, image)
+    if frame:
         image.seek(frame)
     file.limits.check_size(image.height, image.width)
     deep = DEEP.get(rawmode(image))
@@ -222,7 +226,10 @@ def _by_pillow(
             low = _open(file, opened)
             retile(low, deep.low)
             low.load()
+    colours = _colours(image)
     image.load()
+    if colours and image.mode == "P" and whole and image.getextrema()[1] >= colours:
+        raise ImageError(f"damaged {file.form}: a pixel has colour {image.getextrema()[1]} of {colours}")
     image = image.copy() if keep else image
     orientation = 1 if file.form == "TIFF" else _orientation(image)  # Pillow turns a TIFF by itself
     width, height = image.im.size  # as decoded: a damaged header may have said something else
@@ -267,6 +274,12 @@ def _mode(image: Any) -> Mode:
         gray = bool((colours == colours[:, :1]).all())
         return PALETTES[gray, "transparency" in image.info]
     return MODES[image.mode]
+
+
+def _colours(image: Any) -> int:
+    """Return how many colours the palette of an opened image has, 0 for none; Pillow takes black for any beyond."""
+    palette = image.palette
+    return len(palette.palette) // len(palette.rawmode or palette.mode) if image.mode == "P" and palette else 0
 
 
 def _transparent_key(image: Any) -> tuple[int, ...] | None:

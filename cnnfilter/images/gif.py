@@ -114,9 +114,10 @@ class Gif:
             raise ImageError("truncated GIF: the file ends too early")
         self.kept = self.canvas[frame.place].copy() if frame.disposal == _RESTORED else None
         indices = self._indices(frame)
-        if int(indices.max()) >= len(frame.palette):
-            raise ImageError(f"damaged GIF: a pixel has colour {indices.max()} of {len(frame.palette)}")
         seen = indices != frame.key
+        largest = int(indices.max(where=seen, initial=0))
+        if largest >= len(frame.palette):
+            raise ImageError(f"damaged GIF: a pixel has colour {largest} of {len(frame.palette)}")
         target = self.canvas[frame.place]
         target[seen, :3] = frame.palette[indices[seen]]
         target[seen, 3] = 255
@@ -129,6 +130,7 @@ class Gif:
             self.has_alpha = True
         elif self.kept is not None:
             self.canvas[frame.place] = self.kept
+            self.has_alpha |= not self.kept[..., 3].all()
 
     def _indices(self, frame: Frame) -> Array:
         """Return the indices of a frame, ``(height, width)``; those that are missing have the first colour."""

@@ -162,9 +162,10 @@ def spans_of(data: Any, tags: Tags, grid: Grid, row_bytes: int) -> list[tuple[in
     if len(offsets) < wanted:
         raise ImageError(f"damaged TIFF: {wanted} strips or tiles are needed, {len(offsets)} are there")
     if lengths is None:  # early writers left it out
-        whole = [row_bytes * grid.rows_of(index) for index in range(grid.chunks)] * grid.planes
-        plain = tags.one(259, 1) == _UNCOMPRESSED
-        lengths = tuple(whole) if plain else tuple(len(data) - offset for offset in offsets)
+        lengths = tuple(max(len(data) - offset, 0) for offset in offsets)
+    if tags.one(259, 1) == _UNCOMPRESSED:  # what is said beyond what is needed may lie beyond the end of the file
+        needed = [row_bytes * grid.rows_of(index) for index in range(grid.chunks)] * grid.planes
+        lengths = tuple(map(min, lengths, needed)) if row_bytes else lengths
     return list(zip(offsets[:wanted], lengths[:wanted], strict=True))
 
 

@@ -60,7 +60,8 @@ def find_tags(data: Any, frame: int = 0) -> Tags:
         check_frame(frame, count_directories(data, MOST_FRAMES))
         raise ImageError("damaged TIFF: it holds no picture")
     tags = read_tags(data, *place)
-    tags.need(256), tags.need(257)
+    for tag in (256, 257):
+        tags.need(tag)
     return tags
 
 
@@ -82,7 +83,7 @@ def is_for_pillow(tags: Tags) -> bool:
     if _PILLOW[compression] == "fax":
         fits = bits == {1} and samples == 1 and tags.one(262, 0) in (_WHITE_IS_0, _BLACK_IS_0)
     else:
-        fits = bits == {8} and tags.one(284, 1) == 1 and (samples, tags.one(262, 1)) in ((1, 1), (3, 2), (3, 6))
+        fits = bits == {8} and tags.one(284, 1) == 1 and (samples, tags.one(262, 1)) in ((1, 1), (3, 2), (3, 6), (4, 5))
     if not fits:
         kind = _PILLOW[compression]
         raise ImageError(f"this kind of TIFF with {kind} compression is not supported (save it with deflate)")
@@ -117,7 +118,7 @@ def decode_tiff(data: Any, tags: Tags, name: str, limits: Limits, notes: tuple[s
     limits.check_values(grid.planes * grid.samples, grid.height, grid.width, values.dtype.itemsize)
     samples = read_samples(data, tags, grid, values.dtype, values.bits, whole=whole)
     if absent := spans_of(data, tags, grid, 0).count(ABSENT):
-        notes += (f"{absent} of its {grid.chunks * grid.planes} strips or tiles were never written, and are 0",)
+        notes += (f"never written, and 0 here: {absent} of its {grid.chunks * grid.planes} strips or tiles",)
     white = _scale(samples, values, photometric)
     if photometric == _WHITE_IS_0:
         np.subtract(white, samples[:1], out=samples[:1], casting="unsafe")

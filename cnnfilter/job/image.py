@@ -165,7 +165,7 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
     source = PictureSource(picture, request.options)
     stacked = any(output.label is None for output in outputs)
     dumps = any(output.format in DUMP_FORMATS.values() for output in outputs)
-    held = stacked or dumps or request.keep
+    held = stacked or dumps or request.keep or request.display.startswith("percentile")
     needs = [step.need(source) for step in request.steps]
     check_memory(needs, request.options, source, request.max_memory, held=held, zoom=request.zoom)
     made = [step.make(source, held) for step in request.steps]

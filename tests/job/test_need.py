@@ -27,6 +27,8 @@ def grid(tmp_path):
         (["-f", "npy", "--activation", "relu"], 38 * 48 * 4),
         (["-f", "npy", "--dtype", "float64"], 38 * 48 * 8),
         (["--table"], 38 * 48 * 4),
+        (["--preview"], 38 * 48 * 4),
+        (["--display", "percentile:1"], 38 * 48 * 4),
         (["--padding", "20"], 78 * 88),
     ],
 )
