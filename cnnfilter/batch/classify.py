@@ -9,15 +9,15 @@ from functools import cached_property
 from typing import Any
 
 from cnnfilter.batch.recipe import Array, Made, distinct
-from cnnfilter.errors import KernelFileError
+from cnnfilter.errors import KernelFileError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.layers import Save, select, write_layers
+from cnnfilter.job.layers import File, Save, select, split_drawable, write_layers
 from cnnfilter.job.names import Output
-from cnnfilter.job.network import classify
+from cnnfilter.job.network import NetworkOptions, check_options, classify
 from cnnfilter.network.model import Model, open_model
-from cnnfilter.network.results import LayerResult
+from cnnfilter.network.results import LayerResult, Prediction
 from cnnfilter.network.spec import Input
 
 #: Classes that the record of a picture names.
@@ -36,6 +36,8 @@ class Classify:
         Of the network's files when the run began: a worker that finds others refuses to go on.
     layers
         Layers to write and to measure.
+    softmax
+        Whether the last values are scores of classes, whatever layer they come from.
     expected
         What the network takes, where flags say otherwise than its file.
     """
@@ -52,6 +54,7 @@ class Classify:
     max_pixels: int = MAX_PIXELS
     stack: bool = False
     threads: int = 1
+    softmax: bool = False
     expected: Input | None = None
 
     @cached_property
@@ -67,7 +70,7 @@ class Classify:
     @property
     def parameters(self) -> dict[str, Any]:
         """Everything that decides about the results' bytes, in plain values."""
-        words = ("digest", "layers", "formats", "display", "colormap", "compress", "dtype", "measures")
+        words = ("digest", "layers", "formats", "display", "colormap", "compress", "dtype", "measures", "softmax")
         changed = {} if self.expected is None else {"input": replace(self.expected, example=None)}
         return {"command": "run", **{name: getattr(self, name) for name in words}, **changed}
 
@@ -84,18 +87,33 @@ class Classify:
 
     def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Made]:
         """Run one picture, and write the layers."""
-        result = classify(picture, self._model, threads=self.threads, dtype=self.dtype, max_memory=max_memory)
+        options = NetworkOptions(self.threads, self.dtype, self.softmax, max_memory)
+        result = classify(picture, self._model, options)
         save = Save(
             layers=self.layers, formats=self.formats, display=self.display, colormap=self.colormap,
             compress=self.compress,
         )  # fmt: skip
-        write_layers(result, [(output, self.layers[output.label or 0], None) for output in outputs], save)
+        files: list[File] = [(output, self.layers[output.label or 0], None) for output in outputs]
         layers = {layer.name: layer for layer in result.layers}
+        _, left_out = split_drawable(files, result.layers)
+        missing = [name for name in self.layers if name not in layers]
+        if left_out or missing:
+            raise ShapeError(left_out[0] if left_out else f"layer {missing[0]!r} gives no tensor")
+        write_layers(result, files, save)
         made = [_made(layers[name]) for name in self.layers]
-        if result.scores:
-            classes = [[score.name, float(score.probability)] for score in result.scores[:TOP]]
-            made[-1].row.update({"class": classes[0][0], "score": classes[0][1], "classes": classes})
+        made[-1].row.update(_said(result.prediction))
         return made
+
+
+def _said(prediction: Prediction) -> dict[str, Any]:
+    """Return what a record says of a picture: the likeliest classes and what kind of probabilities they have."""
+    if not prediction.scores:
+        return {}
+    classes = [[score.name, score.probability] for score in prediction.scores[:TOP]]
+    return {
+        "class": prediction.answer or classes[0][0], "score": classes[0][1], "classes": classes,
+        "prediction": prediction.kind, "softmax_applied": prediction.softmax_applied,
+    }  # fmt: skip
 
 
 def _made(layer: LayerResult) -> Made:
@@ -127,6 +145,7 @@ def make_classify(path: str, layers: Sequence[str], model: Model, **words: Any) 
     UnknownNameError
         If a name means no layer.
     """
-    plans = model.plan(model.input.size or (64, 64), partial=True).layers
-    chosen = select(layers, plans) if layers else (plans[-1].name,)
+    plan = model.plan(model.input.size or (64, 64), partial=True)
+    check_options(model, plan, NetworkOptions(dtype=words["dtype"], softmax=words["softmax"]))
+    chosen = select(layers, plan.layers) if layers else (plan.layers[-1].name,)
     return Classify(path=path, digest=digest_of_model(model), layers=chosen, **words)

@@ -120,6 +120,7 @@ def batch(
     std: flags.Std = None,
     resize: flags.Resize = None,
     layout: flags.Layout = None,
+    softmax: flags.Softmax = False,
     dtype: flags.Dtype = "float32",
     output: Output = None,
     format: flags.Formats = None,
@@ -168,8 +169,8 @@ def batch(
     )  # fmt: skip
     if network is not None:
         recipe = folders.network_recipe(
-            network, save or (), {**looks, "dtype": dtype}, size=size, range=range if "range" in given else None,
-            mean=mean, std=std, resize=resize, layout=layout,
+            network, save or (), {**looks, "dtype": dtype, "softmax": softmax}, size=size,
+            range=range if "range" in given else None, mean=mean, std=std, resize=resize, layout=layout,
         )  # fmt: skip
     else:
         adopted = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}

@@ -225,6 +225,13 @@ Resize = Annotated[
         help="How pictures of other sizes are made to fit.",
     ),
 ]  # fmt: skip
+Softmax = Annotated[
+    bool,
+    typer.Option(
+        "--softmax", rich_help_panel=_VIEW,
+        help="The last values are scores of classes: put them through softmax, whatever layer they come from.",
+    ),
+]  # fmt: skip
 Layout = Annotated[
     str | None,
     typer.Option("--layout", metavar="NCHW|NHWC", rich_help_panel=_MODEL, help="Order of an ONNX model's axes."),

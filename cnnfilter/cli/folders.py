@@ -21,7 +21,7 @@ FOR_KERNELS = (
     "channels", "kernel_dir", "stride", "padding", "padding_mode", "dilation", "flip", "bias", "combine", "as_",
     "activation", "pool", "engine", "stack", "flatten",
 )  # fmt: skip
-FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "layout")
+FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "layout", "softmax")
 
 
 def check_words(given: frozenset[str]) -> None:
@@ -59,7 +59,7 @@ def looks(
 def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **overrides: str | None) -> "Recipe":
     """Return the recipe of `run`."""
     from cnnfilter.batch.classify import make_classify
-    from cnnfilter.cli.network import override
+    from cnnfilter.cli.network_words import override
     from cnnfilter.network.model import open_model
 
     path = os.path.abspath(path)  # noqa: PTH100

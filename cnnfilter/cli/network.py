@@ -6,76 +6,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cnnfilter.cli.job import Files, open_image
-from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, lookup
+from cnnfilter.cli.network_words import Look, check_at
+from cnnfilter.errors import CnnFilterError, ImageError, OutputError, ParameterError, ResourceError, ShapeError
 
 if TYPE_CHECKING:
     from cnnfilter.images.picture import Picture
     from cnnfilter.job.layers import File, Save
     from cnnfilter.network.model import Model
     from cnnfilter.network.results import LayerResult, NetworkResult
-
-
-class Look(NamedTuple):
-    """What the user wants to see and to keep."""
-
-    top: int
-    layers: tuple[str, ...]
-    table: bool
-    at: str | None
-    json: bool
-    quiet: bool
-    save: tuple[str, ...]
-    single: bool
-    output: str | None
-    formats: tuple[str, ...]
-    display: str
-    colormap: str | None
-    compress: str
-    dtype: str
-    threads: int | None
-    max_memory: int | None
-
-
-def override(
-    model: Model, *, size: str | None, range: str | None, mean: str | None, std: str | None, resize: str | None,
-    layout: str | None,
-) -> Model:  # fmt: skip
-    """Return the model with what the flags say about its input."""
-    from cnnfilter.core.shapes import pair
-
-    changes: dict[str, object] = {}
-    if size is not None:
-        changes["size"] = pair(size.lower().replace("x", ","), "--size")
-    for name, value, known in (
-        ("range", range, ("stored", "unit")),
-        ("resize", resize, ("stretch", "crop", "none")),
-        ("layout", layout, ("NCHW", "NHWC")),
-    ):
-        if value is not None:
-            lookup(dict.fromkeys(known), value, name)
-            changes[name] = value
-    for name, text in (("mean", mean), ("std", std)):
-        if text is not None:
-            changes[name] = _numbers(name, text, model.input.channels)
-    return model.with_input(replace(model.input, **changes)) if changes else model  # type: ignore[arg-type]
-
-
-def _numbers(name: str, text: str, channels: int | None) -> tuple[float, ...]:
-    """Read one number, or one for each channel."""
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise ParameterError(f"--{name} takes one number, or one for each channel, got {text!r}") from None
-    if len(numbers) not in (1, channels or len(numbers)) or (name == "std" and 0 in numbers):
-        raise ParameterError(
-            f"--{name} takes one number, or {channels} for the channels (none 0 for std), got {text!r}"
-        )
-    return numbers
 
 
 def find_pictures(names: Sequence[str]) -> list[str]:
@@ -118,15 +61,19 @@ def list_layers(model: Model, look: Look) -> None:
 
 def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -> None:
     """Run every picture, show the results, and exit with the code that the failures stand for."""
+    from cnnfilter.cli.job import _report
     from cnnfilter.cli.progress import Progress
 
-    lookup({"float32": 4, "float64": 8}, look.dtype, "dtype")
     sources = find_pictures(names)
     if not sources and model.input.example is None:
         raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
-    model.ready(look.threads)
     shown = sources or [f"{model.name}.example"]
-    save, planned = _plan_saves(model, shown, look) or (None, [[] for _ in shown])
+    save, planned = _plan_saves(model, shown, look)
+    model.ready(look.threads)
+    if save is not None:
+        from cnnfilter.job.names import make_folder
+
+        make_folder(look.output)
     results: list[NetworkResult] = []
     failures: list[tuple[str, CnnFilterError]] = []
     with Progress(len(shown), quiet=look.quiet or look.json) as progress:
@@ -137,8 +84,6 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
                 keep_all = len(shown) == 1 or look.json
                 results.append(_one(model, picture, look, save, planned[index], keep_all=keep_all))
             except CnnFilterError as error:
-                from cnnfilter.cli.job import _report
-
                 failures.append((name, error))
                 _report(name, error)
             progress.advance()
@@ -162,23 +107,32 @@ def _example(model: Model) -> Picture:
     return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip)
 
 
-def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save, list[list[File]]] | None:
-    """Plan every file before anything is computed."""
-    if not look.save:
-        return None
-    from cnnfilter.images.display import parse_display
-    from cnnfilter.job.layers import Save, plan_files, select
-    from cnnfilter.job.names import make_folder, parse_formats
+#: Rows and columns that a network of any size is planned for, to know its layers' names.
+ANY_SIZE = (64, 64)
 
-    parse_display(look.display)
-    plans = model.plan(model.input.size or (64, 64), partial=True).layers
+
+def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save | None, list[list[File]]]:
+    """Check what depends on the layers, and plan every file, before anything is computed."""
+    from cnnfilter.job.layers import Save, check_saves, plan_files, select
+    from cnnfilter.job.names import parse_formats
+    from cnnfilter.job.network import check_memory, check_options
+
+    plan = model.plan(model.input.size or ANY_SIZE, partial=True)
+    if plan.failure and model.input.size is not None:
+        raise ShapeError(plan.failure)
+    check_options(model, plan, look.options)
+    chosen = select(look.layers or ("all",), plan.layers)
+    if model.input.size is not None and look.table:
+        check_at(look, [layer.shape for layer in plan.layers if layer.name in chosen])
+    if not look.save:
+        return None, [[] for _ in sources]
     save = Save(
-        layers=select(look.save, plans), formats=tuple(parse_formats(look.formats, look.output)), output=look.output,
-        display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
+        layers=select(look.save, plan.layers), formats=tuple(parse_formats(look.formats, look.output)),
+        output=look.output, display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
     )  # fmt: skip
-    planned = plan_files(sources, save, plans, model.files)
-    make_folder(look.output)
-    return save, planned
+    check_memory(plan.peak_bytes, look.max_memory, model.name)
+    check_saves(save, plan.layers)
+    return save, plan_files(sources, save, plan.layers, model.files)
 
 
 def _one(
@@ -187,14 +141,19 @@ def _one(
     """Run one picture and write its files."""
     from cnnfilter.job.network import classify
 
-    result = classify(picture, model, threads=look.threads, dtype=look.dtype, max_memory=look.max_memory)
+    result = classify(picture, model, look.options)
     if save is not None:
-        from cnnfilter.job.layers import write_layers
+        from cnnfilter.job.layers import split_drawable, write_layers
 
-        result = write_layers(result, files, save)
-    if not keep_all and not look.table:
-        result = replace(result, layers=())  # of many pictures only the scores are shown
-    return result
+        kept, left_out = split_drawable(files, result.layers)
+        if not kept:
+            raise OutputError(f"nothing can be written: {left_out[0]}")
+        result = write_layers(replace(result, notes=(*result.notes, *left_out)), kept, save)
+    if look.table:
+        return result
+    if not keep_all:
+        return replace(result, layers=())  # of many pictures only what the last layer says is shown
+    return replace(result, layers=tuple(layer.without_values() for layer in result.layers))
 
 
 def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFilterError]], look: Look) -> None:
@@ -223,10 +182,9 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
         write(views.many_table(results, min(look.top, 3)), stderr=aside)
         return
     write(views.layer_table(results[0]), stderr=aside)
-    if results[0].scores:
-        write("\n" + views.bars(results[0].scores[: look.top]), stderr=aside)
-        if results[0].normalized:
-            write("(softmax of the last layer's scores)", stderr=aside)
+    said = views.prediction_text(results[0].prediction, look.top)
+    if said:
+        write("\n" + said, stderr=aside)
     for name in results[0].outputs:
         write(f"wrote {printable(name)}", stderr=aside)
 
@@ -260,9 +218,8 @@ def _print_values(result: NetworkResult, look: Look) -> None:
     for layer in result.layers:
         values = layer.values
         planes = [values.reshape(1, -1)] if values.ndim < 2 else [*values.reshape(-1, *values.shape[-2:])]
+        check_at(look, [values.shape])
         for index, plane in enumerate(planes):
-            if at is not None and not (at[0] < plane.shape[0] and at[1] < plane.shape[1]):
-                raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {plane.shape[0]} x {plane.shape[1]} map")
             name = printable(layer.name)
             out.print(name if len(planes) == 1 else f"{name}, map {index}", style="bold")
             out.print(number_table(plane, at=at, width=out.width, height=max(12, out.height - 6)))

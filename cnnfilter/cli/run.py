@@ -45,6 +45,7 @@ def run(
     std: flags.Std = None,
     resize: flags.Resize = None,
     layout: flags.Layout = None,
+    softmax: flags.Softmax = False,
     top: Top = 10,
     layers: ListLayers = False,
     layer: LayerNames = None,
@@ -58,23 +59,36 @@ def run(
     max_memory: flags.MaxMemory = None,
     debug: flags.Debug = False,
 ) -> None:
-    """Run pictures through a network: every layer's shape, cost and range, and the class probabilities.
+    """Run pictures through a network: every layer's shape, cost and range, and what the last one says.
 
     A network file runs in this program; an ONNX model runs in ONNX Runtime (the extra cnnfilter[onnx]).
 
+    What the last layer is decides what is said: a softmax, or a log-softmax, is shown as probabilities of classes;
+    sigmoids each by itself, one alone as yes or no. Weighted sums (dense, Gemm) go through softmax, and that is said,
+    where the network names classes, where an ONNX model gives one vector of them, or where --softmax asks. Anything
+    else is shown as values, without classes.
+
+    The table: sees is the part of the input that one value depends on, rows x columns, and how far apart two
+    neighbours look ("every", or after a slash); zeros is the share of a layer's values that are 0 for this picture.
+    On a narrow terminal these give way, in this order: long words (numbers stands for parameters, macs for
+    multiply-adds), the columns macs, numbers, sees and kind, the middle of names.
+
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
     """
-    from cnnfilter.cli.network import Look, list_layers, override, run_pictures
+    from cnnfilter.cli.network import list_layers, run_pictures
+    from cnnfilter.cli.network_words import Look, check_order, check_words, override
     from cnnfilter.network.model import open_model
 
-    model = override(open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, layout=layout)
     if output or format or maps:
         save = save or ["all"]  # files were asked for
     look = Look(
         top=top, layers=tuple(layer or ()), table=table, at=at, json=json, quiet=quiet, save=tuple(save or ()),
         single=maps, output=output, formats=tuple(format or ()), display=display, colormap=colormap,
-        compress=compress, dtype=dtype, threads=threads, max_memory=memory_limit(max_memory),
+        compress=compress, dtype=dtype, threads=threads, softmax=softmax, max_memory=memory_limit(max_memory),
     )  # fmt: skip
+    check_order(network, images or [])
+    check_words(look)
+    model = override(open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, layout=layout)
     if layers:
         list_layers(model, look)
         return

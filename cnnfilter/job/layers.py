@@ -27,6 +27,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 #: An output, the layer that goes into it, and the map, or None for all of them.
 File: TypeAlias = tuple[Output, str, "int | None"]
 
+#: The most pictures of single maps that are written of one picture.
+MOST_MAPS = 100_000
+
 #: Widest a vector is drawn before it is broken into rows.
 VECTOR_COLUMNS = 64
 
@@ -103,6 +106,21 @@ def _matches(pattern: str, plan: Named) -> bool:
     return any(fnmatchcase(name.lower(), lowered) for name in (plan.name, plan.name.lstrip("/"), plan.kind))
 
 
+def check_saves(save: Save, plans: Sequence[LayerPlan]) -> None:
+    """Refuse more pictures of single maps than anybody looks at, before their names are made.
+
+    Raises
+    ------
+    ParameterError
+        If there are more than `MOST_MAPS`.
+    """
+    if not save.single:
+        return
+    count = sum(plan.shape[0] for plan in plans if plan.name in save.layers and len(plan.shape) == 3)
+    if count > MOST_MAPS:
+        raise ParameterError(f"--maps would write {count:,} pictures, more than {MOST_MAPS:,} (choose layers: --save)")
+
+
 def plan_files(
     sources: Sequence[str], save: Save, plans: Sequence[LayerPlan], keep_away: Sequence[Path]
 ) -> list[list[File]]:
@@ -140,6 +158,27 @@ def _outputs(
     """Return the outputs of each picture with what goes into them."""
     planned = plan_outputs(sources, labels, formats, output)
     return [[(one, *parts[one.label or 0][1:]) for one in group] for group in planned]
+
+
+def split_drawable(files: Sequence[File], layers: Sequence[LayerResult]) -> tuple[list[File], list[str]]:
+    """Return the files that can be written of these layers, and a note for each layer of which some cannot.
+
+    A model of a stranger may have tensors that are no picture: empty ones, of more than three axes, sequences.
+    """
+    known = {layer.name: layer for layer in layers}
+    kept, notes = [], {}
+    for output, name, index in files:
+        layer = known.get(name)
+        if layer is None:
+            notes[name] = f"layer {name!r} gives no tensor: nothing is written of it"
+        elif not layer.values.size:
+            notes[name] = f"layer {name!r} of shape {layer.values.shape} is empty: nothing is written of it"
+        elif output.format in WRITERS or layer.values.ndim <= 3:
+            kept.append((output, name, index))
+        else:
+            shape = " x ".join(map(str, layer.values.shape))
+            notes[name] = f"layer {name!r} of {shape} is no picture: not written as one (-f npy holds it)"
+    return kept, list(notes.values())
 
 
 def write_layers(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.arrays import real_array
-from cnnfilter.errors import ParameterError, ResourceError, ShapeError
+from cnnfilter.core.arrays import computing_type, real_array
+from cnnfilter.errors import ImageError, ParameterError, ResourceError, ShapeError
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.read import open_picture
 from cnnfilter.network.model import FileModel, Model, measure_layers, open_model
+from cnnfilter.network.plan import NetworkPlan
 from cnnfilter.network.prepare import prepare, white_of
-from cnnfilter.network.results import NetworkResult, scores_of
+from cnnfilter.network.results import NetworkResult, predict
 from cnnfilter.network.spec import Network
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -84,7 +85,7 @@ def array_input(values: Array, model: Model) -> Array:
 
     if values.ndim not in (2, 3, 4) or values.size == 0 or values.dtype.kind not in "biuf":
         raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W) of real numbers, got shape {values.shape}")
-    dtype = "float64" if values.dtype == np.float64 else "float32"
+    dtype = model.takes or computing_type(values)
     white = white_of(values) if model.input.range == "unit" else 1.0
     if values.ndim == 4:
         if values.shape[1:] == (model.input.channels, *(model.input.size or values.shape[2:])):
@@ -108,18 +109,81 @@ def picture_input(picture: Picture, model: Model, dtype: str = "float32") -> Arr
 
     planes = picture.array()[: picture.channels - picture.has_alpha]
     white = picture.white if model.input.range == "unit" else 1.0
-    return prepare(planes, model.input, white or 1.0, resize, dtype)
+    try:
+        return prepare(planes, model.input, white or 1.0, resize, model.takes or dtype)
+    except ParameterError as error:
+        raise ImageError(f"{quoted(picture.name)}: {error}") from error
 
 
-def classify(
-    picture: Picture,
-    model: Model,
-    *,
-    threads: int | None = None,
-    keep: Sequence[str] | None = None,
-    dtype: str = "float32",
-    max_memory: int | None = None,
-) -> NetworkResult:
+class NetworkOptions(NamedTuple):
+    """How pictures go through a network.
+
+    Attributes
+    ----------
+    dtype
+        The type that a network file computes in; an ONNX model has its own.
+    softmax
+        Whether the last values are scores of classes, whatever layer they come from.
+    max_memory
+        Bytes that one picture may take.
+    """
+
+    threads: int | None = None
+    dtype: str = "float32"
+    softmax: bool = False
+    max_memory: int | None = None
+
+
+DEFAULTS = NetworkOptions()
+
+
+def plan_picture(picture: Picture, model: Model, options: NetworkOptions) -> NetworkPlan:
+    """Return the plan of the network for a picture, before any of its values is there.
+
+    Raises
+    ------
+    ShapeError
+        If the picture does not fit the network.
+    ResourceError
+        If all layers together need more memory than allowed.
+    """
+    size = model.input.size or (picture.height, picture.width)
+    channels = model.input.channels or picture.channels - picture.has_alpha
+    plan = model.plan(size, channels, itemsize=np.dtype(options.dtype).itemsize)
+    check_memory(plan.peak_bytes, options.max_memory, picture.name)
+    return plan
+
+
+def check_memory(need: int, limit: int | None, name: str) -> None:
+    """Raise if a picture through a network needs more bytes than allowed."""
+    if limit is not None and need > limit:
+        raise ResourceError(
+            f"{quoted(name)}: the network needs {bytes_text(need)} for it, the limit is {bytes_text(limit)} "
+            f"(--max-memory {need} raises it)"
+        )
+
+
+def check_options(model: Model, plan: NetworkPlan, options: NetworkOptions) -> None:
+    """Refuse options that this network makes nothing of.
+
+    Raises
+    ------
+    ParameterError
+        If another computing type is asked of an ONNX model, or softmax of what has been through a sigmoid, or of
+        maps.
+    """
+    if model.takes is not None and options.dtype != "float32":
+        raise ParameterError("--dtype is for network files: an ONNX model computes in its own types (leave it out)")
+    if not options.softmax or plan.failure:
+        return
+    shape = next((layer.shape for layer in plan.layers if layer.name == plan.ending.layer), ())
+    if plan.ending.kind == "sigmoid":
+        raise ParameterError("--softmax takes scores, and the network ends in sigmoids: probabilities, each by itself")
+    if min(shape, default=1) > 0 and max(shape, default=1) != math.prod(shape):
+        raise ParameterError(f"--softmax takes a vector, and the network ends in {' x '.join(map(str, shape))} maps")
+
+
+def classify(picture: Picture, model: Model, options: NetworkOptions = DEFAULTS) -> NetworkResult:
     """Return what every layer makes of a picture.
 
     Raises
@@ -129,18 +193,11 @@ def classify(
     ResourceError
         If all layers together need more memory than allowed; nothing has been computed then.
     """
-    image = picture_input(picture, model, dtype)
-    plan = model.plan((image.shape[1], image.shape[2]), len(image))
-    if max_memory is not None and plan.peak_bytes > max_memory:
-        raise ResourceError(
-            f"{quoted(picture.name)}: the network needs {bytes_text(plan.peak_bytes)} for it, the limit is "
-            f"{bytes_text(max_memory)} (--max-memory {plan.peak_bytes} raises it)"
-        )
-    outputs = model.run(image, threads=threads, keep=keep)
+    plan = plan_picture(picture, model, options)
+    outputs = model.run(picture_input(picture, model, options.dtype), threads=options.threads)
     layers = measure_layers(plan.layers, outputs)
-    last = layers[-1] if layers and plan.layers and layers[-1].name == plan.layers[-1].name else None
-    scores, normalized = scores_of(last.values, model.classes) if last else ((), False)
-    notes = list(picture.notes)
+    prediction = predict(plan.ending, outputs, model.classes, softmax=options.softmax)
+    notes = [*picture.notes, *prediction.notes]
     if model.input.size is not None and (picture.height, picture.width) != model.input.size:
         has, made = (f"{rows}x{columns}" for rows, columns in ((picture.height, picture.width), model.input.size))
         notes.append(f"{has} made {made} for the network ({model.input.resize})")
@@ -148,6 +205,5 @@ def classify(
     if strange:
         notes.append(f"NaN or infinite values first in layer {strange[0]}")
     return NetworkResult(
-        source=picture.name, network=model.name, layers=layers, scores=scores, normalized=normalized,
-        notes=tuple(notes),
-    )  # fmt: skip
+        source=picture.name, network=model.name, layers=layers, prediction=prediction, notes=tuple(notes)
+    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from cnnfilter.core.shapes import Pair
 from cnnfilter.network.load import load_network
@@ -31,6 +33,11 @@ class Model(Protocol):
         ...
 
     @property
+    def takes(self) -> np.dtype[Any] | None:
+        """The type of the values that it takes, or None for the one that is computed in."""
+        ...
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """What its last values stand for."""
         ...
@@ -44,7 +51,9 @@ class Model(Protocol):
         """Return the same model for another input."""
         ...
 
-    def plan(self, size: Pair | None, channels: int | None = None, *, partial: bool = False) -> NetworkPlan:
+    def plan(
+        self, size: Pair | None, channels: int | None = None, *, itemsize: int = 4, partial: bool = False
+    ) -> NetworkPlan:
         """Return every layer's shape and cost."""
         ...
 
@@ -73,6 +82,11 @@ class FileModel(NamedTuple):
         return self.network.input
 
     @property
+    def takes(self) -> None:
+        """It computes in the type that it is given."""
+        return
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """What its last values stand for."""
         return self.network.classes
@@ -86,9 +100,11 @@ class FileModel(NamedTuple):
         """Return the same network for another input."""
         return FileModel(replace(self.network, input=expected))
 
-    def plan(self, size: Pair | None, channels: int | None = None, *, partial: bool = False) -> NetworkPlan:
+    def plan(
+        self, size: Pair | None, channels: int | None = None, *, itemsize: int = 4, partial: bool = False
+    ) -> NetworkPlan:
         """Return every layer's shape and cost."""
-        return plan_network(self.network, size, channels=channels, partial=partial)
+        return plan_network(self.network, size, channels=channels, itemsize=itemsize, partial=partial)
 
     def ready(self, threads: int | None = None) -> None:
         """A network that was loaded can be run."""

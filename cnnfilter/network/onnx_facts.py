@@ -8,6 +8,8 @@ from typing import Any
 
 from cnnfilter.core.shapes import Pair
 from cnnfilter.network.flow import Flow, joined, slid
+from cnnfilter.network.onnx_constants import constant_names
+from cnnfilter.network.onnx_ending import graph_ending
 from cnnfilter.network.plan import LayerPlan, NetworkPlan
 
 #: Stands for a side that shape inference cannot tell.
@@ -27,23 +29,17 @@ _SLIDING = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _GLOBAL = ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")
 
 
-def type_name(kind: int) -> str:
-    """Return ONNX's name of a type by its number."""
-    import onnx
-
-    return str(onnx.TensorProto.DataType.Name(kind)).lower()
-
-
 def node_plans(proto: Any, feed: str, fed: tuple[int, ...], whole: tuple[int, int, int]) -> NetworkPlan:
     """Return the plan of a graph for an input of shape `fed`, which is `whole` ``(C, H, W)`` to us."""
     shapes, weights = _shapes(proto, feed, fed)
+    constant = constant_names(proto)
     one = (1.0, 1.0)
     flows: dict[str, Flow] = {feed: Flow(shape=whole, field=(1, 1), jump=one)}
     plans: list[LayerPlan] = []
     for node in proto.graph.node:
-        inputs = [name for name in node.input if name and name not in weights]
+        inputs = [name for name in node.input if name and name not in constant]
         arrays = [weights[name] for name in node.input if name in weights]
-        if node.op_type == "Constant":
+        if constant.issuperset(name for name in node.output if name):
             continue
         field, jump = _field(node, [flows[name] for name in inputs if name in flows], shapes, weights)
         for index, name in enumerate(out for out in node.output if out):
@@ -58,7 +54,10 @@ def node_plans(proto: Any, feed: str, fed: tuple[int, ...], whole: tuple[int, in
             )  # fmt: skip
     values = sum(math.prod(max(side, 0) for side in plan.shape) for plan in plans)
     parameters = sum(plan.parameters for plan in plans)
-    return NetworkPlan(size=whole, layers=tuple(plans), peak_bytes=4 * (values + parameters + math.prod(whole)))
+    return NetworkPlan(
+        size=whole, layers=tuple(plans), peak_bytes=4 * (values + parameters + math.prod(whole)),
+        ending=graph_ending(proto, {name: len(shape) for name, shape in shapes.items()}),
+    )  # fmt: skip
 
 
 def _shapes(

@@ -13,6 +13,9 @@ from cnnfilter.core.shapes import Pair
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+#: Rows and columns, None where a model leaves one open.
+Sides = tuple[int | None, int | None]
+
 #: What layers call the network's own input.
 INPUT = "input"
 

@@ -81,6 +81,23 @@ def fitted(
     return "\n\n".join([*blocks, *(["  ".join(filter(None, footer))] if footer else [])])
 
 
+def cut(text: str, width: int) -> str:
+    """Return text that takes at most `width` cells, cut in its middle if need be: names differ at both ends.
+
+    Examples
+    --------
+    >>> cut("/layer1/conv1/Conv_output_0", 16), cut("conv1", 16)
+    ('/layer...utput_0', 'conv1')
+    """
+    kept = min(len(text), max(width, 5))
+    while text_width(text) > width and kept > 4:
+        kept -= 1
+        front, back = text[: kept // 2 - 1], text[len(text) - (kept - kept // 2 - 2) :]
+        if text_width(front) + 3 + text_width(back) <= width:
+            return f"{front}...{back}"
+    return text
+
+
 def text_width(text: str) -> int:
     """Return the cells that text takes in a terminal.
 

@@ -33,7 +33,7 @@ def test_the_seven_with_its_table_and_bars(program):
     code, out, err = program("run", NETWORK, SEVEN)
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0].split() == ["layer", "kind", "output", "parameters", "multiply-adds", "sees", "min", "max", "dead"]
+    assert lines[0].split() == ["layer", "kind", "output", "parameters", "multiply-adds", "sees", "min", "max", "zeros"]
     assert lines[2].split()[:7] == ["conv1", "conv", "16", "x", "8", "x", "8"]
     assert "4 x 4, every 2" in lines[4]
     assert "10 layers" in out
