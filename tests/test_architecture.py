@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "streams": set(),
     "library": {"core", "errors", "files"},
     "dumps": {"errors", "files"},
-    "images": {"dumps", "errors", "files"},
+    "images": {"core", "dumps", "errors", "files"},
     "network": {"core", "errors", "files", "library"},
     "job": {"core", "dumps", "errors", "files", "images", "library", "network"},
     "batch": {"core", "dumps", "errors", "files", "images", "job", "library", "network"},

@@ -13,7 +13,7 @@ from cnnfilter.network.spec import Array
 Value = TypeVar("Value")
 
 #: Seconds that ONNX Runtime gets to stop when it is told to; it looks up between two nodes.
-PATIENCE = 2.0
+PATIENCE = 4.0
 #: Seconds between two looks for a signal, where waiting itself does not hear one.
 TICK = 0.2
 #: Products of u8 and s8 saturate in pairs on processors with AVX2 and no VNNI; this takes the exact way there.
@@ -139,14 +139,14 @@ def interruptible(work: Callable[[], Value], stop: Callable[[], None]) -> Value:
     thread = threading.Thread(target=job, name="onnx", daemon=True)
     try:
         thread.start()
-    except RuntimeError as error:
-        raise ResourceError(f"ONNX Runtime needs a thread, and none can be started: {error}") from error
-    try:
         while not done.wait(TICK):
             pass
-    except BaseException:
+    except RuntimeError as error:
+        raise ResourceError(f"ONNX Runtime needs a thread, and none can be started: {error}") from error
+    except BaseException:  # also while the thread is being started
         stop()
-        thread.join(PATIENCE)
+        if thread.ident is not None:
+            thread.join(PATIENCE)
         raise
     if errors:
         raise errors[0]
