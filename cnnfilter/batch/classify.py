@@ -88,11 +88,11 @@ class Classify:
     def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Made]:
         """Run one picture, and write the layers."""
         options = NetworkOptions(self.threads, self.dtype, self.softmax, max_memory)
-        result = classify(picture, self._model, options)
         save = Save(
             layers=self.layers, formats=self.formats, display=self.display, colormap=self.colormap,
             compress=self.compress,
         )  # fmt: skip
+        result = classify(picture, self._model, options, save)
         files: list[File] = [(output, self.layers[output.label or 0], None) for output in outputs]
         layers = {layer.name: layer for layer in result.layers}
         _, left_out = split_drawable(files, result.layers)

@@ -115,7 +115,7 @@ def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save 
     """Check what depends on the layers, and plan every file, before anything is computed."""
     from cnnfilter.job.layers import Save, check_saves, plan_files, select
     from cnnfilter.job.names import parse_formats
-    from cnnfilter.job.network import check_memory, check_options
+    from cnnfilter.job.network import check_options
 
     plan = model.plan(model.input.size or ANY_SIZE, partial=True)
     if plan.failure and model.input.size is not None:
@@ -130,7 +130,6 @@ def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save 
         layers=select(look.save, plan.layers), formats=tuple(parse_formats(look.formats, look.output)),
         output=look.output, display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
     )  # fmt: skip
-    check_memory(plan.peak_bytes, look.max_memory, model.name)
     check_saves(save, plan.layers)
     return save, plan_files(sources, save, plan.layers, model.files)
 
@@ -141,7 +140,7 @@ def _one(
     """Run one picture and write its files."""
     from cnnfilter.job.network import classify
 
-    result = classify(picture, model, look.options)
+    result = classify(picture, model, look.options, save)
     if save is not None:
         from cnnfilter.job.layers import split_drawable, write_layers
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 import cnnfilter
 from cnnfilter.dumps.write import WRITERS, Dump
-from cnnfilter.errors import OutputError, ParameterError, UnknownNameError, closest
+from cnnfilter.errors import OutputError, ParameterError, ResourceError, UnknownNameError, closest
 from cnnfilter.files import atomic_output, quoted, same_file
 from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
@@ -27,6 +28,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 #: An output, the layer that goes into it, and the map, or None for all of them.
 File: TypeAlias = tuple[Output, str, "int | None"]
 
+#: The longest side of a contact sheet, and the shortest of one of its maps, in pixels.
+LONGEST_SHEET, SMALLEST_TILE = 4096, 160
 #: The most pictures of single maps that are written of one picture.
 MOST_MAPS = 100_000
 
@@ -111,14 +114,31 @@ def check_saves(save: Save, plans: Sequence[LayerPlan]) -> None:
 
     Raises
     ------
-    ParameterError
+    ResourceError
         If there are more than `MOST_MAPS`.
     """
     if not save.single:
         return
     count = sum(plan.shape[0] for plan in plans if plan.name in save.layers and len(plan.shape) == 3)
     if count > MOST_MAPS:
-        raise ParameterError(f"--maps would write {count:,} pictures, more than {MOST_MAPS:,} (choose layers: --save)")
+        raise ResourceError(f"--maps would write {count:,} pictures, more than {MOST_MAPS:,} (choose layers: --save)")
+
+
+def save_bytes(save: Save, plans: Sequence[LayerPlan]) -> int:
+    """Return the bytes that drawing the largest layer takes, beyond its values: its maps as pixels, and their sheet.
+
+    Dumps are written as they come.
+    """
+    if all(form in DUMP_FORMATS for form in save.formats):
+        return 0
+    depth = 3 if save.colormap else 1
+    need = 0
+    for plan in plans:
+        if plan.name in save.layers:
+            maps, *sides = plan.shape if len(plan.shape) == 3 else (1, *plan.shape, 1)
+            cell = max(*sides, SMALLEST_TILE) + 40  # with its label
+            need = max(need, math.prod(plan.shape) + 3 * min(maps * cell * cell, LONGEST_SHEET**2))
+    return depth * need
 
 
 def plan_files(
@@ -187,35 +207,33 @@ def write_layers(
     """Write the layers of one picture; return the result with the names of the files."""
     layers = {layer.name: layer for layer in result.layers}
     for output, name, index in files:
-        data = _encoded(result, layers[name], index, output, save)
         if output.path is None:
             import sys
 
-            sys.stdout.buffer.write(data if isinstance(data, bytes) else b"")
+            _write(sys.stdout.buffer, result, layers[name], index, output.format, save)
             sys.stdout.buffer.flush()
             continue
         with atomic_output(output.path, durable=output.durable) as file:
-            file.write(data)
+            _write(file, result, layers[name], index, output.format, save)
     return replace(result, outputs=tuple(str(output.path or "-") for output, _, _ in files))
 
 
-def _encoded(result: NetworkResult, layer: LayerResult, index: int | None, output: Output, save: Save) -> bytes:
-    """Return the bytes of one file."""
-    if output.format in WRITERS:
-        import io
-
-        stream = io.BytesIO()
+def _write(
+    file: BinaryIO, result: NetworkResult, layer: LayerResult, index: int | None, form: str, save: Save
+) -> None:  # fmt: skip
+    """Write one file: the numbers as they come, or a picture."""
+    if form in WRITERS:
         info = {"source": result.source, "network": result.network, "layer": layer.name, "kind": layer.kind}
         values = layer.values if layer.values.ndim else layer.values.reshape(1)
-        WRITERS[output.format](stream, Dump({layer.name: values}, info=info))
-        return stream.getvalue()
+        WRITERS[form](file, Dump({layer.name: values}, info=info))
+        return
     display = layer_display(layer, save.display)
     pixels = draw_layer(layer, display, save.colormap, index)
     text = {
         "Software": f"cnnfilter {cnnfilter.__version__}", "Display": str(display), "Source": result.source,
         "Network": result.network, "Layer": layer.name,
     }  # fmt: skip
-    return encode_image(pixels, output.format, text, compress=save.compress)
+    file.write(encode_image(pixels, form, text, compress=save.compress))
 
 
 def layer_display(layer: LayerResult, kind: str) -> Display:
@@ -233,7 +251,7 @@ def draw_layer(
     values = layer.values if layer.values.dtype.kind == "f" else layer.values.astype(np.float32)
     if values.ndim == 3 and index is None:
         tiles = [_colored(to_pixels(one, display), colormap) for one in values]
-        return contact_sheet(tiles, [str(number) for number in range(len(tiles))])
+        return contact_sheet(tiles, [str(number) for number in range(len(tiles))], longest=LONGEST_SHEET)
     if values.ndim == 3:
         return _colored(to_pixels(values[index], display), colormap)
     if values.ndim > 3:

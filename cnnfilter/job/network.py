@@ -13,6 +13,7 @@ from cnnfilter.errors import ImageError, ParameterError, ResourceError, ShapeErr
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.read import open_picture
+from cnnfilter.job.layers import Save, save_bytes
 from cnnfilter.network.model import FileModel, Model, measure_layers, open_model
 from cnnfilter.network.plan import NetworkPlan
 from cnnfilter.network.prepare import prepare, white_of
@@ -137,7 +138,9 @@ class NetworkOptions(NamedTuple):
 DEFAULTS = NetworkOptions()
 
 
-def plan_picture(picture: Picture, model: Model, options: NetworkOptions) -> NetworkPlan:
+def plan_picture(
+    picture: Picture, model: Model, options: NetworkOptions = DEFAULTS, save: Save | None = None
+) -> NetworkPlan:
     """Return the plan of the network for a picture, before any of its values is there.
 
     Raises
@@ -145,22 +148,18 @@ def plan_picture(picture: Picture, model: Model, options: NetworkOptions) -> Net
     ShapeError
         If the picture does not fit the network.
     ResourceError
-        If all layers together need more memory than allowed.
+        If all layers together, and drawing what is saved of them, need more memory than allowed.
     """
     size = model.input.size or (picture.height, picture.width)
     channels = model.input.channels or picture.channels - picture.has_alpha
     plan = model.plan(size, channels, itemsize=np.dtype(options.dtype).itemsize)
-    check_memory(plan.peak_bytes, options.max_memory, picture.name)
-    return plan
-
-
-def check_memory(need: int, limit: int | None, name: str) -> None:
-    """Raise if a picture through a network needs more bytes than allowed."""
+    need, limit = plan.peak_bytes + (save_bytes(save, plan.layers) if save else 0), options.max_memory
     if limit is not None and need > limit:
         raise ResourceError(
-            f"{quoted(name)}: the network needs {bytes_text(need)} for it, the limit is {bytes_text(limit)} "
+            f"{quoted(picture.name)}: the network needs {bytes_text(need)} for it, the limit is {bytes_text(limit)} "
             f"(--max-memory {need} raises it)"
         )
+    return plan
 
 
 def check_options(model: Model, plan: NetworkPlan, options: NetworkOptions) -> None:
@@ -183,8 +182,10 @@ def check_options(model: Model, plan: NetworkPlan, options: NetworkOptions) -> N
         raise ParameterError(f"--softmax takes a vector, and the network ends in {' x '.join(map(str, shape))} maps")
 
 
-def classify(picture: Picture, model: Model, options: NetworkOptions = DEFAULTS) -> NetworkResult:
-    """Return what every layer makes of a picture.
+def classify(
+    picture: Picture, model: Model, options: NetworkOptions = DEFAULTS, save: Save | None = None
+) -> NetworkResult:
+    """Return what every layer makes of a picture; `save` is what will be written of them.
 
     Raises
     ------
@@ -193,7 +194,7 @@ def classify(picture: Picture, model: Model, options: NetworkOptions = DEFAULTS)
     ResourceError
         If all layers together need more memory than allowed; nothing has been computed then.
     """
-    plan = plan_picture(picture, model, options)
+    plan = plan_picture(picture, model, options, save)
     outputs = model.run(picture_input(picture, model, options.dtype), threads=options.threads)
     layers = measure_layers(plan.layers, outputs)
     prediction = predict(plan.ending, outputs, model.classes, softmax=options.softmax)

@@ -126,14 +126,15 @@ class NetworkResult:
 def measure_layer(plan: LayerPlan, values: Array) -> LayerResult:
     """Return a layer's values with their facts."""
     numeric = values if values.dtype.kind in "iufb" else np.zeros(0)
-    finite = numeric[np.isfinite(numeric)].astype(np.float64, copy=False)
+    are_finite = np.isfinite(numeric)
+    finite = numeric if are_finite.all() else numeric[are_finite]
     is_maps = values.ndim == 3
     return LayerResult(
         name=plan.name, kind=plan.kind, shape=values.shape, parameters=plan.parameters, macs=plan.macs,
         field=plan.field, jump=plan.jump, values=values,
         minimum=float(finite.min()) if finite.size else math.nan,
         maximum=float(finite.max()) if finite.size else math.nan,
-        mean=float(finite.mean()) if finite.size else math.nan,
+        mean=float(finite.mean(dtype=np.float64)) if finite.size else math.nan,
         zeros=np.count_nonzero(numeric == 0) / numeric.size if numeric.size else math.nan,
         zero_maps=int(np.count_nonzero(~values.any(axis=(1, 2)))) if is_maps else 0,
         strange=int(numeric.size - finite.size),

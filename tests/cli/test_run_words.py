@@ -284,11 +284,11 @@ def test_a_network_that_needs_too_much_is_refused_before_it_takes_it(program):
     for words in ((), ("--save", "all", "--maps", "-o", "o/")):
         code, _, err = program("run", network, SEVEN, *words)
         assert (code, err.count("\n")) == (4, 1)
-        assert "the limit is" in err
+        assert "the limit is" in err or "--maps would write 99,999,999,999 pictures" in err
     assert not Path("o").exists()
     network = write_network(Path(), [{"kind": "dropout"}], channels=200_000)
     code, _, err = program("run", network, SEVEN, "--save", "all", "--maps", "-o", "o/")
-    assert (code, Path("o").exists()) == (2, False)
+    assert (code, Path("o").exists()) == (4, False)
     assert "--maps would write 200,000 pictures" in err
 
 
