@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnfilter.core.shapes import Pair
+from cnnfilter.library.onnx_arrays import held_arrays
 from cnnfilter.network.flow import Flow, joined, slid
 from cnnfilter.network.onnx_constants import constant_names
 from cnnfilter.network.onnx_ending import graph_ending
@@ -14,6 +15,8 @@ from cnnfilter.network.plan import LayerPlan, NetworkPlan
 
 #: Stands for a side that shape inference cannot tell.
 UNKNOWN = -1
+#: Types of shapes, axes and conditions, which are no weights: int64 and bool.
+INDICES = (7, 9)
 #: Stands for a receptive field that is not known.
 NO_FIELD: Pair = (0, 0)
 
@@ -83,8 +86,7 @@ def _shapes(
         value.name: tuple(dim.dim_value or UNKNOWN for dim in value.type.tensor_type.shape.dim)
         for value in (*fixed.graph.value_info, *fixed.graph.output, *fixed.graph.input)
     }
-    weights = {array.name: tuple(array.dims) for array in proto.graph.initializer}
-    return shapes, weights
+    return shapes, {name: one.shape for name, one in held_arrays(proto.graph).items() if one.kind not in INDICES}
 
 
 def _without_batch(shape: tuple[int, ...] | None) -> tuple[int, ...]:
