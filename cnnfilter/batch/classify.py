@@ -40,6 +40,8 @@ class Classify:
         Whether the last values are scores of classes, whatever layer they come from.
     expected
         What the network takes, where flags say otherwise than its file.
+    given
+        The values of a model's inputs beside the picture.
     """
 
     path: str
@@ -56,6 +58,7 @@ class Classify:
     threads: int = 1
     softmax: bool = False
     expected: Input | None = None
+    given: tuple[tuple[str, Array], ...] = ()
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -71,7 +74,9 @@ class Classify:
     def parameters(self) -> dict[str, Any]:
         """Everything that decides about the results' bytes, in plain values."""
         words = ("digest", "layers", "formats", "display", "colormap", "compress", "dtype", "measures", "softmax")
-        changed = {} if self.expected is None else {"input": replace(self.expected, example=None)}
+        changed: dict[str, Any] = {} if self.expected is None else {"input": replace(self.expected, example=None)}
+        if self.given:
+            changed["given"] = {name: values.tolist() for name, values in self.given}
         return {"command": "run", **{name: getattr(self, name) for name in words}, **changed}
 
     @cached_property
@@ -80,7 +85,8 @@ class Classify:
         model = open_model(self.path)
         if digest_of_model(model) != self.digest:
             raise KernelFileError(quoted(self.path), "changed since the run began (start it again)")
-        return model if self.expected is None else model.with_input(self.expected)
+        model = model if self.expected is None else model.with_input(self.expected)
+        return model.with_values(dict(self.given)) if self.given else model
 
     def __getstate__(self) -> dict[str, Any]:
         return {one.name: getattr(self, one.name) for one in fields(self)}
@@ -126,6 +132,11 @@ def _made(layer: LayerResult) -> Made:
     facts = layer.as_json()
     row = {"kernel": layer.name, "spec": layer.kind, **{name: facts[name] for name in ("shape", "min", "max", "mean")}}
     return Made(row, hold)
+
+
+def given_of(model: Model) -> tuple[tuple[str, Array], ...]:
+    """Return the values of a model's inputs beside the picture."""
+    return tuple(getattr(model, "given", {}).items())
 
 
 def digest_of_model(model: Model) -> str:

@@ -119,7 +119,9 @@ def batch(
     mean: flags.Mean = None,
     std: flags.Std = None,
     resize: flags.Resize = None,
+    order: flags.Order = None,
     layout: flags.Layout = None,
+    input_: flags.Inputs = None,
     softmax: flags.Softmax = False,
     dtype: flags.Dtype = "float32",
     output: Output = None,
@@ -170,7 +172,8 @@ def batch(
     if network is not None:
         recipe = folders.network_recipe(
             network, save or (), {**looks, "dtype": dtype, "softmax": softmax}, size=size,
-            range=range if "range" in given else None, mean=mean, std=std, resize=resize, layout=layout,
+            range=range if "range" in given else None, mean=mean, std=std, resize=resize, order=order, layout=layout,
+            inputs=input_ or (),
         )  # fmt: skip
     else:
         adopted = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}

@@ -221,8 +221,21 @@ Std = Annotated[
 Resize = Annotated[
     str | None,
     typer.Option(
-        "--resize", metavar="stretch|crop|none", rich_help_panel=_MODEL,
-        help="How pictures of other sizes are made to fit.",
+        "--resize", metavar="stretch|crop|letterbox|none", rich_help_panel=_MODEL,
+        help="How pictures of other sizes are made to fit; letterbox leaves gray around them (114 of 255, as YOLO).",
+    ),
+]  # fmt: skip
+Order = Annotated[
+    str | None,
+    typer.Option(
+        "--order", metavar="RGB|BGR", rich_help_panel=_MODEL, help="Order of the colours; of --mean and --std too."
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input", metavar="NAME=1,2,3|FILE", rich_help_panel=_MODEL,
+        help="Numbers for an input that an ONNX model has beside the picture. Repeatable.",
     ),
 ]  # fmt: skip
 Softmax = Annotated[

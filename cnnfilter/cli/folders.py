@@ -21,7 +21,7 @@ FOR_KERNELS = (
     "channels", "kernel_dir", "stride", "padding", "padding_mode", "dilation", "flip", "bias", "combine", "as_",
     "activation", "pool", "engine", "stack", "flatten",
 )  # fmt: skip
-FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "layout", "softmax")
+FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "order", "layout", "input_", "softmax")
 
 
 def check_words(given: frozenset[str]) -> None:
@@ -56,16 +56,19 @@ def looks(
     }  # fmt: skip
 
 
-def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **overrides: str | None) -> "Recipe":
+def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **overrides: Any) -> "Recipe":
     """Return the recipe of `run`."""
-    from cnnfilter.batch.classify import make_classify
+    from cnnfilter.batch.classify import given_of, make_classify
     from cnnfilter.cli.network_words import override
     from cnnfilter.network.model import open_model
 
     path = os.path.abspath(path)  # noqa: PTH100
     plain = open_model(path)
     model = override(plain, **overrides)
-    return make_classify(path, layers, model, expected=None if model is plain else model.input, **looks)
+    return make_classify(
+        path, layers, model, expected=None if model.input is plain.input else model.input, given=given_of(model),
+        **looks,
+    )  # fmt: skip
 
 
 def kernel_recipe(

@@ -48,13 +48,19 @@ def list_layers(model: Model, look: Look) -> None:
     """Print the layers with their shapes; nothing is run."""
     from cnnfilter.job.layers import select
     from cnnfilter.views.columns import write
-    from cnnfilter.views.network import layer_list
+    from cnnfilter.views.network import layer_list, outline_json
     from cnnfilter.views.plans import network_plan_json
 
+    if model.input.size is None:
+        outline = model.outline()
+        names = select(look.layers or ("all",), outline)
+        kept = [layer for layer in outline if layer.name in names]
+        write(outline_json(model.name, kept) if look.json else layer_list(kept))
+        return
     plan = model.plan(None)
     chosen = select(look.layers or ("all",), plan.layers)
     if look.json:
-        print(network_plan_json(model.name, plan, chosen))  # noqa: T201
+        write(network_plan_json(model.name, plan, chosen))
         return
     write(layer_list([layer for layer in plan.layers if layer.name in chosen]))
 

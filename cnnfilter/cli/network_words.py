@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnnfilter.errors import ParameterError, lookup
+from cnnfilter.errors import ImageError, ParameterError, lookup
 
 if TYPE_CHECKING:
     from cnnfilter.job.network import NetworkOptions
@@ -85,42 +83,46 @@ def check_words(look: Look) -> None:
     _position(look.at)
 
 
-def override(
-    model: Model, *, size: str | None, range: str | None, mean: str | None, std: str | None, resize: str | None,
-    layout: str | None,
-) -> Model:  # fmt: skip
-    """Return the model with what the flags say about its input."""
+def override(model: Model, *, inputs: Sequence[str] = (), **words: str | None) -> Model:
+    """Return the model with what the flags say about its inputs."""
     from cnnfilter.core.shapes import pair
+    from cnnfilter.job.network import adapt
 
-    changes: dict[str, object] = {}
-    if size is not None:
-        changes["size"] = pair(size.lower().replace("x", ","), "--size")
-    for name, value, known in (
-        ("range", range, ("stored", "unit")),
-        ("resize", resize, ("stretch", "crop", "none")),
-        ("layout", layout, ("NCHW", "NHWC")),
-    ):
-        if value is not None:
-            lookup(dict.fromkeys(known), value, name)
-            changes[name] = value
-    for name, text in (("mean", mean), ("std", std)):
-        if text is not None:
-            changes[name] = _numbers(name, text, model.input.channels)
-    return model.with_input(replace(model.input, **changes)) if changes else model  # type: ignore[arg-type]
+    changes: dict[str, object] = dict(words)
+    if words.get("size") is not None:
+        changes["size"] = pair(str(words["size"]).lower().replace("x", ","), "--size")
+    for name in ("mean", "std"):
+        if words.get(name) is not None:
+            changes[name] = _numbers(f"--{name}", str(words[name]))
+    return adapt(model, changes, dict(map(_input, inputs)))
 
 
-def _numbers(name: str, text: str, channels: int | None) -> tuple[float, ...]:
-    """Read one number, or one for each channel."""
+def _numbers(flag: str, text: str) -> list[float]:
+    """Read numbers parted by commas."""
     try:
-        numbers = tuple(float(part) for part in text.split(","))
+        return [float(part) for part in text.split(",")]
     except ValueError:
-        numbers = ()
-    fits = len(numbers) in (1, channels or len(numbers) or 1) and all(map(math.isfinite, numbers))
-    if not fits or (name == "std" and 0 in numbers):
-        many = f"{channels} for the channels" if channels else "one for each channel"
-        none_zero = ", none of them 0" if name == "std" else ""
-        raise ParameterError(f"--{name} takes one number, or {many}{none_zero}, got {text!r}")
-    return numbers
+        raise ParameterError(f"{flag} takes numbers parted by commas, got {text!r}") from None
+
+
+def _input(text: str) -> tuple[str, Any]:
+    """Read the name of an input, and numbers in place or in a file."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ParameterError(f"--input takes NAME=1,2,3 or NAME=FILE, got {text!r}")
+    if Path(value).exists():
+        from cnnfilter.dumps.read import read_grid
+
+        try:
+            return name, read_grid(Path(value).read_bytes(), name=value)
+        except OSError as error:
+            raise ParameterError(f"--input {name}: {value!r}: {error.strerror}") from error
+        except ImageError as error:
+            raise ParameterError(f"--input {name}: {error}") from error
+    try:
+        return name, _numbers("--input", value)
+    except ParameterError:
+        raise ParameterError(f"--input {name}: {value!r} is no file, and no numbers parted by commas") from None
 
 
 def check_at(look: Look, shapes: Sequence[tuple[int, ...]]) -> None:

@@ -44,7 +44,9 @@ def run(
     mean: flags.Mean = None,
     std: flags.Std = None,
     resize: flags.Resize = None,
+    order: flags.Order = None,
     layout: flags.Layout = None,
+    inputs: flags.Inputs = None,
     softmax: flags.Softmax = False,
     top: Top = 10,
     layers: ListLayers = False,
@@ -88,7 +90,10 @@ def run(
     )  # fmt: skip
     check_order(network, images or [])
     check_words(look)
-    model = override(open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, layout=layout)
+    model = override(
+        open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, order=order, layout=layout,
+        inputs=inputs or (),
+    )  # fmt: skip
     if layers:
         list_layers(model, look)
         return

@@ -258,6 +258,8 @@ def _grid_picture(data: bytes, name: str, limits: Limits, *, fold: bool) -> Pict
 
 def _from_array(grid: NDArray[Any], name: str, limits: Limits) -> Picture:
     """Return an array of 1 to 3 axes as a picture."""
+    while grid.ndim > 3 and len(grid) == 1:
+        grid = grid[0]  # a batch of one
     if not 1 <= grid.ndim <= 3:
         raise ImageError(f"its shape is {grid.shape}: an image has rows and columns, and channels in front of them")
     values = grid.reshape((1,) * (3 - grid.ndim) + grid.shape)  # (C, H, W)

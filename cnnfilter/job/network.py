@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnnfilter.core.arrays import computing_type, real_array
-from cnnfilter.errors import ImageError, ParameterError, ResourceError, ShapeError
+from cnnfilter.core.shapes import pair
+from cnnfilter.errors import ImageError, ParameterError, ResourceError, ShapeError, lookup
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.read import open_picture
@@ -23,7 +27,18 @@ from cnnfilter.network.spec import Network
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def run_network(path_or_network: Any, image: Any, *, threads: int | None = None) -> dict[str, Array]:
+def run_network(
+    path_or_network: Any,
+    image: Any,
+    *,
+    range: str | None = None,
+    mean: Any = None,
+    std: Any = None,
+    size: Any = None,
+    order: str = "RGB",
+    inputs: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+) -> dict[str, Array]:
     """Run a picture through a network, and return every layer's output.
 
     Parameters
@@ -34,6 +49,13 @@ def run_network(path_or_network: Any, image: Any, *, threads: int | None = None)
     image
         The path of a picture or of a grid of numbers, or an array with the stored values: ``(H, W)``, ``(C, H, W)``
         or ``(N, C, H, W)``. It gets the channels, size, range, mean and std that the network asks for.
+    range, mean, std, size
+        Replace what the network says: ``stored`` or ``unit``; one number, or one for each channel; rows and columns.
+    order
+        ``BGR`` for a network that takes blue first; mean and std are in that order. What the network itself says
+        stays with ``RGB``.
+    inputs
+        Numbers for the inputs that an ONNX model has beside the picture, by name.
     threads
         At most this many; all cores by default. The result does not depend on it.
 
@@ -46,6 +68,8 @@ def run_network(path_or_network: Any, image: Any, *, threads: int | None = None)
     ------
     KernelFileError
         If the network file is not as it should be.
+    ParameterError
+        If a word or a number means nothing there, or an input of the model has no values.
     ImageError
         If the picture cannot be read.
     ShapeError
@@ -62,10 +86,60 @@ def run_network(path_or_network: Any, image: Any, *, threads: int | None = None)
     >>> outputs["conv1"].shape, outputs["softmax"].argmax()  # doctest: +SKIP
     ((16, 8, 8), 7)
     """
-    model = _model(path_or_network)
+    changes = {"range": range, "mean": mean, "std": std, "size": size, "order": None if order == "RGB" else order}
+    model = adapt(_model(path_or_network), changes, inputs or {})
     if isinstance(image, str | Path):
         return model.run(picture_input(open_picture(image), model), threads=threads)
     return model.run(array_input(real_array(image, "image"), model), threads=threads)
+
+
+#: The words that say how a picture is prepared.
+PREPARATIONS = {
+    "range": ("stored", "unit"), "resize": ("stretch", "crop", "letterbox", "none"), "layout": ("NCHW", "NHWC"),
+    "order": ("RGB", "BGR"),
+}  # fmt: skip
+
+
+def adapt(model: Model, changes: Mapping[str, Any], inputs: Mapping[str, Any] = MappingProxyType({})) -> Model:
+    """Return a model with changes to what it says about its input, and values for its other inputs.
+
+    Parameters
+    ----------
+    changes
+        By the name in `Input`; None changes nothing.
+
+    Raises
+    ------
+    UnknownNameError, ParameterError, ShapeError
+        If a change means nothing for this model.
+    """
+    made: dict[str, Any] = {}
+    for name, value in changes.items():
+        if value is None:
+            continue
+        if name in PREPARATIONS:
+            lookup(dict.fromkeys(PREPARATIONS[name]), value, name)
+            made[name] = value
+        elif name == "size":
+            made[name] = pair(value, name)
+        else:
+            made[name] = _per_channel(name, value, model.input.channels)
+    if made.get("order") == "BGR" and model.input.channels not in (None, 3, 4):
+        raise ParameterError(f"order BGR is for colours, and the network takes {model.input.channels} channels")
+    changed = model.with_input(replace(model.input, **made)) if made else model
+    values = {name: real_array(value, f"input {name!r}") for name, value in inputs.items()}
+    return changed.with_values(values) if values else changed
+
+
+def _per_channel(name: str, value: Any, channels: int | None) -> tuple[float, ...]:
+    """Return one finite number, or one for each channel."""
+    numbers = np.atleast_1d(real_array(value, name)).astype(float)
+    fits = numbers.ndim == 1 and len(numbers) in (1, channels or len(numbers)) and np.isfinite(numbers).all()
+    if not fits or (name == "std" and not numbers.all()):
+        many = f"{channels} for the channels" if channels else "one for each channel"
+        rule = f"one number, or {many}{', none of them 0' if name == 'std' else ''}"
+        raise ParameterError(f"{name} takes {rule}, got {numbers.tolist()}")
+    return tuple(numbers.tolist())
 
 
 def _model(path_or_network: Any) -> Model:
@@ -87,9 +161,10 @@ def array_input(values: Array, model: Model) -> Array:
     if values.ndim not in (2, 3, 4) or values.size == 0 or values.dtype.kind not in "biuf":
         raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W) of real numbers, got shape {values.shape}")
     dtype = model.takes or computing_type(values)
-    white = white_of(values) if model.input.range == "unit" else 1.0
+    white = white_of(values) if _needs_white(model) else 1.0
     if values.ndim == 4:
-        if values.shape[1:] == (model.input.channels, *(model.input.size or values.shape[2:])):
+        fed = model.input.size_for((values.shape[2], values.shape[3]))
+        if values.shape[1:] == (model.input.channels, *fed) and model.input.order == "RGB":
             whole = prepare(values.reshape(-1, *values.shape[2:]), _per_plane(model), white, resize, dtype)
             if len(model.input.mean) == len(model.input.std) == 1:
                 return whole.reshape(values.shape)
@@ -97,19 +172,23 @@ def array_input(values: Array, model: Model) -> Array:
     return prepare(values[None] if values.ndim == 2 else values, model.input, white, resize, dtype)
 
 
+def _needs_white(model: Model) -> bool:
+    """Say whether the value of white decides about the network's input."""
+    return model.input.range == "unit" or model.input.resize == "letterbox"
+
+
 def _per_plane(model: Model) -> Any:
     """Return the model's input as that of planes, each by itself: a whole batch is prepared in one go."""
-    from dataclasses import replace
-
     return replace(model.input, channels=None, mean=model.input.mean[:1], std=model.input.std[:1])
 
 
 def picture_input(picture: Picture, model: Model, dtype: str = "float32") -> Array:
-    """Return a picture as the model takes it, ``(C, H, W)``; transparency is left out."""
+    """Return a picture as the model takes it, ``(C, H, W)``; transparency counts where that makes its channels."""
     from cnnfilter.images.resize import resize
 
-    planes = picture.array()[: picture.channels - picture.has_alpha]
-    white = picture.white if model.input.range == "unit" else 1.0
+    keeps_alpha = picture.channels == model.input.channels
+    planes = picture.array()[: picture.channels - (picture.has_alpha and not keeps_alpha)]
+    white = picture.white if _needs_white(model) else 1.0
     try:
         return prepare(planes, model.input, white or 1.0, resize, model.takes or dtype)
     except ParameterError as error:
@@ -150,7 +229,7 @@ def plan_picture(
     ResourceError
         If all layers together, and drawing what is saved of them, need more memory than allowed.
     """
-    size = model.input.size or (picture.height, picture.width)
+    size = model.input.size_for((picture.height, picture.width))
     channels = model.input.channels or picture.channels - picture.has_alpha
     plan = model.plan(size, channels, itemsize=np.dtype(options.dtype).itemsize)
     need, limit = plan.peak_bytes + (save_bytes(save, plan.layers) if save else 0), options.max_memory
@@ -198,9 +277,10 @@ def classify(
     outputs = model.run(picture_input(picture, model, options.dtype), threads=options.threads)
     layers = measure_layers(plan.layers, outputs)
     prediction = predict(plan.ending, outputs, model.classes, softmax=options.softmax)
-    notes = [*picture.notes, *prediction.notes]
-    if model.input.size is not None and (picture.height, picture.width) != model.input.size:
-        has, made = (f"{rows}x{columns}" for rows, columns in ((picture.height, picture.width), model.input.size))
+    notes = [*picture.notes, *model.remarks, *prediction.notes]
+    stored, fed = (picture.height, picture.width), model.input.size_for((picture.height, picture.width))
+    if stored != fed:
+        has, made = ("x".join(map(str, size)) for size in (stored, fed))
         notes.append(f"{has} made {made} for the network ({model.input.resize})")
     strange = [layer.name for layer in layers if layer.strange]
     if strange:

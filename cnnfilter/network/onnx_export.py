@@ -64,7 +64,7 @@ def build_model(network: Network, size: Pair | None = None) -> Any:
     expected = network.input
     said = {
         "range": expected.range, "mean": list(expected.mean), "std": list(expected.std), "resize": expected.resize,
-        "size": list(plan.size[1:]), "channels": plan.size[0],
+        "order": expected.order, "size": list(plan.size[1:]), "channels": plan.size[0],
     }  # fmt: skip
     onnx.helper.set_model_props(
         model, dict(zip(METADATA, (json.dumps(said), json.dumps(network.classes)), strict=True))

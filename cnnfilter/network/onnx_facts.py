@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cnnfilter.core.shapes import Pair
@@ -11,7 +11,7 @@ from cnnfilter.library.onnx_arrays import held_arrays
 from cnnfilter.network.flow import Flow, joined, slid
 from cnnfilter.network.onnx_constants import constant_names
 from cnnfilter.network.onnx_ending import graph_ending
-from cnnfilter.network.plan import LayerPlan, NetworkPlan
+from cnnfilter.network.plan import LayerPlan, NetworkPlan, Outline
 
 #: Stands for a side that shape inference cannot tell.
 UNKNOWN = -1
@@ -32,9 +32,10 @@ _SLIDING = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _GLOBAL = ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")
 
 
-def node_plans(proto: Any, feed: str, fed: tuple[int, ...], whole: tuple[int, int, int]) -> NetworkPlan:
-    """Return the plan of a graph for an input of shape `fed`, which is `whole` ``(C, H, W)`` to us."""
-    shapes, weights = _shapes(proto, feed, fed)
+def node_plans(proto: Any, feed: str, fed: Mapping[str, tuple[int, ...]], whole: tuple[int, int, int]) -> NetworkPlan:
+    """Return the plan of a graph for inputs of these shapes, of which `feed` is `whole` ``(C, H, W)`` to us."""
+    shapes, weights = _shapes(proto, fed)
+    batch = fed[feed][0] if len(fed[feed]) == 4 else 1
     constant = constant_names(proto)
     one = (1.0, 1.0)
     flows: dict[str, Flow] = {feed: Flow(shape=whole, field=(1, 1), jump=one)}
@@ -46,7 +47,7 @@ def node_plans(proto: Any, feed: str, fed: tuple[int, ...], whole: tuple[int, in
             continue
         field, jump = _field(node, [flows[name] for name in inputs if name in flows], shapes, weights)
         for index, name in enumerate(out for out in node.output if out):
-            shape = _without_batch(shapes.get(name))
+            shape = _without_batch(shapes.get(name), batch)
             flows[name] = Flow(shape=shape, field=field, jump=jump)
             plans.append(
                 LayerPlan(
@@ -64,7 +65,7 @@ def node_plans(proto: Any, feed: str, fed: tuple[int, ...], whole: tuple[int, in
 
 
 def _shapes(
-    proto: Any, feed: str, fed: tuple[int, ...]
+    proto: Any, fed: Mapping[str, tuple[int, ...]]
 ) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
     """Return the shape of every tensor, and those of the stored arrays of numbers."""
     import onnx
@@ -72,8 +73,9 @@ def _shapes(
     fixed = onnx.ModelProto()
     fixed.CopyFrom(proto)
     for value in fixed.graph.input:
-        if value.name == feed:
-            for dim, side in zip(value.type.tensor_type.shape.dim, fed, strict=True):
+        dims = value.type.tensor_type.shape.dim
+        if len(dims) == len(fed.get(value.name, ())):
+            for dim, side in zip(dims, fed[value.name], strict=True):
                 dim.dim_value = side
     for out in fixed.graph.output:  # what is written there may be for another size
         out.type.tensor_type.ClearField("shape")
@@ -89,11 +91,36 @@ def _shapes(
     return shapes, {name: one.shape for name, one in held_arrays(proto.graph).items() if one.kind not in INDICES}
 
 
-def _without_batch(shape: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Return a shape without its first axis, where that is the batch of one."""
+def _without_batch(shape: tuple[int, ...] | None, batch: int) -> tuple[int, ...]:
+    """Return a shape without its first axis, where that is the batch."""
     if shape is None:
         return (UNKNOWN,)
-    return shape[1:] if len(shape) > 1 and shape[0] in (1, UNKNOWN) else shape
+    return shape[1:] if len(shape) > 1 and shape[0] in (batch, UNKNOWN) else shape
+
+
+def node_outline(proto: Any, feed: str) -> tuple[Outline, ...]:
+    """Return the layers of a graph whose input's size is open: sides by their numbers, else by their names."""
+    import onnx
+
+    try:
+        known = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
+    except Exception:  # a shape that inference cannot tell is shown as unknown
+        known = proto.graph
+    shapes = {one.name: _named_sides(one) for one in (*known.value_info, *known.output, *known.input)}
+    batch = shapes[feed][:1] if len(shapes[feed]) == 4 else (1,)
+    constant = constant_names(proto)
+    return tuple(
+        Outline(name, node.op_type, shape[1:] if len(shape) > 1 and shape[:1] in (batch, (1,)) else shape or ("?",))
+        for node in proto.graph.node
+        for name in node.output
+        if name and name not in constant
+        for shape in (shapes.get(name, ("?",)),)
+    )
+
+
+def _named_sides(value: Any) -> tuple[int | str, ...]:
+    """Return the sides of a tensor: numbers, names, or a question mark."""
+    return tuple(dim.dim_value or dim.dim_param or "?" for dim in value.type.tensor_type.shape.dim)
 
 
 def _attributes(node: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.errors import KernelFileError
+from cnnfilter.core.arrays import exactly
+from cnnfilter.errors import KernelFileError, ParameterError, ShapeError
+from cnnfilter.files import quoted
 from cnnfilter.network.onnx_constants import type_name
-from cnnfilter.network.spec import Input, Sides
+from cnnfilter.network.spec import Array, Input, Sides
 
 #: What numbers of channels look like: they tell which end of an input's shape they are at.
 CHANNELS = (1, 3, 4)
@@ -106,9 +109,44 @@ def describe_input(proto: Any, file: Path, feed: Feed) -> tuple[Input, tuple[str
     layout = layout_of(feed)
     base = Input(channels=channels_of(feed, layout), layout=layout)
     described, classes, files = _described(proto, file, base)
-    if described.layout != layout:
-        described = replace(described, channels=channels_of(feed, described.layout))
-    return described, classes, files
+    return fixed_by(feed, described), classes, files
+
+
+def fixed_by(feed: Feed, expected: Input) -> Input:
+    """Return an input with what the model fixes of it, in the order of its axes."""
+    rows, columns = sides = sides_of(feed, expected.layout)
+    whole = (rows, columns) if rows is not None and columns is not None else None
+    channels = channels_of(feed, expected.layout) or expected.channels
+    return replace(expected, channels=channels, sides=sides, size=expected.size or whole)
+
+
+def fitting(feed: Feed, values: Array, path: str) -> Array:
+    """Return numbers for an input that is no picture, in its type and shape; an open first side is a batch of one.
+
+    Raises
+    ------
+    ShapeError
+        If they are not as many as the input takes.
+    ParameterError
+        If its type cannot hold them.
+    """
+    if feed.kind not in TYPES:
+        raise ParameterError(f"{quoted(path)}: input {feed.name!r} takes {type_name(feed.kind)}, which are no numbers")
+    made = exactly(values, feed.dtype, f"input {feed.name!r}")
+    if feed.dims is None:
+        return made
+    if made.ndim == len(feed.dims):
+        wanted = tuple(side or has for side, has in zip(feed.dims, made.shape, strict=True))
+    else:
+        rest = [side for side in feed.dims[1:] if side]
+        first = [side or 1 for side in feed.dims[:1]]
+        count = math.prod(first + rest)
+        spread = made.size // count if count and made.size % count == 0 else 0
+        opened = feed.dims[1:].count(None)
+        wanted = (*first, *(side or spread for side in feed.dims[1:])) if opened <= 1 else ()
+    if math.prod(wanted) != made.size or (not wanted and feed.dims):
+        raise ShapeError(f"{quoted(path)}: input {feed} does not take values of shape {values.shape}")
+    return made.reshape(wanted)
 
 
 def _described(proto: Any, file: Path, base: Input) -> tuple[Input, tuple[str, ...], tuple[Path, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,26 +11,28 @@ import numpy as np
 
 from cnnfilter.core.arrays import exactly
 from cnnfilter.core.shapes import Pair
-from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, ShapeError
+from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, ShapeError, lookup
 from cnnfilter.files import quoted
 from cnnfilter.network.onnx_constants import constant_names, external_names
-from cnnfilter.network.onnx_facts import node_plans
-from cnnfilter.network.onnx_input import Feed, describe_input, feeds_of, picture_feed, sides_of
+from cnnfilter.network.onnx_facts import node_outline, node_plans
+from cnnfilter.network.onnx_input import Feed, describe_input, feeds_of, fitting, fixed_by, picture_feed
 from cnnfilter.network.onnx_session import first_line, make_session, require_onnx, run_session
-from cnnfilter.network.plan import NetworkPlan
+from cnnfilter.network.plan import NetworkPlan, Outline
 from cnnfilter.network.prepare import check_whole
 from cnnfilter.network.spec import Array, Input
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OnnxModel:
-    """An ONNX model that was read, and its one picture input."""
+    """An ONNX model that was read: its picture input, and the others with what they are given."""
 
     name: str
     path: str
     proto: Any
     feed: Feed
     input: Input
+    others: tuple[Feed, ...] = ()
+    given: Mapping[str, Array] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     sessions: dict[int | None, Any] = field(default_factory=dict, repr=False)
@@ -41,12 +43,27 @@ class OnnxModel:
         """The type of the input's values."""
         return self.feed.dtype
 
+    @property
+    def batch(self) -> int | None:
+        """How many pictures it takes at a time; None for any number, 0 for one without an axis of its own."""
+        dims = self.feed.dims or ()
+        return dims[0] if len(dims) == 4 else 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know of how a picture is fed."""
+        if (self.batch or 1) > 1:
+            return (f"the model takes {self.batch} pictures at a time: this one is repeated, the first result shown",)
+        return ()
+
     def with_input(self, expected: Input) -> OnnxModel:
         """Return the same model for another input; a size that the model fixes stays."""
-        fixed = sides_of(self.feed, expected.layout)
-        for known, wanted in zip(fixed, expected.size or (), strict=False):
+        if expected.layout != self.input.layout and expected.size == self.input.size:
+            expected = replace(expected, size=None)  # it was that of the other layout
+        expected = fixed_by(self.feed, expected)
+        for known, wanted in zip(expected.sides, expected.size or (), strict=False):
             if known is not None and known != wanted:
-                shown = "x".join("any" if side is None else str(side) for side in fixed)
+                shown = "x".join("any" if side is None else str(side) for side in expected.sides)
                 raise ShapeError(
                     f"{quoted(self.path)}: the model takes {shown}, not {'x'.join(map(str, expected.size or ()))}"
                 )
@@ -54,7 +71,15 @@ class OnnxModel:
             check_whole(expected, self.takes)
         except ParameterError as error:
             raise ParameterError(f"{quoted(self.path)}: {error}") from None
-        return replace(self, input=expected)
+        return replace(self, input=expected, plans={})
+
+    def with_values(self, given: Mapping[str, Array]) -> OnnxModel:
+        """Return the same model with numbers for its inputs beside the picture."""
+        if self.feed.name in given:
+            raise ParameterError(f"{quoted(self.path)}: input {self.feed.name!r} is the picture's")
+        feeds = {feed.name: feed for feed in self.others}
+        made = {name: fitting(lookup(feeds, name, "input"), values, self.path) for name, values in given.items()}
+        return replace(self, given={**self.given, **made}, plans={})
 
     def plan(
         self, size: Pair | None, channels: int | None = None, *, itemsize: int = 4, partial: bool = False
@@ -64,17 +89,36 @@ class OnnxModel:
         if size is None:
             raise ParameterError(f"{quoted(self.path)}: the model takes any size, so one is needed (--size ROWSxCOLS)")
         whole = (self.input.channels or channels or 3, *size)
-        fed = (1, *whole) if self.input.layout == "NCHW" else (1, *whole[1:], whole[0])
+        laid = whole if self.input.layout == "NCHW" else (*whole[1:], whole[0])
+        fed = laid if self.batch == 0 else (self.batch or 1, *laid)
         if fed not in self.plans:
-            self.plans[fed] = node_plans(self.proto, self.feed.name, fed, whole)
+            shapes = {self.feed.name: fed, **{name: values.shape for name, values in self.given.items()}}
+            self.plans[fed] = node_plans(self.proto, self.feed.name, shapes, whole)
         return self.plans[fed]
 
+    def outline(self) -> tuple[Outline, ...]:
+        """Return the layers without a size: sides that are open by their names in the model."""
+        return node_outline(self.proto, self.feed.name)
+
     def ready(self, threads: int | None = None) -> None:
-        """Hand the model to ONNX Runtime, which may refuse it."""
+        """Hand the model to ONNX Runtime, which may refuse it.
+
+        Raises
+        ------
+        ParameterError
+            If an input beside the picture has no values.
+        """
+        missing = [feed for feed in self.others if feed.name not in self.given]
+        if missing:
+            raise ParameterError(
+                f"{quoted(self.path)}: also takes {', '.join(map(str, missing))} "
+                f"(--input {missing[0].name}=1,2,3 or {missing[0].name}=FILE.npy)"
+            )
         self._session(threads)
 
     def run(self, image: Array, *, threads: int | None = None, keep: Sequence[str] | None = None) -> dict[str, Array]:
         """Return the tensors for ``(C, H, W)`` or a batch ``(N, C, H, W)``, by name in the order of the nodes."""
+        self.ready(threads)
         session = self._session(threads)
         names = [out.name for out in session.get_outputs() if keep is None or out.name in keep]
         order = {name: index for index, name in enumerate(tensor_names(self.proto))}
@@ -83,15 +127,28 @@ class OnnxModel:
         if self.input.layout == "NHWC":
             batch = np.moveaxis(batch, 1, -1)
         batch = np.ascontiguousarray(exactly(batch, self.takes, "the model's input"))
-        if (self.feed.dims or (None,))[0] == 1 or len(batch) == 1:
-            parts = [run_session(session, self.path, names, {self.feed.name: one[None]}) for one in batch]
-            values = [_joined(list(group)) for group in zip(*parts, strict=True)]
-        else:
-            values = run_session(session, self.path, names, {self.feed.name: batch})
+        step = len(batch) if self.batch is None else max(self.batch, 1)
+        groups = [self._run_group(session, names, batch[start : start + step]) for start in range(0, len(batch), step)]
+        values = [_joined(list(group)) for group in zip(*groups, strict=True)]
         pairs = [(name, one) for name, one in zip(names, values, strict=True) if isinstance(one, np.ndarray)]
         if image.ndim == 4:
             return dict(pairs)
-        return {name: one[0] if one.ndim > 1 and len(one) == 1 else one for name, one in pairs}
+        own = self.batch == 0  # then maps (1, H, W) are whole, and only vectors come with an axis for a batch
+        return {
+            name: one[0] if one.ndim > 1 and len(one) == 1 and not (own and one.ndim == 3) else one
+            for name, one in pairs
+        }
+
+    def _run_group(self, session: Any, names: Sequence[str], group: Array) -> list[Any]:
+        """Run as many pictures as the model takes at a time, the last repeated where they are too few."""
+        if self.batch == 0:
+            return run_session(session, self.path, names, {**self.given, self.feed.name: group[0]})
+        count = self.batch or len(group)
+        fed = np.concatenate([group, *[group[-1:]] * (count - len(group))])
+        values = run_session(session, self.path, names, {**self.given, self.feed.name: fed})
+        return [
+            one[: len(group)] if isinstance(one, np.ndarray) and one.shape[:1] == (count,) else one for one in values
+        ]
 
     def _session(self, threads: int | None) -> Any:
         """Return an ONNX Runtime session whose outputs are all tensors of the graph."""
@@ -101,7 +158,7 @@ class OnnxModel:
 
 
 def _joined(parts: list[Any]) -> Any:
-    """Return the results of single images as those of a batch."""
+    """Return the results of groups of images as those of a batch."""
     if len(parts) == 1 or not isinstance(parts[0], np.ndarray) or parts[0].ndim == 0:
         return parts[0]
     return np.concatenate(parts)
@@ -127,18 +184,13 @@ def load_onnx(path: str | Path) -> OnnxModel:
     file = Path(path)
     proto, weights = read_proto(onnx, file)
     feeds = feeds_of(proto)
-    if len(feeds) != 1:
-        shown = ", ".join(map(str, feeds)) or "none"
-        raise KernelFileError(str(path), f"takes {len(feeds)} inputs ({shown}), and run feeds one picture")
     feed = picture_feed(feeds, str(path))
-    base, classes, beside = describe_input(proto, file, feed)
-    rows, columns = sides_of(feed, base.layout)
-    size = base.size or ((rows, columns) if rows is not None and columns is not None else None)
+    expected, classes, beside = describe_input(proto, file, feed)
     model = OnnxModel(
-        name=file.stem, path=str(path), proto=proto, feed=feed, input=base, classes=classes,
-        files=(file, *beside, *weights),
+        name=file.stem, path=str(path), proto=proto, feed=feed, input=expected, classes=classes,
+        others=tuple(one for one in feeds if one is not feed), files=(file, *beside, *weights),
     )  # fmt: skip
-    return model.with_input(replace(base, size=size))
+    return model.with_input(expected)
 
 
 def read_proto(onnx: Any, file: Path) -> tuple[Any, tuple[Path, ...]]:

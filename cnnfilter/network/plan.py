@@ -50,6 +50,14 @@ class LayerPlan(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+class Outline(NamedTuple):
+    """One layer of a network of no certain size: sides that are open have names, or a question mark."""
+
+    name: str
+    kind: str
+    shape: tuple[int | str, ...]
+
+
 class NetworkPlan(NamedTuple):
     """All layers in order.
 

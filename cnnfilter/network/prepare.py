@@ -14,8 +14,10 @@ from cnnfilter.network.spec import Array, Input
 
 #: Luma weights of ITU-R BT.601, as Pillow and OpenCV use them.
 LUMA = (0.299, 0.587, 0.114)
-#: Makes planes ``(C, H, W)`` of another size, by ``stretch`` or ``crop``.
-Resize = Callable[[Array, Pair, str], Array]
+#: Makes planes ``(C, H, W)`` of another size, by ``stretch``, ``crop`` or ``letterbox`` with a value around.
+Resize = Callable[[Array, Pair, str, float], Array]
+#: What a letterbox is filled with, of a white of 255: YOLO's gray.
+LETTERBOX = 114 / 255
 
 
 def prepare(planes: Array, expected: Input, white: float, resize: Resize, dtype: Any = "float32") -> Array:
@@ -28,7 +30,7 @@ def prepare(planes: Array, expected: Input, white: float, resize: Resize, dtype:
     expected
         What the network says about its input.
     white
-        The value of white in `planes`, which ``range: unit`` divides by.
+        The value of white in `planes`, which ``range: unit`` divides by, and a letterbox is a share of.
     resize
         How another size is made to fit.
     dtype
@@ -51,7 +53,9 @@ def prepare(planes: Array, expected: Input, white: float, resize: Resize, dtype:
     check_whole(expected, wanted)
     if wanted.kind in "iub" and planes.dtype.kind == "f":
         exactly(planes, np.int64, "the image")  # what is rounded below are only values made here
-    values = _fitted(_channels(planes, expected.channels), expected, resize)
+    values = _fitted(_channels(planes, expected.channels), expected, resize, LETTERBOX * white)
+    if expected.order == "BGR" and len(values) in (3, 4):
+        values = values[[2, 1, 0, 3][: len(values)]]
     values = np.rint(values) if wanted.kind in "iub" else values.astype(np.result_type(wanted, np.float32))
     if expected.range == "unit":
         values /= white
@@ -63,14 +67,18 @@ def prepare(planes: Array, expected: Input, white: float, resize: Resize, dtype:
     return exactly(values, wanted, "the network's input")
 
 
-def _fitted(values: Array, expected: Input, resize: Resize) -> Array:
+def _fitted(values: Array, expected: Input, resize: Resize, ground: float) -> Array:
     """Return planes in the size that is wanted."""
-    if expected.size is None or values.shape[1:] == expected.size:
+    height, width = values.shape[1:]
+    size = expected.size_for((height, width))
+    if size == (height, width):
         return values
     if expected.resize == "none":
-        has, needs = ("x".join(map(str, size)) for size in (values.shape[1:], expected.size))
-        raise ShapeError(f"the image is {has}, the network takes {needs} (resize: stretch would make it fit)")
-    return resize(values, expected.size, expected.resize)
+        needs = "x".join(map(str, size))
+        raise ShapeError(
+            f"the image is {height}x{width}, the network takes {needs} (resize: stretch would make it fit)"
+        )
+    return resize(values, size, expected.resize, ground)
 
 
 def check_whole(expected: Input, dtype: np.dtype[Any]) -> None:
@@ -99,7 +107,8 @@ def _channels(planes: Array, wanted: int | None) -> Array:
         return luma
     if have == 1:
         return np.broadcast_to(planes, (wanted or 1, *planes.shape[1:]))
-    raise ShapeError(f"the image has {have} channels, the network takes {wanted}")
+    hint = " (a picture with transparency has 4)" if wanted == 4 else ""
+    raise ShapeError(f"the image has {have} channels, the network takes {wanted}{hint}")
 
 
 def white_of(values: Array) -> float:

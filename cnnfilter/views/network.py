@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import cnnfilter
 from cnnfilter.files import printable
-from cnnfilter.views.columns import bar, coloured, columns, cut, terminal_width, text_width
+from cnnfilter.views.columns import bar, coloured, columns, cut, fitted, terminal_width, text_width
 
 if TYPE_CHECKING:
     from cnnfilter.job.results import Failure
-    from cnnfilter.network.plan import LayerPlan
+    from cnnfilter.network.plan import LayerPlan, Outline
     from cnnfilter.network.results import LayerResult, NetworkResult, Prediction, Score
 
 #: Widest bar, in characters.
@@ -23,7 +23,7 @@ BAR = 40
 LONGEST_CLASS = 40
 
 
-def crossed(shape: Sequence[int]) -> str:
+def crossed(shape: Sequence[int | str]) -> str:
     """Return a shape as text.
 
     Examples
@@ -31,7 +31,7 @@ def crossed(shape: Sequence[int]) -> str:
     >>> crossed((16, 8, 8)), crossed((10,)), crossed(())
     ('16 x 8 x 8', '10', 'one number')
     """
-    return " x ".join("?" if side < 0 else str(side) for side in shape) or "one number"
+    return " x ".join("?" if isinstance(side, int) and side < 0 else str(side) for side in shape) or "one number"
 
 
 def short(value: float) -> str:
@@ -246,7 +246,14 @@ def _prediction_facts(prediction: Prediction) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def layer_list(plans: Sequence[LayerPlan]) -> str:
-    """Return the layers with their shapes, for choosing among them."""
-    rows = [[printable(plan.name), printable(plan.kind), crossed(plan.shape)] for plan in plans]
-    return columns(rows, "<<<", header=["layer", "kind", "output"])
+def layer_list(plans: Sequence[LayerPlan | Outline], width: int | None = None) -> str:
+    """Return the layers with their shapes, for choosing among them; a block of lines for each on a narrow terminal."""
+    rows = [[printable(plan.name), printable(plan.kind), printable(crossed(plan.shape))] for plan in plans]
+    room = terminal_width() if width is None else width
+    return fitted(rows, "<<<", room, header=["layer", "kind", "output"])
+
+
+def outline_json(network: str, layers: Sequence[Outline]) -> str:
+    """Return the layers of a network of no certain size, for machines."""
+    shown = [{"name": layer.name, "kind": layer.kind, "shape": list(layer.shape)} for layer in layers]
+    return json.dumps({"network": network, "input": None, "layers": shown}, indent=2)

@@ -327,8 +327,8 @@ def test_grids_say_what_is_not_finite():
 
 
 def test_a_grid_of_many_axes_is_no_picture():
-    with pytest.raises(ImageError, match=r"its shape is \(1, 2, 1, 1\)"):
-        open_picture(b"[[[[1]],[[2]]]]")
+    with pytest.raises(ImageError, match=r"its shape is \(2, 2, 1, 1\)"):
+        open_picture(b"[[[[1]],[[2]]],[[[3]],[[4]]]]")
 
 
 def test_white_of_float_pictures():

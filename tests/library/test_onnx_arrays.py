@@ -129,5 +129,5 @@ def test_a_filled_array_of_any_size_is_refused_before_it_is_filled(tmp_path):
         onnx.helper.make_node("Conv", ["x", "w"], ["y"]),
     ]
     onnx.save(graph_of(nodes), tmp_path / "m.onnx")
-    with pytest.raises(KernelFileError, match="promises .* weights, more than"):
+    with pytest.raises(KernelFileError, match=r"promises .* weights, more than"):
         load_kernels(f"{tmp_path / 'm.onnx'}#w")
