@@ -87,15 +87,15 @@ def cut(text: str, width: int) -> str:
     Examples
     --------
     >>> cut("/layer1/conv1/Conv_output_0", 16), cut("conv1", 16)
-    ('/layer...utput_0', 'conv1')
+    ('/layer1...tput_0', 'conv1')
     """
-    kept = min(len(text), max(width, 5))
-    while text_width(text) > width and kept > 4:
-        kept -= 1
-        front, back = text[: kept // 2 - 1], text[len(text) - (kept - kept // 2 - 2) :]
-        if text_width(front) + 3 + text_width(back) <= width:
-            return f"{front}...{back}"
-    return text
+    if text_width(text) <= width:
+        return text
+    for kept in range(min(len(text), max(width - 3, 2)), 1, -1):
+        short = f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"
+        if text_width(short) <= width:
+            return short
+    return text[:1]
 
 
 def text_width(text: str) -> int:
