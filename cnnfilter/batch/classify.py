@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from cnnfilter.batch.recipe import Array, Made, distinct
+from cnnfilter.batch.recipe import Array, Made
 from cnnfilter.errors import KernelFileError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.limits import MAX_PIXELS
@@ -19,6 +19,7 @@ from cnnfilter.job.network import NetworkOptions, check_options, classify
 from cnnfilter.network.model import Model, open_model
 from cnnfilter.network.results import LayerResult, Prediction
 from cnnfilter.network.spec import Input
+from cnnfilter.text import distinct
 
 #: Classes that the record of a picture names.
 TOP = 5
@@ -140,12 +141,12 @@ def given_of(model: Model) -> tuple[tuple[str, Array], ...]:
 
 
 def digest_of_model(model: Model) -> str:
-    """Return a fingerprint of the files that a network is made of."""
-    digest = hashlib.sha256()
-    for path in sorted(model.files):
+    """Return a fingerprint of the files that a network is made of, wherever they lie."""
+    found = []
+    for path in set(model.files):
         with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:32]
+            found.append(hashlib.file_digest(file, "sha256").digest())
+    return hashlib.sha256(b"".join(sorted(found))).hexdigest()[:32]
 
 
 def make_classify(path: str, layers: Sequence[str], model: Model, **words: Any) -> Classify:

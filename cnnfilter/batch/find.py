@@ -84,8 +84,8 @@ def find(roots: Iterable[Root], filters: Filters, skips: Skips) -> Iterator[Foun
     seen: set[int] | None = set() if len(roots) > 1 or roots[0].kind == "list" else None
     for root in roots:
         for found in FINDERS[root.kind](root, filters, skips):
-            if seen is not None and not found.reason:
-                mark = hash(found.real)
+            if seen is not None:
+                mark = hash((found.real, found.key if found.reason else ""))  # a folder that cannot be read is its root
                 if mark in seen:
                     skips.add("given twice")
                     continue

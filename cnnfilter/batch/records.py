@@ -27,9 +27,13 @@ class Planned(msgspec.Struct, frozen=True):
     reason: str = ""
 
     @classmethod
-    def of(cls, found: Found, folder: str, stem: str) -> Planned:
-        """Return an input with its place."""
-        return cls(found.key, found.source, found.size, found.stamp, folder, stem, found.reason)
+    def of(cls, found: Found, key: str, folder: str, stem: str) -> Planned:
+        """Return an input with its key and its place."""
+        return cls(key, found.source, found.size, found.stamp, folder, stem, found.reason)
+
+    def at(self, key: str, folder: str, stem: str) -> Planned:
+        """Return the same input with another key and place."""
+        return msgspec.structs.replace(self, key=key, folder=folder, stem=stem)
 
 
 class Written(msgspec.Struct, frozen=True, omit_defaults=True, rename={"digest": "xxh3_128"}):
@@ -60,6 +64,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"key": "in
         The summary row of each map.
     features
         Measures of each channel of each map, ``[map][channel][measure]``; None for what is not finite.
+    source
+        The path or URL that was opened, which the manifest tells beside the key; the plan knows it.
     """
 
     job: str
@@ -71,10 +77,12 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"key": "in
     outputs: tuple[Written, ...] = ()
     maps: tuple[dict[str, Any], ...] = ()
     features: tuple[tuple[tuple[float | None, ...], ...], ...] = ()
+    source: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as plain values; empty parts are left out."""
         words: dict[str, Any] = {"job": self.job, **name_fields("input", self.key)}
+        words |= name_fields("source", self.source) if self.source else {}
         words |= {"size": self.size, "stamp": self.stamp, "state": self.state}
         if self.reason:
             words["reason"] = printable(self.reason)

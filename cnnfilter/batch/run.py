@@ -16,7 +16,7 @@ from cnnfilter.batch.folder import JOURNAL, State, check_folder, opened, state_o
 from cnnfilter.batch.journal import Journal, Ledger
 from cnnfilter.batch.patterns import Filters
 from cnnfilter.batch.plan import read_plan, write_plan
-from cnnfilter.batch.recipe import Recipe, fingerprint, labels_of
+from cnnfilter.batch.recipe import Recipe, endings_of, fingerprint
 from cnnfilter.batch.records import DONE, Planned, Record
 from cnnfilter.batch.remote import JournalCopy, bring_journal, remote_state
 from cnnfilter.batch.roots import Root, is_url
@@ -45,6 +45,8 @@ class Setup:
         Seconds that one image may take.
     cluster
         Address of a Dask scheduler, or ``local:N``.
+    reads, writes
+        Files that the run reads or writes beside inputs and results, such as kernels and tables.
     """
 
     roots: Sequence[Root]
@@ -56,6 +58,8 @@ class Setup:
     max_memory: int | None = None
     timeout: float = 300.0
     cluster: str | None = None
+    reads: Sequence[str] = ()
+    writes: Sequence[Path] = ()
 
 
 @dataclass
@@ -129,7 +133,7 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
         if remote and setup.resume:
             bring_journal(state, setup.output)
         owned = state.owned
-        totals = _planned(setup, recipe, state, Path(setup.output) if used else None)
+        totals = _planned(setup, recipe, state, used)
         job = Job(recipe, setup.output if remote else os.path.abspath(setup.output), fingerprint(recipe))  # noqa: PTH100
         if owned and not remote:
             sweep(Path(setup.output))
@@ -152,11 +156,15 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
     return totals
 
 
-def _planned(setup: Setup, recipe: Recipe, state: State, used: Path | None) -> Totals:
+def _planned(setup: Setup, recipe: Recipe, state: State, used: bool) -> Totals:
     """Write the plan, and count."""
     skips = Skips()
     found = find(setup.roots, setup.filters, skips)
-    count = write_plan(state.plan, found, labels_of(recipe), output=used, reads=recipe.reads)
+    lists = (root.path for root in setup.roots if root.kind == "list")
+    count = write_plan(
+        state.plan, found, endings_of(recipe), output=None if is_url(setup.output) else Path(setup.output), used=used,
+        reads=(*recipe.reads, *setup.reads, *lists), writes=(*setup.writes, state.journal, state.plan),
+    )  # fmt: skip
     if not count:
         passed = ", ".join(counted(skips.counts))
         raise ParameterError(
@@ -238,7 +246,7 @@ class _Run:
         """Say whether the results went where the plan has them now."""
         prefix = f"{item.folder}/" if item.folder else ""
         return {one.path for one in record.outputs} == {
-            prefix + name for name in labels_of(self.job.recipe).files(item.stem)
+            prefix + name for name in endings_of(self.job.recipe).names(item.stem)
         }
 
     def _pass(self, items: Iterator[Planned], again: list[Planned] | None, workers: int, limit: int | None) -> None:

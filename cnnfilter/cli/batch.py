@@ -187,5 +187,6 @@ def batch(
     setup = folders.setup_of(
         inputs, output, recipe, include=include, exclude=exclude, resume=resume, overwrite=overwrite, jobs=jobs,
         max_memory=max_memory, timeout=timeout, cluster=cluster,
+        reads=folders.kernel_files_read(kernel_dir or ()) if network is None else (),
     )  # fmt: skip
     folders.go(setup, recipe, manifest=manifest or (), features=features, json=json, quiet=quiet)

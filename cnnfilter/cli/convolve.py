@@ -3,13 +3,14 @@
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, run
+from cnnfilter.cli.job import Files, Show, memory_limit, position, run
+from cnnfilter.cli.words import check_inputs, missing
 
 
 def convolve(
     context: typer.Context,
     images: flags.Images,
-    kernel: flags.Kernels,
+    kernel: flags.Kernels = [],  # noqa: B006 - Typer copies it
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
     kernel_dir: flags.KernelDirs = None,
@@ -50,12 +51,15 @@ def convolve(
     Example: cnnfilter convolve photo.png -k sobel-x -k gaussian:sigma=2 -f png -f npy -o out/
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
-    from cnnfilter.images.display import parse_display
     from cnnfilter.job.image import Request, kernel_steps
-    from cnnfilter.job.options import make_options
+    from cnnfilter.job.options import make_looks, make_options
     from cnnfilter.library import search_path
     from cnnfilter.library.conventions import adopt_words, load_as
+    from cnnfilter.library.load import files_read
 
+    if not kernel:
+        raise missing("'--kernel' / '-k'", "-k sobel-x", images, "convolve")
+    check_inputs(images, "convolve", kernel_dir or ())
     words = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
     options = make_options(
         channels=channels, stride=stride, dilation=dilation, bias=bias, activation=activation, pool=pool,
@@ -65,11 +69,12 @@ def convolve(
     kernels = [one for spec in kernel for one in load_as(spec, as_, search)]
     request = Request(
         steps=kernel_steps(kernels, options),
-        options=options, display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
+        options=options, flatten=flatten,
         keep=table, max_memory=memory_limit(max_memory),
+        at=position(at), **make_looks(display, colormap, compress),
     )  # fmt: skip
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
-        also_read=[one.origin for one in kernels],
+        also_read=files_read(kernels, search),
     )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -251,7 +251,9 @@ Layout = Annotated[
 ]
 MaxPixels = Annotated[
     int,
-    typer.Option("--max-pixels", metavar="N", rich_help_panel=_RUN, help="Refuse larger images, from their header."),
+    typer.Option(
+        "--max-pixels", metavar="N", min=1, rich_help_panel=_RUN, help="Refuse larger images, from their header."
+    ),
 ]
 MaxMemory = Annotated[
     str | None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import typer
@@ -39,7 +40,7 @@ class Files(NamedTuple):
     formats: Sequence[str] = ()
     stack: bool = False
     flatten: bool = False
-    also_read: Sequence[str] = ()
+    also_read: Iterable[str | Path] = ()
     max_pixels: int = 0
     max_memory: str | None = None
 
@@ -47,19 +48,16 @@ class Files(NamedTuple):
 def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
     """Do every image, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
+    from cnnfilter.cli.words import IN_PLACE, is_in_place
     from cnnfilter.job.names import DUMP_FORMATS, make_folder, parse_formats, plan_outputs
 
     default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
     formats = parse_formats(default, files.output)
     if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
-    _position(show.at)  # a mistake in a word should cost no work
-    if request.colormap:
-        from cnnfilter.images.colour import colour_table
-
-        colour_table(request.colormap)
+    called = [IN_PLACE if is_in_place(name) else name for name in images]
     names = [step.name for step in request.steps]
-    outputs = plan_outputs(images, names, formats, files.output, stack=files.stack, also_read=files.also_read)
+    outputs = plan_outputs(called, names, formats, files.output, stack=files.stack, also_read=files.also_read)
     make_folder(files.output)
     done: list[Done] = []
     failures: list[tuple[str, CnnFilterError]] = []
@@ -97,6 +95,10 @@ def open_image(name: str, files: Files, *, fold: bool = False) -> Picture:
     from cnnfilter.images.read import open_picture
 
     limit = memory_limit(files.max_memory)
+    from cnnfilter.cli.words import IN_PLACE, in_place, is_in_place
+
+    if is_in_place(name):
+        return open_picture(in_place(name), name=IN_PLACE, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
     if name == "-":
         return open_picture(sys.stdin.buffer, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
     return open_picture(name, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
@@ -116,7 +118,7 @@ def memory_limit(text: str | None) -> int | None:
         return None
 
 
-def _position(text: str | None) -> tuple[int, int] | None:
+def position(text: str | None) -> tuple[int, int] | None:
     """Read ``row,column``."""
     from cnnfilter.core.shapes import pair
 
@@ -203,12 +205,10 @@ def _print_table(one: Done, show: Show, out: Console) -> None:
     """Print the maps as numbers, channel after channel."""
     from cnnfilter.views.numbers import number_table
 
-    at = _position(show.at)
+    at = position(show.at)
     values = one.maps.hold()
     for index, channel in enumerate(values):
         label = one.result.kernel if len(values) == 1 else f"{one.result.kernel}, channel {index}"
-        if at is not None and not (at[0] < channel.shape[0] and at[1] < channel.shape[1]):
-            raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {channel.shape[0]} x {channel.shape[1]} map")
         out.print(label, style="bold")
         out.print(number_table(channel, at=at, width=out.width, height=max(12, out.height - 6), heat=show.heat))
         out.print()

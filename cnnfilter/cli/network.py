@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cnnfilter.cli.job import Files, open_image
-from cnnfilter.cli.network_words import Look, check_at
-from cnnfilter.errors import CnnFilterError, ImageError, OutputError, ParameterError, ResourceError, ShapeError
+from cnnfilter.cli.network_words import Look
+from cnnfilter.errors import (
+    CnnFilterError,
+    ImageError,
+    OutputError,
+    ParameterError,
+    ResourceError,
+    ShapeError,
+    UnknownNameError,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from cnnfilter.images.picture import Picture
@@ -89,6 +97,8 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
                 picture = open_image(name, files) if sources else _example(model)
                 keep_all = len(shown) == 1 or look.json
                 results.append(_one(model, picture, look, save, planned[index], keep_all=keep_all))
+            except (ParameterError, UnknownNameError):
+                raise  # a word that no picture understands
             except CnnFilterError as error:
                 failures.append((name, error))
                 _report(name, error)
@@ -119,6 +129,7 @@ ANY_SIZE = (64, 64)
 
 def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save | None, list[list[File]]]:
     """Check what depends on the layers, and plan every file, before anything is computed."""
+    from cnnfilter.job.image import check_place
     from cnnfilter.job.layers import Save, check_saves, plan_files, select
     from cnnfilter.job.names import parse_formats
     from cnnfilter.job.network import check_options
@@ -128,8 +139,9 @@ def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save 
         raise ShapeError(plan.failure)
     check_options(model, plan, look.options)
     chosen = select(look.layers or ("all",), plan.layers)
-    if model.input.size is not None and look.table:
-        check_at(look, [layer.shape for layer in plan.layers if layer.name in chosen])
+    for layer in plan.layers if model.input.size is not None and look.table else ():
+        if layer.name in chosen and min(layer.shape, default=0) >= 0:
+            check_place(look.at, layer.shape)
     if not look.save:
         return None, [[] for _ in sources]
     save = Save(
@@ -147,6 +159,11 @@ def _one(
     from cnnfilter.job.network import classify
 
     result = classify(picture, model, look.options, save)
+    if look.table and look.at:
+        from cnnfilter.job.image import check_place
+
+        for layer in _only(result, look) if look.layers else result.layers:
+            check_place(look.at, layer.values.shape)
     if save is not None:
         from cnnfilter.job.layers import split_drawable, write_layers
 
@@ -213,19 +230,16 @@ def _notes(results: Sequence[NetworkResult], *, quiet: bool) -> None:
 
 def _print_values(result: NetworkResult, look: Look) -> None:
     """Print the layers' outputs as numbers, map after map."""
-    from cnnfilter.cli.job import _position
     from cnnfilter.files import printable
     from cnnfilter.views.console import console
     from cnnfilter.views.numbers import number_table
 
     out = console(stderr=look.output == "-")
-    at = _position(look.at)
     for layer in result.layers:
         values = layer.values
         planes = [values.reshape(1, -1)] if values.ndim < 2 else [*values.reshape(-1, *values.shape[-2:])]
-        check_at(look, [values.shape])
         for index, plane in enumerate(planes):
             name = printable(layer.name)
             out.print(name if len(planes) == 1 else f"{name}, map {index}", style="bold")
-            out.print(number_table(plane, at=at, width=out.width, height=max(12, out.height - 6)))
+            out.print(number_table(plane, at=look.at, width=out.width, height=max(12, out.height - 6)))
             out.print()

@@ -19,7 +19,7 @@ class Look(NamedTuple):
     top: int
     layers: tuple[str, ...]
     table: bool
-    at: str | None
+    at: tuple[int, int] | None
     json: bool
     quiet: bool
     save: tuple[str, ...]
@@ -64,23 +64,14 @@ def check_order(network: str, images: Sequence[str]) -> None:
         raise ParameterError(f"{quoted(network)} is no network: the network comes first (cnnfilter run {words})")
 
 
-def check_words(look: Look) -> None:
-    """Raise for the first flag that means nothing, before anything is read or written."""
-    from cnnfilter.cli.job import _position
-    from cnnfilter.core.strips import thread_count
-    from cnnfilter.images.colour import colour_table
-    from cnnfilter.images.deflate import COMPRESSIONS
-    from cnnfilter.images.display import parse_display
+def check_look(look: Look) -> None:
+    """Raise for a word that no model understands, before any file is opened."""
     from cnnfilter.job.names import parse_formats
+    from cnnfilter.job.options import DTYPES, check_threads
 
-    lookup({"float32": 4, "float64": 8}, look.dtype, "dtype")
-    thread_count(look.threads)
-    parse_display(look.display)
-    lookup(COMPRESSIONS, look.compress, "compression")
-    if look.colormap:
-        colour_table(look.colormap)
+    lookup(DTYPES, look.dtype, "dtype")
+    check_threads(look.threads)
     parse_formats(look.formats, look.output)
-    _position(look.at)
 
 
 def override(model: Model, *, inputs: Sequence[str] = (), **words: str | None) -> Model:
@@ -123,16 +114,3 @@ def _input(text: str) -> tuple[str, Any]:
         return name, _numbers("--input", value)
     except ParameterError:
         raise ParameterError(f"--input {name}: {value!r} is no file, and no numbers parted by commas") from None
-
-
-def check_at(look: Look, shapes: Sequence[tuple[int, ...]]) -> None:
-    """Raise if the cell to look at lies outside one of the maps."""
-    from cnnfilter.cli.job import _position
-
-    at = _position(look.at)
-    if at is None:
-        return
-    for shape in shapes:
-        rows, columns = shape[-2:] if len(shape) > 1 else (1, *(shape or (1,)))
-        if min(rows, columns) >= 0 and not (at[0] < rows and at[1] < columns):
-            raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {rows} x {columns} map")

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, run
+from cnnfilter.cli.job import Files, Show, memory_limit, position, run
+from cnnfilter.cli.words import check_inputs, missing
 
 
 def pool(
@@ -15,7 +16,7 @@ def pool(
         typer.Option(
             "--pool", metavar="KIND:SIZE[:STRIDE]", help="max, min, avg, sum or lp, as in avg:2 or max:3,3:1."
         ),
-    ],
+    ] = "",
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
     activation: flags.Activation = None,
@@ -40,17 +41,20 @@ def pool(
 
     Example: cnnfilter pool maps.npy --pool avg:2 -f csv --table
     """
-    from cnnfilter.images.display import parse_display
     from cnnfilter.job.image import Request, plain_step
-    from cnnfilter.job.options import make_options
+    from cnnfilter.job.options import make_looks, make_options
 
+    if not pool:
+        raise missing("'--pool'", "--pool max:2", images, "pool")
+    check_inputs(images, "pool")
     options = make_options(
         channels=channels, range=range, activation=activation, pool=pool, dtype=dtype, threads=threads
     )
     request = Request(
         steps=(plain_step(pool.replace(":", "-").replace(",", "x"), options),), options=options,
-        display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
+        flatten=flatten,
         max_memory=memory_limit(max_memory),
+        at=position(at), **make_looks(display, colormap, compress),
     )  # fmt: skip
     files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, memory_limit
+from cnnfilter.cli.job import Files, memory_limit, position
 
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network file (YAML, JSON), or an ONNX model.")]
 Pictures = Annotated[
@@ -78,18 +78,21 @@ def run(
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
     """
     from cnnfilter.cli.network import list_layers, run_pictures
-    from cnnfilter.cli.network_words import Look, check_order, check_words, override
+    from cnnfilter.cli.network_words import Look, check_look, check_order, override
+    from cnnfilter.cli.words import check_inputs
+    from cnnfilter.job.options import make_looks
     from cnnfilter.network.model import open_model
 
     if output or format or maps:
         save = save or ["all"]  # files were asked for
     look = Look(
-        top=top, layers=tuple(layer or ()), table=table, at=at, json=json, quiet=quiet, save=tuple(save or ()),
-        single=maps, output=output, formats=tuple(format or ()), display=display, colormap=colormap,
-        compress=compress, dtype=dtype, threads=threads, softmax=softmax, max_memory=memory_limit(max_memory),
+        top=top, layers=tuple(layer or ()), table=table, at=position(at), json=json, quiet=quiet,
+        save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()), dtype=dtype, threads=threads,
+        softmax=softmax, max_memory=memory_limit(max_memory), **make_looks(display, colormap, compress),
     )  # fmt: skip
+    check_look(look)
     check_order(network, images or [])
-    check_words(look)
+    check_inputs(images or (), "run")
     model = override(
         open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, order=order, layout=layout,
         inputs=inputs or (),

@@ -26,16 +26,19 @@ def show(
 
     Example: cnnfilter show map.npy --heat --at 120,80
     """
-    from cnnfilter.cli.job import Files, Show, open_image, show_done
-    from cnnfilter.images.display import parse_display
+    from cnnfilter.cli.job import Files, Show, open_image, position, show_done
+    from cnnfilter.cli.words import IN_PLACE, check_inputs, is_in_place
     from cnnfilter.job.image import Request, do_image, plain_step
     from cnnfilter.job.names import stem
-    from cnnfilter.job.options import make_options
+    from cnnfilter.job.options import make_looks, make_options
 
+    check_inputs([file], "show")
+    options = make_options(range=range)
+    looks, place = make_looks(display), position(at)
     picture = open_image(file, Files(max_pixels=max_pixels, max_memory=max_memory), fold=True)
     small = picture.height <= 32 and picture.width <= 32
-    options = make_options(range=range)
-    request = Request(steps=(plain_step(stem(file), options),), options=options, display=parse_display(display))
+    name = IN_PLACE if is_in_place(file) else stem(file)
+    request = Request(steps=(plain_step(name, options),), options=options, at=place, **looks)
     numbers = table or heat or at is not None or (small and not preview)
     wanted = Show(table=numbers, heat=heat, preview=preview or not numbers, at=at, json=json)
     show_done(do_image(request, picture, []), [], wanted)

@@ -144,6 +144,8 @@ def _read_npz(data: bytes, member: str, max_values: int | None) -> Grid:
         arrays = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if not arrays:
             raise ImageError("the archive is empty")
+        if len(arrays) < len(archive.infolist()):
+            raise ImageError("holds several arrays of one name (rename them)")
         names = ", ".join(printable(key) for key in list(arrays)[:8]) + (", ..." if len(arrays) > 8 else "")
         if member and member not in arrays:
             raise ImageError(f"holds no array {quoted(member)} (it has {names})")

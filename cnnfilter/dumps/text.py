@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.errors import ImageError
-from cnnfilter.files import printable
+from cnnfilter.files import decoded, printable
 
 #: How a dump of several maps begins: the columns that name the map and its row.
 STACK_HEADER = ("map", "row")
@@ -63,15 +63,11 @@ def parse_text(data: bytes) -> NDArray[np.float64]:
 
 
 def _decoded(data: bytes) -> str:
-    """Return the text of a file, in the encodings that spreadsheets write."""
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    """Return the text of a file."""
     try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise ImageError(f"not text: {error.reason} at byte {error.start}") from None
-    if "\0" in text:
-        raise ImageError("not text: it holds null characters")
-    return text
+        return decoded(data)
+    except ValueError as error:
+        raise ImageError(str(error)) from None
 
 
 def _cells(numbered: list[tuple[int, str]], separator: str | None) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from cnnfilter.job.render import Alpha, Look, draw, draw_sheet, measure
 from cnnfilter.job.results import MapResult
 from cnnfilter.job.source import PictureSource
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import distinct_kernels
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -48,6 +49,7 @@ class Request(NamedTuple):
     flatten: bool = False
     keep: bool = False
     max_memory: int | None = None
+    at: Pair | None = None
 
 
 class Done(NamedTuple):
@@ -59,7 +61,8 @@ class Done(NamedTuple):
 
 
 def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
-    """Return one step for each kernel, or a single one where they are combined."""
+    """Return one step for each kernel, or a single one where they are combined; no two kernels have one name."""
+    kernels = distinct_kernels(kernels)
     processed = options.pool is not None or options.activation is not None
     adopted = describe(options)
     words = _words(options)
@@ -142,12 +145,27 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
     needs = [step.need(source) for step in request.steps]
     check_memory(needs, request.options, source, request.max_memory, held=held)
     made = [step.make(source, held) for step in request.steps]
+    for maps in made if request.at is not None else ():
+        check_place(request.at, maps.shape)
     if stacked:
         return _stacked(request, picture, source, made, outputs)
     return [
         _one(request, picture, source, index, maps, [output for output in outputs if output.label == index])
         for index, maps in enumerate(made)
     ]
+
+
+def check_place(at: Pair | None, shape: Sequence[int]) -> None:
+    """Raise for a place that a map of this shape does not have; before anything of it is written.
+
+    Raises
+    ------
+    ParameterError
+        With the map's size.
+    """
+    rows, columns = (1, 1, *shape)[-2:]
+    if at is not None and not (at[0] < rows and at[1] < columns):
+        raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {rows} x {columns} map (both count from 0)")
 
 
 def _one(

@@ -33,7 +33,8 @@ class Statistics(NamedTuple):
         low, high = float(values.min()), float(values.max())
         nonzero = int(np.count_nonzero(values != 0))
         if math.isfinite(low) and math.isfinite(high):
-            total = float(values.sum(axis=-1).sum(dtype=np.float64))
+            with np.errstate(over="ignore"):  # a sum beyond the largest number is infinite, and shown as such
+                total = float(values.sum(axis=-1, dtype=np.float64).sum())
             return cls(values.size, low, high, total, nonzero)
         nan = int(np.isnan(values).sum())
         finite = values[np.isfinite(values)]

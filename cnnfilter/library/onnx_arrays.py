@@ -110,7 +110,9 @@ def read_onnx(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[A
     except Exception as error:  # protobuf has classes of its own
         raise KernelFileError(path, "is not an ONNX model that can be read") from error
     held = held_arrays(graph)
-    arrays = [name for name, one in held.items() if len(one.shape) > 1 or name == member]
+    stored = [tensor.name for tensor in graph.initializer]  # two may have one name
+    names = [*stored, *(name for name in held if name not in set(stored))]
+    arrays = [name for name in names if len(held[name].shape) > 1 or name == member]
     if not arrays and not graph.node:
         raise KernelFileError(path, "is not an ONNX model: it holds no graph")
     name = choose(member, arrays, path)

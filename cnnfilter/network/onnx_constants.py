@@ -26,13 +26,6 @@ def constant_names(proto: Any) -> set[str]:
     return names
 
 
-def external_names(proto: Any) -> list[str]:
-    """Return the names of the files that hold a model's arrays, each once."""
-    stored = [*proto.graph.initializer, *(one.t for node in proto.graph.node for one in node.attribute)]
-    said = [entry.value for array in stored for entry in array.external_data if entry.key == "location"]
-    return list(dict.fromkeys(said))
-
-
 def type_name(kind: int) -> str:
     """Return ONNX's name of a type by its number, or the number where there is no such type."""
     import onnx

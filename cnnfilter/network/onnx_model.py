@@ -13,7 +13,8 @@ from cnnfilter.core.arrays import exactly
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, ShapeError, lookup
 from cnnfilter.files import quoted
-from cnnfilter.network.onnx_constants import constant_names, external_names
+from cnnfilter.library.array_files import data_files
+from cnnfilter.network.onnx_constants import constant_names
 from cnnfilter.network.onnx_facts import node_outline, node_plans
 from cnnfilter.network.onnx_input import Feed, describe_input, feeds_of, fitting, fixed_by, picture_feed
 from cnnfilter.network.onnx_session import first_line, make_session, require_onnx, run_session
@@ -201,7 +202,7 @@ def read_proto(onnx: Any, file: Path) -> tuple[Any, tuple[Path, ...]]:
         proto = onnx.load(file, load_external_data=False)
         if not proto.graph.node:
             raise KernelFileError(str(file), "is not an ONNX model: it holds no graph")
-        weights = tuple(file.with_name(name) for name in external_names(proto))
+        weights = data_files(file, proto)
         onnx.load_external_data_for_model(proto, str(file.parent))
     except (CnnFilterError, MemoryError):
         raise
