@@ -201,7 +201,7 @@ SaveLayers = Annotated[
     typer.Option(
         "--save", metavar="all|NAME,...", rich_help_panel=_OUTPUT,
         help="Write these layers' maps: contact sheets, or dumps with -f npy, npz, csv, json. Patterns work: 'conv*'. "
-        "All, where -o, -f or --maps is given without it.",
+        "All, where -o, -f or --maps is given without it; -o FILE.npz holds all of them.",
     ),
 ]  # fmt: skip
 Size = Annotated[

@@ -104,6 +104,8 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
                 _report(name, error)
             progress.advance()
     _show(results, failures, look)
+    if save is not None:
+        _write_names(results, _names_file(model, save), quiet=look.quiet or look.json)
     if failures:
         raise typer.Exit(4 if any(isinstance(error, ResourceError) for _, error in failures) else 3)
 
@@ -129,9 +131,10 @@ ANY_SIZE = (64, 64)
 
 def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save | None, list[list[File]]]:
     """Check what depends on the layers, and plan every file, before anything is computed."""
+    from cnnfilter.files import check_outputs
     from cnnfilter.job.image import check_place
     from cnnfilter.job.layers import Save, check_saves, plan_files, select
-    from cnnfilter.job.names import parse_formats
+    from cnnfilter.job.names import parse_formats, read_file
     from cnnfilter.job.network import check_options
 
     plan = model.plan(model.input.size or ANY_SIZE, partial=True)
@@ -149,7 +152,36 @@ def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save 
         output=look.output, display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
     )  # fmt: skip
     check_saves(save, plan.layers)
+    names = _names_file(model, save)
+    if names is not None:
+        check_outputs([names], [*map(read_file, sources), *model.files])
     return save, plan_files(sources, save, plan.layers, model.files)
+
+
+def _names_file(model: Model, save: Save) -> Path | None:
+    """Return where it is told which file is of which layer; nowhere where files are called as their layers are."""
+    from cnnfilter.job.names import STDOUT
+    from cnnfilter.text import file_name
+
+    if save.output == STDOUT or all(name == member for name, member in save.members.items()):
+        return None
+    place = Path(save.output or "")
+    folder = place.parent if save.in_one or (place.suffix and not place.is_dir()) else place
+    return folder / file_name(model.name, "layers", extension="json")
+
+
+def _write_names(results: Sequence[NetworkResult], path: Path | None, *, quiet: bool) -> None:
+    """Write which file, or which array of a file, is of which layer."""
+    if path is None or not any(one.saved for one in results):
+        return
+    from cnnfilter.files import atomic_output, printable
+    from cnnfilter.views.columns import write
+    from cnnfilter.views.network import files_json
+
+    with atomic_output(path) as file:
+        file.write(files_json(results).encode() + b"\n")
+    if not quiet:
+        write(f"wrote {printable(path)} (which file is of which layer)")
 
 
 def _one(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,13 +20,15 @@ from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
-from cnnfilter.job.names import DUMP_FORMATS, Output, place_outputs
+from cnnfilter.job.names import DUMP_FORMATS, STDOUT, Output, place_outputs
 from cnnfilter.network.plan import LayerPlan
-from cnnfilter.network.results import LayerResult, NetworkResult
-from cnnfilter.text import distinct
+from cnnfilter.network.results import LayerResult, NetworkResult, Saved
+from cnnfilter.text import distinct, slug
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+#: Stands for all layers, which go into one file.
+ALL = ""
 #: An output, the layer that goes into it, and the map, or None for all of them.
 File: TypeAlias = tuple[Output, str, "int | None"]
 
@@ -56,6 +59,17 @@ class Save(NamedTuple):
     colormap: str | None = None
     compress: str = "fast"
     single: bool = False
+
+    @property
+    def in_one(self) -> bool:
+        """Whether all layers go into one file: an ``.npz``, which holds arrays of any shapes."""
+        to_file = self.output == STDOUT or (self.output is not None and not Path(self.output).is_dir())
+        return to_file and tuple(self.formats) == ("npz",) and len(self.layers) > 1 and not self.single
+
+    @property
+    def members(self) -> dict[str, str]:
+        """The name of each layer in a file of all of them."""
+        return dict(zip(self.layers, map(slug, distinct(self.layers)), strict=True))
 
 
 class Named(Protocol):
@@ -152,6 +166,9 @@ def plan_files(
     OutputError
         If several results would go to one file, or a result would overwrite an input or one of `keep_away`.
     """
+    if save.in_one:
+        placed = place_outputs(sources, [("layers", "npz")], save.output, keep_away)
+        return [[(Output(None, form, path), ALL, None) for form, path in group] for group in placed]
     pictures = [form for form in save.formats if form not in DUMP_FORMATS]
     shapes = {plan.name: plan.shape for plan in plans}
     maps: list[tuple[str, int | None]] = [(name, None) for name in save.layers]
@@ -178,6 +195,9 @@ def split_drawable(files: Sequence[File], layers: Sequence[LayerResult]) -> tupl
     known = {layer.name: layer for layer in layers}
     kept, notes = [], {}
     for output, name, index in files:
+        if name == ALL and any(layer.values.size for layer in layers):
+            kept.append((output, name, index))
+            continue
         layer = known.get(name)
         if layer is None:
             notes[name] = f"layer {name!r} gives no tensor: nothing is written of it"
@@ -196,16 +216,38 @@ def write_layers(
 ) -> NetworkResult:  # fmt: skip
     """Write the layers of one picture; return the result with the names of the files."""
     layers = {layer.name: layer for layer in result.layers}
+    saved: list[Saved] = []
     for output, name, index in files:
-        if output.path is None:
-            import sys
+        path = str(output.path or STDOUT)
+        with _opened(output) as file:
+            if name == ALL:
+                saved += [Saved(path, *one) for one in _write_all(file, result, save)]
+            else:
+                _write(file, result, layers[name], index, output.format, save)
+                saved.append(Saved(path, name, index))
+    return replace(result, saved=tuple(saved))
 
-            _write(sys.stdout.buffer, result, layers[name], index, output.format, save)
-            sys.stdout.buffer.flush()
-            continue
+
+@contextlib.contextmanager
+def _opened(output: Output) -> Iterator[BinaryIO]:
+    """Open an output, or standard output."""
+    if output.path is not None:
         with atomic_output(output.path, durable=output.durable) as file:
-            _write(file, result, layers[name], index, output.format, save)
-    return replace(result, outputs=tuple(str(output.path or "-") for output, _, _ in files))
+            yield file
+        return
+    import sys
+
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
+def _write_all(file: BinaryIO, result: NetworkResult, save: Save) -> list[tuple[str, None, str]]:
+    """Write all layers that hold numbers into one file; return each, its map, and its name in the file."""
+    members = save.members
+    held = [layer for layer in result.layers if layer.name in members and layer.values.size]
+    maps = [(members[layer.name], np.atleast_1d(layer.values)) for layer in held]
+    WRITERS["npz"](file, Dump(maps, stack=True))
+    return [(layer.name, None, members[layer.name]) for layer in held]
 
 
 def _write(

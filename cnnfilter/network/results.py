@@ -73,6 +73,15 @@ class Score(NamedTuple):
     probability: float
 
 
+class Saved(NamedTuple):
+    """What was written of a layer: the file, the map where it holds one, and the name in a file of several."""
+
+    path: str
+    layer: str
+    map: int | None = None
+    member: str = ""
+
+
 class Prediction(NamedTuple):
     """What the last layer says.
 
@@ -119,8 +128,13 @@ class NetworkResult:
     network: str
     layers: tuple[LayerResult, ...]
     prediction: Prediction
-    outputs: tuple[str, ...] = ()
+    saved: tuple[Saved, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The files that were written, each once."""
+        return tuple(dict.fromkeys(one.path for one in self.saved))
 
 
 def measure_layer(plan: LayerPlan, values: Array) -> LayerResult:

@@ -228,6 +228,7 @@ def network_json(
                 "prediction": _prediction_facts(result.prediction),
                 "layers": [layer.as_json(values=layer.name in values) for layer in result.layers],
                 "outputs": list(result.outputs),
+                "files": [one._asdict() for one in result.saved],
                 "notes": list(result.notes),
             }
             for result in results
@@ -251,6 +252,12 @@ def layer_list(plans: Sequence[LayerPlan | Outline], width: int | None = None) -
     rows = [[printable(plan.name), printable(plan.kind), printable(crossed(plan.shape))] for plan in plans]
     room = terminal_width() if width is None else width
     return fitted(rows, "<<<", room, header=["layer", "kind", "output"])
+
+
+def files_json(results: Sequence[NetworkResult]) -> str:
+    """Return which layer each file, or each array of a file, is of: names in files lack slashes and more."""
+    rows = [{"source": one.source, **saved._asdict()} for one in results for saved in one.saved]
+    return json.dumps({"network": results[0].network, "files": rows}, indent=2)
 
 
 def outline_json(network: str, layers: Sequence[Outline]) -> str:
