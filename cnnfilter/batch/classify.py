@@ -105,7 +105,7 @@ class Classify:
         _, left_out = split_drawable(files, result.layers)
         missing = [name for name in self.layers if name not in layers]
         if left_out or missing:
-            raise ShapeError(left_out[0] if left_out else f"layer {missing[0]!r} gives no tensor")
+            raise ShapeError(left_out[0] if left_out else f"layer {missing[0]!r} gives no numbers")
         write_layers(result, files, save)
         made = [_made(layers[name]) for name in self.layers]
         made[-1].row.update(_said(result.prediction))

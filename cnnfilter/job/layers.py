@@ -200,7 +200,7 @@ def split_drawable(files: Sequence[File], layers: Sequence[LayerResult]) -> tupl
             continue
         layer = known.get(name)
         if layer is None:
-            notes[name] = f"layer {name!r} gives no tensor: nothing is written of it"
+            notes[name] = f"layer {name!r} gives no numbers: nothing is written of it"
         elif not layer.values.size:
             notes[name] = f"layer {name!r} of shape {layer.values.shape} is empty: nothing is written of it"
         elif output.format in WRITERS or layer.values.ndim <= 3:

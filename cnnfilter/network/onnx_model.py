@@ -22,6 +22,14 @@ from cnnfilter.network.plan import NetworkPlan, Outline
 from cnnfilter.network.prepare import check_whole
 from cnnfilter.network.spec import Array, Input
 
+#: What ONNX Runtime calls tensors that NumPy can hold; text, sequences and shorter floats are left out.
+READABLE = {
+    f"tensor({kind})"
+    for kind in (
+        "float", "double", "float16", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"
+    )
+}  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OnnxModel:
@@ -121,7 +129,9 @@ class OnnxModel:
         """Return the tensors for ``(C, H, W)`` or a batch ``(N, C, H, W)``, by name in the order of the nodes."""
         self.ready(threads)
         session = self._session(threads)
-        names = [out.name for out in session.get_outputs() if keep is None or out.name in keep]
+        names = [
+            out.name for out in session.get_outputs() if out.type in READABLE and (keep is None or out.name in keep)
+        ]
         order = {name: index for index, name in enumerate(tensor_names(self.proto))}
         names.sort(key=lambda name: order.get(name, len(order)))
         batch = image if image.ndim == 4 else image[None]
@@ -131,13 +141,13 @@ class OnnxModel:
         step = len(batch) if self.batch is None else max(self.batch, 1)
         groups = [self._run_group(session, names, batch[start : start + step]) for start in range(0, len(batch), step)]
         values = [_joined(list(group)) for group in zip(*groups, strict=True)]
-        pairs = [(name, one) for name, one in zip(names, values, strict=True) if isinstance(one, np.ndarray)]
+        outputs = dict(zip(names, values, strict=True))
         if image.ndim == 4:
-            return dict(pairs)
+            return outputs
         own = self.batch == 0  # then maps (1, H, W) are whole, and only vectors come with an axis for a batch
         return {
             name: one[0] if one.ndim > 1 and len(one) == 1 and not (own and one.ndim == 3) else one
-            for name, one in pairs
+            for name, one in outputs.items()
         }
 
     def _run_group(self, session: Any, names: Sequence[str], group: Array) -> list[Any]:
@@ -147,9 +157,7 @@ class OnnxModel:
         count = self.batch or len(group)
         fed = np.concatenate([group, *[group[-1:]] * (count - len(group))])
         values = run_session(session, self.path, names, {**self.given, self.feed.name: fed})
-        return [
-            one[: len(group)] if isinstance(one, np.ndarray) and one.shape[:1] == (count,) else one for one in values
-        ]
+        return [one[: len(group)] if one.shape[:1] == (count,) else one for one in values]
 
     def _session(self, threads: int | None) -> Any:
         """Return an ONNX Runtime session whose outputs are all tensors of the graph."""
@@ -160,7 +168,7 @@ class OnnxModel:
 
 def _joined(parts: list[Any]) -> Any:
     """Return the results of groups of images as those of a batch."""
-    if len(parts) == 1 or not isinstance(parts[0], np.ndarray) or parts[0].ndim == 0:
+    if len(parts) == 1 or parts[0].ndim == 0:
         return parts[0]
     return np.concatenate(parts)
 

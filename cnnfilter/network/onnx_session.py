@@ -86,6 +86,8 @@ def run_session(session: Any, path: str, names: Sequence[str], fed: dict[str, Ar
     ResourceError
         If it finds no memory.
     """
+    if not names:  # ONNX Runtime would take none for all
+        return []
     _, onnxruntime = require_onnx()
     options = onnxruntime.RunOptions()
     options.log_severity_level = 4
