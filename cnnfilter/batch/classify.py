@@ -11,6 +11,7 @@ from typing import Any
 from cnnfilter.batch.recipe import Array, Made
 from cnnfilter.errors import KernelFileError, ShapeError
 from cnnfilter.files import quoted
+from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.layers import File, Save, select, split_drawable, write_layers
@@ -60,6 +61,7 @@ class Classify:
     softmax: bool = False
     expected: Input | None = None
     given: tuple[tuple[str, Array], ...] = ()
+    reading: Reading = READ
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -76,6 +78,7 @@ class Classify:
         """Everything that decides about the results' bytes, in plain values."""
         words = ("digest", "layers", "formats", "display", "colormap", "compress", "dtype", "measures", "softmax")
         changed: dict[str, Any] = {} if self.expected is None else {"input": replace(self.expected, example=None)}
+        changed["reading"] = self.reading._asdict()
         if self.given:
             changed["given"] = {name: values.tolist() for name, values in self.given}
         return {"command": "run", **{name: getattr(self, name) for name in words}, **changed}
@@ -108,6 +111,8 @@ class Classify:
             raise ShapeError(left_out[0] if left_out else f"layer {missing[0]!r} gives no numbers")
         write_layers(result, files, save)
         made = [_made(layers[name]) for name in self.layers]
+        if result.notes:
+            made[-1].row["notes"] = list(result.notes)
         made[-1].row.update(_said(result.prediction))
         return made
 

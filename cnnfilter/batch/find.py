@@ -35,6 +35,8 @@ class Found(msgspec.Struct, frozen=True):
         The path without links, by which an input given twice is known.
     reason
         Why it cannot be done, where that is known already.
+    frame
+        Which frame of the file it is, where each is an input of its own.
     """
 
     key: str
@@ -43,6 +45,7 @@ class Found(msgspec.Struct, frozen=True):
     stamp: str
     real: str
     reason: str = ""
+    frame: int | None = None
 
 
 #: What several of the things that are passed over are called.

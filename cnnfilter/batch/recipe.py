@@ -13,6 +13,7 @@ import numpy as np
 
 import cnnfilter
 from cnnfilter.errors import OutputError
+from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.image import Done, Request, do_image, kernel_steps
@@ -64,6 +65,11 @@ class Recipe(Protocol):
         ...
 
     @property
+    def reading(self) -> Reading:
+        """Which frame of an input, in which order of axes, and whether it may be damaged."""
+        ...
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Names of what is made from a picture, in order and distinct; each becomes part of a file's name."""
         ...
@@ -97,6 +103,7 @@ class Convolve:
     flatten: bool = False
     measures: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
+    reading: Reading = READ
 
     def __post_init__(self) -> None:
         if self.flatten and any(form not in DUMP_FORMATS.values() for form in self.formats):
@@ -124,7 +131,8 @@ class Convolve:
             name: getattr(self, name)
             for name in ("display", "colormap", "compress", "formats", "stack", "flatten", "measures")
         }
-        return {"command": "convolve", "kernels": kernels, "options": options, **words}
+        reading = self.reading._asdict()
+        return {"command": "convolve", "kernels": kernels, "options": options, "reading": reading, **words}
 
     @cached_property
     def _request(self) -> Request:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Protocol
 import cnnfilter
 from cnnfilter.batch.find import STATE_FOLDER, Skips, counted, find, refuse_nested
 from cnnfilter.batch.folder import JOURNAL, State, check_folder, opened, state_of, sweep
+from cnnfilter.batch.frames import each_frame
 from cnnfilter.batch.journal import Journal, Ledger
 from cnnfilter.batch.patterns import Filters
 from cnnfilter.batch.plan import read_plan, write_plan
@@ -23,9 +25,14 @@ from cnnfilter.batch.roots import Root, is_url
 from cnnfilter.batch.stores import check_output, in_this_process_only, join_url, write_object
 from cnnfilter.batch.work import Job, Outcome, still_there
 from cnnfilter.errors import OutputError, ParameterError, ResourceError
+from cnnfilter.images.frames import ALL
 
 #: Failures that are kept for the list at the end; the manifest has them all.
 LISTED = 1000
+
+#: Kinds of notes that are kept for the end.
+KINDS = 20
+_DIGITS = re.compile(r"[0-9]+")
 
 #: What an engine is: items in, outcomes out, in any order.
 Engine = Callable[..., Iterator[Outcome]]
@@ -63,6 +70,18 @@ class Setup:
 
 
 @dataclass
+class Noted:
+    """What is to be known about some inputs: the first of them, what is said of it, and how many there are.
+
+    Notes that differ in their numbers alone are of one kind.
+    """
+
+    key: str
+    note: str
+    count: int = 0
+
+
+@dataclass
 class Totals:
     """The count so far."""
 
@@ -72,6 +91,7 @@ class Totals:
     failed: int = 0
     skips: Counter[str] = field(default_factory=Counter)
     failures: list[Record] = field(default_factory=list)
+    notes: dict[str, Noted] = field(default_factory=dict)
     stopped: str = ""
 
     @property
@@ -160,6 +180,8 @@ def _planned(setup: Setup, recipe: Recipe, state: State, used: bool) -> Totals:
     """Write the plan, and count."""
     skips = Skips()
     found = find(setup.roots, setup.filters, skips)
+    if recipe.reading.frame == ALL:
+        found = each_frame(found)
     lists = (root.path for root in setup.roots if root.kind == "list")
     count = write_plan(
         state.plan, found, endings_of(recipe), output=None if is_url(setup.output) else Path(setup.output), used=used,
@@ -278,6 +300,12 @@ class _Run:
         self.journal.add(record)
         if self.copy is not None:
             self.copy.look()
+        for note in record.notes:
+            kind = _DIGITS.sub("0", note)
+            if len(self.totals.notes) < KINDS:
+                self.totals.notes.setdefault(kind, Noted(record.key, note))
+            if kind in self.totals.notes:
+                self.totals.notes[kind].count += 1
         if record.state == DONE:
             self.totals.ok += 1
         else:

@@ -20,6 +20,9 @@ def activate(
     ] = "",
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     dtype: flags.Dtype = "float32",
     output: flags.Output = None,
     format: flags.Formats = None,
@@ -43,6 +46,7 @@ def activate(
 
     Example: cnnfilter activate '2.5 1.8 0.2' -a softmax --table -f csv
     """
+    from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step
     from cnnfilter.job.options import make_looks, make_options
 
@@ -54,5 +58,9 @@ def activate(
         steps=(plain_step(activation.replace(":", "-"), options),), options=options, flatten=flatten,
         max_memory=memory_limit(max_memory), at=position(at), **make_looks(display, colormap, compress),
     )  # fmt: skip
-    files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
+    files = Files(
+        output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
+        reading=reading,
+    )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -120,9 +120,11 @@ def batch(
     std: flags.Std = None,
     resize: flags.Resize = None,
     order: flags.Order = None,
-    layout: flags.Layout = None,
+    layout: flags.ModelLayout = "auto",
     input_: flags.Inputs = None,
     softmax: flags.Softmax = False,
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     dtype: flags.Dtype = "float32",
     output: Output = None,
     format: flags.Formats = None,
@@ -165,14 +167,16 @@ def batch(
         raise ParameterError("batch needs what to do and where results go (cnnfilter batch FOLDER -k KERNEL -o OUT)")
     given = flags.given(context)
     folders.check_words(given)
+    of_model, reading = folders.reading_of(layout, frame, truncated=allow_truncated, network=network is not None)
     looks = folders.looks(
         format, features=features, measures=measures, flatten=flatten, pictures=network is None or bool(save),
         display=display, colormap=colormap, compress=compress, max_pixels=max_pixels, threads=threads,
+        reading=reading,
     )  # fmt: skip
     if network is not None:
         recipe = folders.network_recipe(
             network, save or (), {**looks, "dtype": dtype, "softmax": softmax}, size=size,
-            range=range if "range" in given else None, mean=mean, std=std, resize=resize, order=order, layout=layout,
+            range=range if "range" in given else None, mean=mean, std=std, resize=resize, order=order, layout=of_model,
             inputs=input_ or (),
         )  # fmt: skip
     else:

@@ -13,6 +13,9 @@ def convolve(
     kernel: flags.Kernels = [],  # noqa: B006 - Typer copies it
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     kernel_dir: flags.KernelDirs = None,
     stride: flags.Stride = "1",
     padding: flags.Padding = "valid",
@@ -51,6 +54,7 @@ def convolve(
     Example: cnnfilter convolve photo.png -k sobel-x -k gaussian:sigma=2 -f png -f npy -o out/
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
+    from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, kernel_steps
     from cnnfilter.job.options import make_looks, make_options
     from cnnfilter.library import search_path
@@ -73,8 +77,9 @@ def convolve(
         keep=table, max_memory=memory_limit(max_memory),
         at=position(at), **make_looks(display, colormap, compress),
     )  # fmt: skip
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
-        also_read=files_read(kernels, search),
+        also_read=files_read(kernels, search), reading=reading,
     )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

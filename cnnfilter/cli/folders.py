@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from cnnfilter.batch.folder import State
     from cnnfilter.batch.recipe import Recipe
     from cnnfilter.batch.run import Setup, Totals
+    from cnnfilter.images.frames import Reading
 
 #: Flags that mean something only with kernels, and only with a network.
 FOR_KERNELS = (
     "channels", "kernel_dir", "stride", "padding", "padding_mode", "dilation", "flip", "bias", "combine", "as_",
     "activation", "pool", "engine", "stack", "flatten",
 )  # fmt: skip
-FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "order", "layout", "input_", "softmax")
+FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "order", "input_", "softmax")
 
 
 def check_words(given: frozenset[str]) -> None:
@@ -34,6 +35,17 @@ def check_words(given: frozenset[str]) -> None:
         if name in given:
             flag = "--" + name.rstrip("_").replace("_", "-")
             raise ParameterError(f"{flag} goes with {other}, and this is a batch with {has} (leave it out)")
+
+
+def reading_of(layout: str, frame: str | None, *, truncated: bool, network: bool) -> tuple[str | None, "Reading"]:
+    """Return the layout of the model, if one is said, and how inputs are read."""
+    from cnnfilter.cli.network_words import parted_layout
+    from cnnfilter.images.frames import parse_reading
+
+    of_model, of_arrays = parted_layout(layout)
+    if of_model and not network:
+        raise ParameterError(f"--layout {layout} goes with --network, and this is a batch with -k (CHW or HWC)")
+    return of_model, parse_reading(of_arrays, frame, truncated=truncated)
 
 
 def looks(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from cnnfilter.cli.words import called, in_place, is_in_place
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
+from cnnfilter.images.frames import ALL, READ, Reading, frame_name
+from cnnfilter.images.limits import MOST_FRAMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +37,18 @@ class Show(NamedTuple):
     quiet: bool = False
 
 
+class Input(NamedTuple):
+    """One input: its name, the file that it is from, which frame of it, and its bytes where they are at hand.
+
+    They are those of numbers written in place, and of frames that came by a pipe.
+    """
+
+    name: str
+    source: str
+    reading: Reading
+    data: bytes | None = None
+
+
 class Files(NamedTuple):
     """What the user said about files."""
 
@@ -43,36 +59,39 @@ class Files(NamedTuple):
     also_read: Iterable[str | Path] = ()
     max_pixels: int = 0
     max_memory: str | None = None
+    reading: Reading = READ
 
 
 def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
     """Do every image, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
-    from cnnfilter.cli.words import IN_PLACE, is_in_place
     from cnnfilter.job.names import DUMP_FORMATS, make_folder, parse_formats, plan_outputs
 
     default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
     formats = parse_formats(default, files.output)
     if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
-    called = [IN_PLACE if is_in_place(name) else name for name in images]
     names = [step.name for step in request.steps]
-    outputs = plan_outputs(called, names, formats, files.output, stack=files.stack, also_read=files.also_read)
+    inputs = inputs_of(images, files)
+    outputs = plan_outputs(
+        [one.name for one in inputs], names, formats, files.output,
+        stack=files.stack, also_read=chain(images, files.also_read),
+    )  # fmt: skip
     make_folder(files.output)
     done: list[Done] = []
     failures: list[tuple[str, CnnFilterError]] = []
-    with Progress(len(images), quiet=show.quiet or show.json) as progress:
-        for name, planned in zip(images, outputs, strict=True):
-            progress.start(name)
+    with Progress(len(inputs), quiet=show.quiet or show.json) as progress:
+        for one, planned in zip(inputs, outputs, strict=True):
+            progress.start(one.name)
             try:
                 from cnnfilter.job.image import do_image
 
-                done += do_image(request, open_image(name, files), planned)
+                done += do_image(request, open_image(one, files), planned)
             except (ParameterError, UnknownNameError):
                 raise  # a word that no image understands
-            except CnnFilterError as error:
-                failures.append((name, error))
-                _report(name, error)
+            except (CnnFilterError, MemoryError) as error:
+                failures.append((one.name, as_resource(error)))
+                _report(*failures[-1])
             progress.advance()
     show_done(done, failures, show, to_stdout=files.output == "-")
     chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet
@@ -90,18 +109,60 @@ def _is_grid(name: str) -> bool:
     return name.partition("#")[0].lower().endswith(tuple(GRID_EXTENSIONS))
 
 
-def open_image(name: str, files: Files, *, fold: bool = False) -> Picture:
+def as_resource(error: CnnFilterError | MemoryError) -> CnnFilterError:
+    """Return an error as ours: a lack of memory is one of a resource."""
+    if isinstance(error, CnnFilterError):
+        return error
+    from cnnfilter.cli.main import describe
+
+    return ResourceError(describe(error))
+
+
+def inputs_of(names: Sequence[str], files: Files) -> list[Input]:
+    """Return the inputs that names stand for: each frame of a file is one of its own where all are asked for."""
+    found: list[Input] = []
+    for name, own in zip(names, called(names), strict=True):
+        if is_in_place(name):
+            found.append(Input(own, name, files.reading, in_place(name)))
+        elif files.reading.frame == ALL:
+            found += _frames_of(name, files)
+        else:
+            found.append(Input(name, name, files.reading))
+    return found
+
+
+def _frames_of(name: str, files: Files) -> list[Input]:
+    """Return the frames of a file; what cannot be read, or holds too many, is left to whoever opens it."""
+    from cnnfilter.images.read import count_pictures, read_stream
+
+    data = None
+    first = files.reading._replace(frame=0)
+    limit = memory_limit(files.max_memory)
+    try:
+        if name == "-":
+            data = read_stream(sys.stdin.buffer, max_memory=limit)
+        count = count_pictures(name if data is None else data, max_memory=limit)
+    except CnnFilterError:
+        count = 1
+    if count == 1:
+        return [Input(name, name, first, data)]
+    if count > MOST_FRAMES:
+        return [Input(name, name, files.reading, data)]
+    stem = "stdin" if name == "-" else name
+    return [Input(frame_name(stem, frame), name, first._replace(frame=frame), data) for frame in range(count)]
+
+
+def open_image(one: Input, files: Files, *, fold: bool = False) -> Picture:
     """Open an input; ``-`` is standard input, and `fold` makes a channel of every map of a dump."""
     from cnnfilter.images.read import open_picture
 
     limit = memory_limit(files.max_memory)
-    from cnnfilter.cli.words import IN_PLACE, in_place, is_in_place
-
-    if is_in_place(name):
-        return open_picture(in_place(name), name=IN_PLACE, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
-    if name == "-":
-        return open_picture(sys.stdin.buffer, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
-    return open_picture(name, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
+    piped = one.source == "-"
+    source = one.data if one.data is not None else sys.stdin.buffer if piped else one.source
+    name = "" if piped and one.name == "-" else one.name
+    return open_picture(
+        source, name=name, max_pixels=files.max_pixels, max_memory=limit, fold=fold, reading=one.reading
+    )
 
 
 def memory_limit(text: str | None) -> int | None:

@@ -114,7 +114,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _terminate)
     try:
-        code = _run(words)
+        with warnings.catch_warnings():
+            if "--debug" not in words:
+                warnings.simplefilter("ignore")  # what libraries say is for who wrote them: what matters we say
+            code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         _flush_nothing_more()
@@ -175,6 +178,9 @@ def report(error: Exception) -> ExitCode:
         if isinstance(error, kind):
             say(describe(error))
             return code
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        say("no memory for another thread (--threads 1 takes less; or close some programs)")
+        return ExitCode.RESOURCE
     if isinstance(error, OSError):
         _flush_nothing_more()
         where = repr(error.filename or "standard output")
@@ -191,7 +197,7 @@ def describe(error: Exception) -> str:
 
         return f"{quoted(error.where)}: {error.what}"
     if isinstance(error, MemoryError):
-        return f"out of memory: {error} (--max-memory bounds what a job may take)"
+        return f"out of memory{f': {error}' * bool(str(error))} (--max-memory bounds what a job may take)"
     if isinstance(error, typer.TyperException) and hasattr(error, "format_message"):
         message = error.format_message()
         if re.match(r"No such option: -[0-9.]", message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cnnfilter.cli.job import Files, open_image
+from cnnfilter.cli.job import Files, as_resource, inputs_of, open_image
 from cnnfilter.cli.network_words import Look
 from cnnfilter.errors import (
     CnnFilterError,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from cnnfilter.network.results import LayerResult, NetworkResult
 
 
-def find_pictures(names: Sequence[str]) -> list[str]:
-    """Return the inputs, with the pictures of a folder in its place.
+def find_pictures(names: Sequence[str], *, quiet: bool = False) -> list[str]:
+    """Return the inputs, with the pictures of a folder in its place, and each of them once.
 
     Raises
     ------
@@ -49,7 +50,11 @@ def find_pictures(names: Sequence[str]) -> list[str]:
         if not inside:
             raise ImageError(f"{quoted(name)}: the folder holds no pictures")
         found += inside
-    return found
+    once = Counter(found)
+    for name, count in once.items():
+        if count > 1 and not quiet:
+            sys.stderr.write(f"cnnfilter: note: {quoted(name)} is given {count} times, and run once\n")
+    return list(once)
 
 
 def list_layers(model: Model, look: Look) -> None:
@@ -78,10 +83,10 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
     from cnnfilter.cli.job import _report
     from cnnfilter.cli.progress import Progress
 
-    sources = find_pictures(names)
+    sources = inputs_of(find_pictures(names, quiet=look.quiet), files)
     if not sources and model.input.example is None:
         raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
-    shown = sources or [f"{model.name}.example"]
+    shown = [one.name for one in sources] or [f"{model.name}.example"]
     save, planned = _plan_saves(model, shown, look)
     model.ready(look.threads)
     if save is not None:
@@ -94,14 +99,14 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
         for index, name in enumerate(shown):
             progress.start(name)
             try:
-                picture = open_image(name, files) if sources else _example(model)
+                picture = open_image(sources[index], files) if sources else _example(model)
                 keep_all = len(shown) == 1 or look.json
                 results.append(_one(model, picture, look, save, planned[index], keep_all=keep_all))
             except (ParameterError, UnknownNameError):
                 raise  # a word that no picture understands
-            except CnnFilterError as error:
-                failures.append((name, error))
-                _report(name, error)
+            except (CnnFilterError, MemoryError) as error:
+                failures.append((name, as_resource(error)))
+                _report(*failures[-1])
             progress.advance()
     _show(results, failures, look)
     if save is not None:

@@ -74,6 +74,20 @@ def check_look(look: Look) -> None:
     parse_formats(look.formats, look.output)
 
 
+def parted_layout(text: str) -> tuple[str | None, str]:
+    """Return the layout of the model, if one is said, and that of stored arrays, which has no N.
+
+    Examples
+    --------
+    >>> parted_layout("NHWC"), parted_layout("HWC")
+    (('NHWC', 'auto'), (None, 'HWC'))
+    """
+    from cnnfilter.job.network import PREPARATIONS
+
+    lookup(dict.fromkeys(("auto", "CHW", "HWC", *PREPARATIONS["layout"])), text, "layout")
+    return (text, "auto") if text in PREPARATIONS["layout"] else (None, text)
+
+
 def override(model: Model, *, inputs: Sequence[str] = (), **words: str | None) -> Model:
     """Return the model with what the flags say about its inputs."""
     from cnnfilter.core.shapes import pair

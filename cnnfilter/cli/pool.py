@@ -19,6 +19,9 @@ def pool(
     ] = "",
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     activation: flags.Activation = None,
     dtype: flags.Dtype = "float32",
     output: flags.Output = None,
@@ -41,6 +44,7 @@ def pool(
 
     Example: cnnfilter pool maps.npy --pool avg:2 -f csv --table
     """
+    from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step
     from cnnfilter.job.options import make_looks, make_options
 
@@ -56,5 +60,9 @@ def pool(
         max_memory=memory_limit(max_memory),
         at=position(at), **make_looks(display, colormap, compress),
     )  # fmt: skip
-    files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
+    files = Files(
+        output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
+        reading=reading,
+    )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -45,9 +45,11 @@ def run(
     std: flags.Std = None,
     resize: flags.Resize = None,
     order: flags.Order = None,
-    layout: flags.Layout = None,
+    layout: flags.ModelLayout = "auto",
     inputs: flags.Inputs = None,
     softmax: flags.Softmax = False,
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     top: Top = 10,
     layers: ListLayers = False,
     layer: LayerNames = None,
@@ -78,11 +80,14 @@ def run(
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
     """
     from cnnfilter.cli.network import list_layers, run_pictures
-    from cnnfilter.cli.network_words import Look, check_look, check_order, override
+    from cnnfilter.cli.network_words import Look, check_look, check_order, override, parted_layout
     from cnnfilter.cli.words import check_inputs
+    from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.options import make_looks
     from cnnfilter.network.model import open_model
 
+    of_model, of_arrays = parted_layout(layout)
+    reading = parse_reading(of_arrays, frame, truncated=allow_truncated)
     if output or format or maps:
         save = save or ["all"]  # files were asked for
     look = Look(
@@ -94,10 +99,10 @@ def run(
     check_order(network, images or [])
     check_inputs(images or (), "run")
     model = override(
-        open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, order=order, layout=layout,
+        open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, order=order, layout=of_model,
         inputs=inputs or (),
     )  # fmt: skip
     if layers:
         list_layers(model, look)
         return
-    run_pictures(model, images or [], look, Files(max_pixels=max_pixels, max_memory=max_memory))
+    run_pictures(model, images or [], look, Files(max_pixels=max_pixels, max_memory=max_memory, reading=reading))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from cnnfilter.errors import CnnFilterError, ParameterError, UnknownNameError, closest
 from cnnfilter.files import quoted
+from cnnfilter.text import distinct
 
 #: What an input that is written in place is called.
 IN_PLACE = "inline"
@@ -39,6 +40,18 @@ def is_in_place(name: str) -> bool:
     """
     numbers = re.fullmatch(r"[-+0-9.eE/,;\s\[\]()]+", name) and re.search(r"[0-9]\s*[\s,;\[\]]+\s*[-+.0-9\[]", name)
     return bool(numbers) and not os.path.lexists(name)
+
+
+def called(names: Sequence[str]) -> list[str]:
+    """Return what inputs are called in records and files: numbers in place by a name of their own.
+
+    Examples
+    --------
+    >>> called(["a.png", "1 2 3", "4 5 6"])
+    ['a.png', 'inline', 'inline-2']
+    """
+    words = iter(distinct([IN_PLACE] * sum(map(is_in_place, names))))
+    return [next(words) if is_in_place(name) else name for name in names]
 
 
 def in_place(name: str) -> bytes:

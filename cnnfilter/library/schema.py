@@ -222,8 +222,14 @@ def _take_out(value: Any, steps: Steps) -> bool:
     if len(steps) > 2:
         depth = 4 if steps[2] == "variants" and len(steps) > 3 else 2 if steps[2] in (*_FORMS, "kernels") else 3
     for step in steps[: depth - 1]:
+        if not isinstance(value, dict) or step not in value:
+            return False
         value = value[step]
-    return value.pop(steps[depth - 1], None) is not None
+    key = steps[depth - 1]
+    if not isinstance(value, dict) or key not in value:
+        return False
+    del value[key]
+    return True
 
 
 def _name_mistakes(document: Document, kind: str, table: dict[str, Any]) -> list[KernelFileError]:

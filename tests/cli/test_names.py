@@ -141,6 +141,23 @@ def test_layers_and_their_maps_have_files_of_their_own(cnnfilter_run, tmp_path):
     assert [np.load(tmp_path / "r" / f"x.{name}.npy").max() for name in ("conv1", "conv1.0", "CONV1-2")] == [2, 3, 15]
 
 
+def test_numbers_in_place_have_names_of_their_own(cnnfilter_run, tmp_path):
+    done = cnnfilter_run("activate", "1 2 3", "4 5 6", "-a", "relu", "-f", "npy", "--json")
+    rows = json.loads(done.out)["results"]
+    assert [(row["source"], row["max"], row["outputs"]) for row in rows] == [
+        ("inline", 3, ["inline.relu.npy"]), ("inline-2", 6, ["inline-2.relu.npy"]),
+    ]  # fmt: skip
+
+
+def test_a_picture_that_is_given_twice_is_run_once(cnnfilter_run, tmp_path):
+    write_network(tmp_path, [{"kind": "conv", "weights": "#w"}], {"w": np.ones((1, 1, 2, 2))}, size=(3, 3))
+    (tmp_path / "in").mkdir()
+    Image.fromarray(np.eye(3, dtype=np.uint8)).save(tmp_path / "in" / "p.png")
+    done = cnnfilter_run("run", "net.json", "in", "in/p.png", "--json")
+    assert [row["source"] for row in json.loads(done.out)["results"]] == ["in/p.png"]
+    assert done.err == "cnnfilter: note: 'in/p.png' is given 2 times, and run once\n"
+
+
 @pytest.fixture
 def photos(tmp_path):
     """Three folders with a picture of one name, of values 10, 20 and 30, and links to the first."""
