@@ -165,13 +165,14 @@ def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save 
 
 def _names_file(model: Model, save: Save) -> Path | None:
     """Return where it is told which file is of which layer; nowhere where file names can hold the layers' names."""
-    from cnnfilter.job.names import STDOUT
+    from cnnfilter.job.names import FORMATS, STDOUT
     from cnnfilter.text import file_name, slug
 
     if save.output == STDOUT or all(slug(name) == name for name in save.layers):
         return None
     place = Path(save.output or "")
-    folder = place.parent if save.in_one or (place.suffix and not place.is_dir()) else place
+    is_file = place.suffix.lower().lstrip(".") in FORMATS and not place.is_dir()
+    folder = place.parent if is_file else place
     return folder / file_name(model.name, "layers", extension="json")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -57,7 +58,9 @@ def check_order(network: str, images: Sequence[str]) -> None:
 
     if is_network(network):
         return
-    is_picture = promised(network) or Path(network).suffix.lower() in GRID_EXTENSIONS or Path(network).is_dir()
+    ending = Path(network).suffix.lower()
+    is_grid = ending in GRID_EXTENSIONS and ending != ".json"  # a network may be JSON that is not right yet
+    is_picture = promised(network) or is_grid or os.path.isdir(network)  # noqa: PTH112 - False for any long word
     swapped = next((name for name in images if is_network(name)), None)
     if swapped is not None or is_picture:
         words = f"{swapped or 'NETWORK'} {network}"
@@ -115,7 +118,7 @@ def _input(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):
         raise ParameterError(f"--input takes NAME=1,2,3 or NAME=FILE, got {text!r}")
-    if Path(value).exists():
+    if os.path.isfile(value):  # noqa: PTH113 - False for any long word
         from cnnfilter.dumps.read import read_grid
 
         try:

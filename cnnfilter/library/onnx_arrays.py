@@ -46,9 +46,9 @@ def held_arrays(graph: Any) -> dict[str, Held]:
         found = None
         if node.op_type == "Constant":
             found = _constant(node)
-        elif node.op_type == "Identity":
+        elif node.op_type == "Identity" and node.input:
             found = held.get(node.input[0])
-        elif node.op_type == "ConstantOfShape":
+        elif node.op_type == "ConstantOfShape" and node.input:
             found = _filled(node, held.get(node.input[0]))
         if found is not None:
             held[node.output[0]] = found
@@ -84,7 +84,10 @@ def _filled(node: Any, sides: Held | None) -> Held | None:
         return None
     if sides.shape[0] > _MOST_AXES:
         return None
-    shape = tuple(int(side) for side in onnx.numpy_helper.to_array(sides.tensor))
+    try:
+        shape = tuple(int(side) for side in onnx.numpy_helper.to_array(sides.tensor))
+    except (ValueError, TypeError):  # fewer bytes than promised, or no whole numbers
+        return None
     value = next((said.t for said in node.attribute if said.name == "value"), None)
     return Held(shape, value.data_type if value is not None else 1, value, filled=True)
 

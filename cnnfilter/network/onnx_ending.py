@@ -63,7 +63,7 @@ def _ending(
     """Return what one output of the graph ends in."""
     name = _through(out, nodes, _is_passage)
     node = nodes.get(name)
-    if node is None or node.domain not in _KNOWN:
+    if node is None or node.domain not in _KNOWN or not node.input:
         return Ending(out, name, "other", node.op_type if node is not None else "input")
     kind = _DECIDERS.get(node.op_type, "")
     if kind in ("softmax", "log-softmax"):
@@ -83,7 +83,10 @@ def _ending(
 
 def _through(name: str, nodes: Mapping[str, Any], passes: Callable[[Any], bool], stored: set[str] | None = None) -> str:
     """Follow a tensor back through the nodes that pass."""
-    while (node := nodes.get(name)) is not None and node.domain in _KNOWN and node.input and passes(node):
+    for _ in range(len(nodes)):  # a graph may be a circle, until ONNX Runtime has looked at it
+        node = nodes.get(name)
+        if node is None or node.domain not in _KNOWN or not node.input or not passes(node):
+            break
         name = next((one for one in node.input if one and one not in (stored or ())), "")
     return name
 

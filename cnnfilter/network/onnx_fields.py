@@ -83,20 +83,28 @@ def lies_of(node: Any, inputs: Sequence[Lie], around: Around) -> list[Lie]:
         inputs = inputs[:1]
     if not inputs or any(one.field == NO_FIELD for one in inputs):
         return [UNKNOWN] * count
+    try:
+        return _followed(node, inputs, around)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return [UNKNOWN] * count  # it breaks the rules of its kind: ONNX Runtime will say how
+
+
+def _followed(node: Any, inputs: Sequence[Lie], around: Around) -> list[Lie]:
+    """Return how each output of a node lies, by the rule of its kind."""
     if node.op_type == "Split":
         return _split(node, inputs[0], around)
     if node.op_type in _CELLWISE:
-        lie = joined(inputs)
-    elif node.op_type in _RULES:
-        lie = _RULES[node.op_type](node, inputs, around)
-    else:
-        lie = UNKNOWN
-    return [lie] * count
+        return [joined(inputs)] * len(node.output)
+    rule = _RULES.get(node.op_type)
+    return [rule(node, inputs, around) if rule else UNKNOWN] * len(node.output)
 
 
 def attributes(node: Any) -> dict[str, Any]:
     """Return a node's attributes that are whole numbers, lists of them, or words."""
-    return {one.name: list(one.ints) if one.ints else one.s.decode() if one.s else one.i for one in node.attribute}
+    return {
+        one.name: list(one.ints) if one.ints else one.s.decode("utf-8", "replace") if one.s else one.i
+        for one in node.attribute
+    }
 
 
 def joined(lies: Sequence[Lie]) -> Lie:

@@ -97,7 +97,7 @@ class OnnxModel:
         size = self.input.size or size
         if size is None:
             raise ParameterError(f"{quoted(self.path)}: the model takes any size, so one is needed (--size ROWSxCOLS)")
-        whole = (self.input.channels or channels or 3, *size)
+        whole = (self.input.channels or channels or 3, *self.input.size_for(size))
         laid = whole if self.input.layout == "NCHW" else (*whole[1:], whole[0])
         fed = laid if self.batch == 0 else (self.batch or 1, *laid)
         if fed not in self.plans:

@@ -90,3 +90,26 @@ def test_everything_is_seen_after_a_mean_and_beside_it(tmp_path):
     layers = {layer.name: layer for layer in model.plan(None).layers}
     assert layers["h"].field == layers["y"].field == (11, 10)
     assert layers["y"].jump == (1, 1)
+
+
+#: Graphs that break the rules of their nodes, or go round in a circle.
+BROKEN = {
+    "circle": "a = Identity (b) b = Identity (a) y = Identity (a)",
+    "no inputs": "a = Identity () y = Softmax ()",
+    "a number for a list": 'y = Conv <strides = 2, auto_pad = "SAME_UPPER", kernel_shape = [3, 3]> (x, x)',
+    "lists of unlike length": "y = MaxPool <kernel_shape = [3, 3], strides = [2]> (x)",
+    "steps of nothing": 'y = MaxPool <kernel_shape = [3, 3], strides = [0, 0], auto_pad = "SAME_UPPER"> (x)',
+    "an axis that is none": "y = Split <axis = 99> (x)",
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_graphs_are_refused_in_one_line(tmp_path, case):
+    from cnnfilter.errors import CnnFilterError
+
+    path = save_model(tmp_path / "m.onnx", BROKEN[case], feed="float[1,4,9,9] x", out="float[N,C,H,W] y")
+    model = open_model(path)
+    assert model.plan(None).layers[-1].field == (0, 0)
+    model.outline()
+    with pytest.raises(CnnFilterError, match="ONNX Runtime"):
+        model.run(np.zeros((4, 9, 9), np.float32))
