@@ -139,15 +139,22 @@ def prediction_text(prediction: Prediction, top: int, width: int | None = None) 
         lines = [bars(prediction.scores[:top], room)]
         if prediction.answer:
             lines = [f"{prediction.answer}:", *lines]
-        return "\n".join([*lines, *([f"({prediction.how})"] if prediction.how else [])])
+        return "\n".join([*lines, *how_text(prediction, room)])
     if not prediction.values:
         return ""
     numbers = [short(value) for value in prediction.values[:top]]
     more = len(prediction.values) - len(numbers)
     text = f"{printable(prediction.layer)}: {'  '.join(numbers)}{f'  and {more} more' if more else ''}"
-    hint = "; --softmax takes them for scores of classes" if len(prediction.values) > 1 else ""
-    said = f"(values, no classes: the network ends in {printable(prediction.how)}{hint})"
-    return "\n".join(line for part in (text, said) for line in textwrap.wrap(part, max(20, room)))
+    return "\n".join([*textwrap.wrap(text, max(20, room)), *how_text(prediction, room)])
+
+
+def how_text(prediction: Prediction, width: int) -> list[str]:
+    """Return, in lines, how scores come from the last layer's values, or why there are none; nothing for a softmax."""
+    said = prediction.how
+    if not prediction.scores:
+        hint = "; --softmax takes them for scores of classes" if len(prediction.values) > 1 else ""
+        said = f"values, no classes: the network ends in {printable(said)}{hint}" if prediction.values else ""
+    return textwrap.wrap(f"({said})", max(20, width)) if said else []
 
 
 def bars(scores: Sequence[Score], width: int) -> str:
@@ -181,6 +188,12 @@ def many_table(results: Sequence[NetworkResult], top: int, width: int | None = N
     No row is wider than the terminal: fewer ranks are shown, then names are cut.
     """
     room = terminal_width() if width is None else width
+    said = next((one.prediction for one in results if one.prediction.scores), results[0].prediction)
+    return "\n".join([_fitted_table(results, top, room), *how_text(said, room)])
+
+
+def _fitted_table(results: Sequence[NetworkResult], top: int, room: int) -> str:
+    """Return the table in so many columns of the terminal."""
     most = min(top, max(len(one.prediction.scores) or len(one.prediction.values) for one in results))
     for shown in range(most, 0, -1):
         table = _many_table(results, shown)

@@ -91,15 +91,19 @@ def test_a_table_of_pictures(program):
     Path("dark.csv").write_text("-1\n")
     network = one_pixel(FLAT, DENSE, SIGMOID)
     _, out, _ = program("run", network, "one.csv", "dark.csv", "--top", "1")
-    assert [line.split() for line in out.splitlines()[2:]] == [["one.csv", "0", "0.8808"], ["dark.csv", "2", "0.9526"]]
+    assert [line.split() for line in out.splitlines()[2:4]] == [["one.csv", "0", "0.8808"], ["dark.csv", "2", "0.9526"]]
+    assert out.splitlines()[4] == "(sigmoids: each by itself, several may be true)"
     network = one_pixel(FLAT, {"kind": "dense", "weights": [[2.0]]}, SIGMOID)
     _, out, _ = program("run", network, "one.csv", "dark.csv")
-    assert [line.split() for line in out.splitlines()[2:]] == [
+    assert [line.split() for line in out.splitlines()[2:4]] == [
         ["one.csv", "yes", "0.8808"], ["dark.csv", "no", "0.1192"]
     ]  # fmt: skip
     network = one_pixel(FLAT, DENSE, RELU)
     _, out, _ = program("run", network, "one.csv", "dark.csv")
-    assert [line.split() for line in out.splitlines()[2:]] == [["one.csv", "2", "1", "0"], ["dark.csv", "0", "0", "3"]]
+    assert [line.split() for line in out.splitlines()[2:4]] == [["one.csv", "2", "1", "0"], ["dark.csv", "0", "0", "3"]]
+    network = one_pixel(FLAT, DENSE, classes=["cat", "dog", "fish"])
+    _, out, _ = program("run", network, "one.csv", "dark.csv")
+    assert out.splitlines()[4] == "(softmax of the last layer's values)"
 
 
 def test_a_picture_without_scores_costs_the_others_nothing(program):
