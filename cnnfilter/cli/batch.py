@@ -119,7 +119,10 @@ def batch(
     mean: flags.Mean = None,
     std: flags.Std = None,
     resize: flags.Resize = None,
+    order: flags.Order = None,
     layout: flags.ModelLayout = "auto",
+    input_: flags.Inputs = None,
+    softmax: flags.Softmax = False,
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
     dtype: flags.Dtype = "float32",
@@ -176,8 +179,9 @@ def batch(
     )  # fmt: skip
     if network is not None:
         recipe = folders.network_recipe(
-            network, save or (), {**looks, "dtype": dtype}, size=size, range=range if "range" in given else None,
-            mean=mean, std=std, resize=resize, layout=of_model,
+            network, save or (), {**looks, "dtype": dtype, "softmax": softmax}, size=size,
+            range=range if "range" in given else None, mean=mean, std=std, resize=resize, order=order, layout=of_model,
+            inputs=input_ or (),
         )  # fmt: skip
     else:
         adopted = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
