@@ -53,6 +53,8 @@ class Classify:
     display: str = "minmax"
     colormap: str | None = None
     compress: str = "fast"
+    scale: str | None = None
+    zoom: int = 1
     dtype: str = "float32"
     measures: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
@@ -76,7 +78,10 @@ class Classify:
     @property
     def parameters(self) -> dict[str, Any]:
         """Everything that decides about the results' bytes, in plain values."""
-        words = ("digest", "layers", "formats", "display", "colormap", "compress", "dtype", "measures", "softmax")
+        words = (
+            "digest", "layers", "formats", "display", "colormap", "compress", "scale", "zoom", "dtype", "measures",
+            "softmax",
+        )  # fmt: skip
         changed: dict[str, Any] = {} if self.expected is None else {"input": replace(self.expected, example=None)}
         changed["reading"] = self.reading._asdict()
         if self.given:
@@ -100,7 +105,7 @@ class Classify:
         options = NetworkOptions(self.threads, self.dtype, self.softmax, max_memory)
         save = Save(
             layers=self.layers, formats=self.formats, display=self.display, colormap=self.colormap,
-            compress=self.compress,
+            compress=self.compress, scale=self.scale, zoom=self.zoom, max_pixels=self.max_pixels,
         )  # fmt: skip
         result = classify(picture, self._model, options, save)
         files: list[File] = [(output, self.layers[output.label or 0], None) for output in outputs]
@@ -109,7 +114,7 @@ class Classify:
         missing = [name for name in self.layers if name not in layers]
         if left_out or missing:
             raise ShapeError(left_out[0] if left_out else f"layer {missing[0]!r} gives no numbers")
-        write_layers(result, files, save)
+        result = write_layers(result, files, save)
         made = [_made(layers[name]) for name in self.layers]
         if result.notes:
             made[-1].row["notes"] = list(result.notes)

@@ -33,6 +33,8 @@ def convolve(
     stack: flags.Stack = False,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -56,7 +58,8 @@ def convolve(
     """
     from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, kernel_steps
-    from cnnfilter.job.options import make_looks, make_options
+    from cnnfilter.job.look import make_looks
+    from cnnfilter.job.options import make_options
     from cnnfilter.library import search_path
     from cnnfilter.library.conventions import adopt_words, load_as
     from cnnfilter.library.load import files_read
@@ -73,9 +76,8 @@ def convolve(
     kernels = [one for spec in kernel for one in load_as(spec, as_, search)]
     request = Request(
         steps=kernel_steps(kernels, options),
-        options=options, flatten=flatten,
-        keep=table, max_memory=memory_limit(max_memory),
-        at=position(at), **make_looks(display, colormap, compress),
+        options=options, flatten=flatten, keep=table, max_memory=memory_limit(max_memory), max_pixels=max_pixels,
+        at=position(at), **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
     reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(

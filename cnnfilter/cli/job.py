@@ -71,6 +71,7 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
     formats = parse_formats(default, files.output)
     if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
+    refuse_terminal(files.output, formats)
     names = [step.name for step in request.steps]
     inputs = inputs_of(images, files)
     outputs = plan_outputs(
@@ -94,12 +95,42 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
                 _report(*failures[-1])
             progress.advance()
     show_done(done, failures, show, to_stdout=files.output == "-")
-    chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet
+    chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet or request.zoom > 1
     if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
-        sys.stderr.write("cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv)\n")
+        sys.stderr.write(
+            "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)\n"
+        )
     if failures:
         resource = any(isinstance(error, ResourceError) for _, error in failures)
         raise typer.Exit(4 if resource else 3)
+
+
+#: Formats that a terminal can show.
+TEXT_FORMATS = ("csv", "json", "mem", "coe", "h")
+
+
+def refuse_terminal(output: str | None, formats: Sequence[str]) -> None:
+    """Raise if binary data would go to a terminal, by ``-`` or by the name of its device.
+
+    Raises
+    ------
+    OutputError
+        With the way out.
+    """
+    import os
+
+    if output is None or all(form in TEXT_FORMATS for form in formats) or not sys.stdout.isatty():
+        return
+    try:
+        device = output == "-" or os.path.samestat(os.stat(output), os.fstat(1))  # noqa: PTH116 - beside fstat
+    except (OSError, ValueError):
+        return
+    if device:
+        kind = next(form for form in formats if form not in TEXT_FORMATS)
+        raise OutputError(
+            f"standard output is a terminal, and {kind} is binary (pipe it into a program, redirect it, or name a file "
+            "with -o)"
+        )
 
 
 def _is_grid(name: str) -> bool:
@@ -224,11 +255,10 @@ def show_done(
         from cnnfilter.views.console import console
 
         out = console(stderr=to_stdout)
-        for one in done:
-            if show.preview:
-                _print_preview(one, out)
-            if show.table:
-                _print_table(one, show, out)
+        if show.preview and done:
+            _print_previews(done, out)
+        for one in done if show.table else ():
+            _print_table(one, show, out)
     if results and not show.quiet:
         from cnnfilter.views.columns import terminal_width, write
         from cnnfilter.views.summary import summary_text
@@ -249,17 +279,20 @@ def _notes(done: Sequence[Done], *, quiet: bool) -> None:
             seen.add(line)
 
 
-def _print_preview(one: Done, out: Console) -> None:
-    """Draw the maps in the terminal."""
-    from cnnfilter.job.render import pixels_of
+def _print_previews(done: Sequence[Done], out: Console) -> None:
+    """Draw the maps in the terminal, in the colours of their files, side by side as far as they fit."""
+    from cnnfilter.files import printable
+    from cnnfilter.job.render import tiles_of
     from cnnfilter.views.console import draws_blocks
-    from cnnfilter.views.preview import preview
+    from cnnfilter.views.preview import previews
 
-    out.print(one.result.kernel, style="bold")
-    pixels = pixels_of(one.maps, one.display)
-    out.print(
-        preview(pixels, width=min(out.width, 100), height=max(8, out.height - 6), color=draws_blocks(out)), end=""
-    )
+    color = draws_blocks(out)
+    named = []
+    for one in done:  # without colours, characters show the brightness before any colour map
+        tiles = tiles_of(one.maps, one.look if color else one.look._replace(colormap=None))
+        name = printable(one.result.kernel)
+        named += [(f"{name} {index}" if len(tiles) > 1 else name, tile) for index, tile in enumerate(tiles)]
+    out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=color), end="")
 
 
 def _print_table(one: Done, show: Show, out: Console) -> None:

@@ -87,7 +87,7 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
     if not sources and model.input.example is None:
         raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
     shown = [one.name for one in sources] or [f"{model.name}.example"]
-    save, planned = _plan_saves(model, shown, look)
+    save, planned = _plan_saves(model, shown, look, files.max_pixels)
     model.ready(look.threads)
     if save is not None:
         from cnnfilter.job.names import make_folder
@@ -127,15 +127,18 @@ def _example(model: Model) -> Picture:
         return values[:, start:stop]
 
     name, (height, width) = f"{model.name}: its example", values.shape[1:]
-    return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip)
+    return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip, grid=True)
 
 
 #: Rows and columns that a network of any size is planned for, to know its layers' names.
 ANY_SIZE = (64, 64)
 
 
-def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save | None, list[list[File]]]:
+def _plan_saves(
+    model: Model, sources: Sequence[str], look: Look, max_pixels: int
+) -> tuple[Save | None, list[list[File]]]:
     """Check what depends on the layers, and plan every file, before anything is computed."""
+    from cnnfilter.cli.job import refuse_terminal
     from cnnfilter.files import check_outputs
     from cnnfilter.job.image import check_place
     from cnnfilter.job.layers import Save, check_saves, plan_files, select
@@ -155,7 +158,9 @@ def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save 
     save = Save(
         layers=select(look.save, plan.layers), formats=tuple(parse_formats(look.formats, look.output)),
         output=look.output, display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
+        scale=look.scale, zoom=look.zoom, max_pixels=max_pixels,
     )  # fmt: skip
+    refuse_terminal(look.output, save.formats)
     check_saves(save, plan.layers)
     names = _names_file(model, save)
     if names is not None:
@@ -230,6 +235,7 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
     if look.quiet and not look.table:
         return
     from cnnfilter.files import printable
+    from cnnfilter.job.names import PICTURE_FORMATS
     from cnnfilter.views import network as views
     from cnnfilter.views.columns import write
 
@@ -247,6 +253,10 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
         write("\n" + said, stderr=aside)
     for name in results[0].outputs:
         write(f"wrote {printable(name)}", stderr=aside)
+    if any(Path(name).suffix.lstrip(".") in PICTURE_FORMATS for name in results[0].outputs):
+        each = "map" if look.scale == "each" else "layer"
+        kind = "minmax" if look.display == "auto" else look.display
+        write(f"(shown as {kind}, each {each} by itself; the range of every map stands under it)", stderr=aside)
 
 
 def _only(result: NetworkResult, look: Look) -> tuple[LayerResult, ...]:

@@ -30,6 +30,8 @@ class Look(NamedTuple):
     display: str
     colormap: str | None
     compress: str
+    scale: str | None
+    zoom: int
     dtype: str
     threads: int | None
     softmax: bool

@@ -69,7 +69,7 @@ def _pooled(size: Pair, options: Options) -> int:
 
 
 def check_memory(
-    needs: Sequence[Need], options: Options, source: PictureSource, limit: int | None, *, held: bool
+    needs: Sequence[Need], options: Options, source: PictureSource, limit: int | None, *, held: bool, zoom: int = 1
 ) -> None:
     """Raise if the maps of a picture would take more bytes than allowed.
 
@@ -78,6 +78,8 @@ def check_memory(
     held
         Whether all maps are kept, for dumps, tables and sheets. Pictures are made strip by strip, one map after the
         other, and a map takes at most the bytes of its pixels until they are compressed.
+    zoom
+        Pixels along each side of the square that a value becomes.
 
     Raises
     ------
@@ -87,11 +89,12 @@ def check_memory(
     if limit is None:
         return
     itemsize = DTYPES[options.dtype]
+    pixels = max(need.final for need in needs) * min(source.picture.dtype.itemsize, 2) * zoom * zoom
     if held or any(need.whole for need in needs):
         first = max((need.computed for need in needs if need.whole), default=0)
-        bytes_needed = itemsize * (first + sum(need.final for need in needs))
+        bytes_needed = itemsize * (first + sum(need.final for need in needs)) + (pixels if zoom > 1 else 0)
     else:
-        bytes_needed = max(need.final for need in needs) * min(source.picture.dtype.itemsize, 2)
+        bytes_needed = pixels
     if bytes_needed > limit:
         raise ResourceError(
             f"{quoted(source.picture.name)}: the maps need {bytes_text(bytes_needed)}, the limit is "
