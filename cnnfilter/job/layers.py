@@ -164,7 +164,8 @@ def save_bytes(save: Save, plans: Sequence[LayerPlan]) -> int:
         if plan.name in save.layers:
             maps, *sides = plan.shape if len(plan.shape) == 3 else (1, *plan.shape, 1)
             cell = max(*sides, SMALLEST_TILE) + 40  # with its label
-            need = max(need, math.prod(plan.shape) + 3 * min(maps * cell * cell, LONGEST_SHEET**2))
+            pixels = math.prod(plan.shape) * save.zoom**2
+            need = max(need, pixels + 3 * min(maps * cell * cell, LONGEST_SHEET**2))
     return depth * need
 
 
@@ -240,14 +241,6 @@ def write_layers(result: NetworkResult, files: Sequence[File], save: Save) -> Ne
     return replace(result, saved=tuple(saved), notes=(*result.notes, *notes))
 
 
-def _flat_notes(layer: LayerResult, save: Save) -> list[str]:
-    """Return the note that most of a layer's maps show next to nothing, if that is so."""
-    if layer.values.ndim != 3 or save.scale == "each":
-        return []
-    ranges = [extent_of([one]) for one in _floats(layer)]
-    return [f"layer {layer.name}: {note}" for note in flat_note(ranges, layer_displays(layer, save.display)[0])]
-
-
 @contextlib.contextmanager
 def _opened(output: Output) -> Iterator[BinaryIO]:
     """Open an output, or standard output."""
@@ -259,6 +252,14 @@ def _opened(output: Output) -> Iterator[BinaryIO]:
 
     yield sys.stdout.buffer
     sys.stdout.buffer.flush()
+
+
+def _flat_notes(layer: LayerResult, save: Save) -> list[str]:
+    """Return the note that most of a layer's maps show next to nothing, if that is so."""
+    if layer.values.ndim != 3 or save.scale == "each":
+        return []
+    ranges = [extent_of([one]) for one in _floats(layer)]
+    return [f"layer {layer.name}: {note}" for note in flat_note(ranges, layer_displays(layer, save.display)[0])]
 
 
 def _write_all(file: BinaryIO, result: NetworkResult, save: Save) -> list[tuple[str, None, str]]:
@@ -336,7 +337,7 @@ def draw_layer(
         if index is not None:
             return tiles[0]
         ranges = [range_text(*extent_of([one])) for one in values]
-        return contact_sheet(tiles, [str(number) for number in chosen], notes=ranges)
+        return contact_sheet(tiles, [str(number) for number in chosen], notes=ranges, longest=LONGEST_SHEET)
     plane = values if values.ndim == 2 else _strip(values.reshape(-1))
     tile = enlarged(_colored(to_pixels(plane, displays[0]), colormap), zoom)
     return contact_sheet([tile], [layer.name], notes=[range_text(*extent_of([values]))])
