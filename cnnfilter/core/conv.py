@@ -153,34 +153,78 @@ class Convolution(NamedTuple):
         self, room: Callable[[Strip, Scratch], Array], use: Callable[[Strip, Array], Any], threads: int | None
     ) -> Iterator[Any]:
         """Compute each strip into the memory that `room` gives for it, then hand it to `use`."""
-        engine = ENGINES[self.plan.engine]
-        weights = engine.prepare(self.plan, self.weights)
         count = thread_count(threads) if self.plan.sizes.macs >= THREAD_MACS else min(1, thread_count(threads))
-
-        finite = engine is im2col or (self.source.finite and math.isfinite(self.plan.sizes.border.value))
+        compute = self.strip_function()
 
         def work(strip: Strip, scratch: Scratch) -> Any:
             maps = room(strip, scratch)
-            with np.errstate(all="ignore"):  # NaN and infinity pass through, and are counted where maps are measured
-                engine.compute(self.plan, weights, self.source, strip, scratch, maps)
-                if not (finite or np.isfinite(maps.sum())):
-                    self._window_by_window(strip, scratch, maps)
-            if self.bias is not None:
-                maps += self.bias
+            compute(strip, scratch, maps)
             return use(strip, maps)
 
         return map_in_threads(work, self.plan.strips(), self.weights.dtype, count)
 
+    def strip_function(self) -> Callable[[Strip, Scratch, Array], None]:
+        """Return the function that writes a strip's maps ``(N, K, rows, oW)``, the bias added."""
+        engine = ENGINES[self.plan.engine]
+        with np.errstate(all="ignore"):
+            weights = engine.prepare(self.plan, self.weights)
+        calm, hides = self._cannot_overflow(), bool((self.weights == 0).any())
+
+        def compute(strip: Strip, scratch: Scratch, maps: Array) -> None:
+            with np.errstate(all="ignore"):  # NaN and infinity pass through, and are counted where maps are measured
+                engine.compute(self.plan, weights, self.source, strip, scratch, maps)
+                if not calm and not (_is_finite(maps) and not (hides and not _is_finite(scratch.kept["rows"]))):
+                    self._window_by_window(strip, scratch, maps)
+                if self.bias is not None:
+                    maps += self.bias
+
+        return compute
+
+    def _weight_sum(self) -> float:
+        """Return the largest sum of absolute weights of a filter, infinite ones left out."""
+        size = np.abs(self.weights, dtype=np.float64)
+        return float(np.where(np.isfinite(size), size, 0).sum(axis=(1, 2, 3)).max())
+
+    def _cannot_overflow(self) -> bool:
+        """Say whether no sum can leave the range of its type, whatever whole numbers the source holds."""
+        value = self.plan.sizes.border.value
+        if not (self.source.finite and math.isfinite(value) and np.isfinite(self.weights).all()):
+            return False
+        return max(2.0**64, abs(value)) * self._weight_sum() < float(np.finfo(self.weights.dtype).max)
+
     def _window_by_window(self, strip: Strip, scratch: Scratch, maps: Array) -> None:
-        """Compute a strip with NaN or infinity in it once more: only ``im2col`` keeps them inside their windows."""
-        sizes = self.plan.sizes
-        row_bytes = sizes.channels * sizes.kernel[0] * sizes.kernel[1] * sizes.out[1] * sizes.itemsize
-        rows = max(1, STRIP_BYTES // row_bytes)
-        weights = im2col.prepare(self.plan, self.weights)
-        for top in range(strip.top, strip.bottom, rows):
-            part = Strip(strip.first, strip.last, top, min(top + rows, strip.bottom))
+        """Compute a strip that is not finite once more: only ``im2col`` keeps NaN and infinity inside their windows.
+
+        Where finite values are so large that their sums may overflow on the way, a wider type adds them up: infinite
+        is then what is too large in the end, in any order of the sum.
+        """
+        rows = scratch.kept["rows"]
+        size = np.abs(rows.astype(np.float64))
+        reach = float(np.where(np.isfinite(size), size, 0).max()) * max(1.0, self._weight_sum())
+        wide = not reach < float(np.finfo(maps.dtype).max)
+        if self.plan.engine == "im2col" and not wide:
+            return
+        sizes, dtype = self.plan.sizes, np.dtype(_WIDER[maps.dtype.char] if wide else maps.dtype)
+        scratch = Scratch(dtype) if wide else scratch
+        row_bytes = sizes.channels * sizes.kernel[0] * sizes.kernel[1] * sizes.out[1] * dtype.itemsize
+        step = max(1, STRIP_BYTES // row_bytes)
+        weights = im2col.prepare(self.plan, self.weights.astype(dtype))
+        for top in range(strip.top, strip.bottom, step):
+            part = Strip(strip.first, strip.last, top, min(top + step, strip.bottom))
             out = maps[:, :, top - strip.top : part.bottom - strip.top]
-            im2col.compute(self.plan, weights, self.source, part, scratch, out)
+            target = scratch.array("wide", out.shape) if wide else out
+            im2col.compute(self.plan, weights, self.source, part, scratch, target)
+            if wide:
+                np.copyto(out, target, casting="same_kind")
+
+
+#: The types in which sums do not overflow where those of the first one do.
+_WIDER = {"f": np.float64, "d": np.longdouble}
+
+
+def _is_finite(values: Array) -> bool:
+    """Say whether `values` are finite; a sum says it soonest, and may overflow for large ones."""
+    return values.dtype.kind != "f" or bool(np.isfinite(values.sum(dtype=max(values.dtype, np.dtype(np.float32)))))
 
 
 def _part(out: Array, strip: Strip) -> Array:
