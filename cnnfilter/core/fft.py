@@ -127,7 +127,7 @@ def _tile(plan: Plan, weights: Spectra, block: Array, left: int, scratch: Scratc
     tile[..., : block.shape[3], :reach] = block[..., left : left + reach]
     tile[..., block.shape[3] :, :] = 0
     tile[..., : block.shape[3], reach:] = 0
-    norms = np.sqrt(np.square(tile, out=scratch.array("squares", tile.shape, tile.dtype)).sum(axis=(2, 3, 4)))
+    norms = np.sqrt(np.einsum("ngcij,ngcij->ng", tile, tile))
     faint = norms < FAINT
     if not np.isfinite(norms).all() or (faint.any() and tile[faint].any()):
         return False  # NaN, infinity, or squares that float64 does not hold
@@ -143,7 +143,7 @@ def _tile(plan: Plan, weights: Spectra, block: Array, left: int, scratch: Scratc
         else:
             window = tile[:, group, :, : block.shape[3], :reach]
             for values, error, seen in zip(result, errors, window, strict=True):
-                if not _mend_dim(values, error, seen, weights.weights[group, filter_], out.itemsize):
+                if not _mend_dim(values, error, seen, weights.weights[group, filter_], out.itemsize, scratch):
                     return False
         out[:, index, :, left : left + columns] = result
     return True
@@ -151,7 +151,7 @@ def _tile(plan: Plan, weights: Spectra, block: Array, left: int, scratch: Scratc
 
 def _is_whole(tile: Array, scratch: Scratch) -> bool:
     """Say whether a tile holds whole numbers only."""
-    return bool((np.rint(tile, out=scratch.array("squares", tile.shape, tile.dtype)) == tile).all())
+    return bool((np.rint(tile, out=scratch.array("rounded", tile.shape, tile.dtype)) == tile).all())
 
 
 def _spectrum(tile: Array, scratch: Scratch) -> Array:
@@ -172,7 +172,9 @@ def _filtered(spectrum: Array, weights: Array, plan: Plan, rows: int, scratch: S
     return back
 
 
-def _mend_dim(values: Array, error: float, seen: Array, weights: Array, itemsize: int) -> bool:
+def _mend_dim(
+    values: Array, error: float, seen: Array, weights: Array, itemsize: int, scratch: Scratch
+) -> bool:  # fmt: skip
     """Compute the dim cells of `values` ``(rows, columns)`` once more; return False where there are too many.
 
     Parameters
@@ -185,8 +187,11 @@ def _mend_dim(values: Array, error: float, seen: Array, weights: Array, itemsize
         ``(C, kH, kW)``.
     """
     enough = error / CELL_ERRORS[itemsize] + error
+    size = np.abs(values, out=scratch.array("size", values.shape, values.dtype))
+    if size.min() >= enough:
+        return True
     allowed = PRODUCTS * values.size // weights.size
-    dim = np.abs(values) < enough  # the absolute products sum to no less than the value itself
+    dim = size < enough  # the absolute products sum to no less than the value itself
     if np.count_nonzero(dim) > allowed:
         lit = _lit(seen, weights.shape[1:])
         values[~lit] = 0

@@ -43,10 +43,10 @@ def compute(plan: Plan, weights: Array, source: Source, strip: Strip, scratch: S
     else:
         columns = scratch.array("columns", (strip.samples, s.channels, *s.kernel, strip.rows, s.out[1]))
         np.copyto(columns, windows(block, s.kernel, s.stride, s.dilation, (strip.rows, s.out[1])), casting="unsafe")
-    _multiply(weights[0], _by_group(s, columns, strip.rows), _by_group(s, out, strip.rows), scratch)
+    multiply(weights[0], _by_group(s, columns, strip.rows), _by_group(s, out, strip.rows), scratch)
 
 
-def _multiply(matrix: Array, columns: Array, out: Array, scratch: Scratch, *, add: bool = False) -> None:
+def multiply(matrix: Array, columns: Array, out: Array, scratch: Scratch, *, add: bool = False) -> None:
     """Write ``matrix @ columns`` to `out`, or `add` it there, in products of at most ``TERMS``."""
     product = None
     for start in range(0, matrix.shape[-1], TERMS):
@@ -78,7 +78,7 @@ def _compute_by_row(
         later, phase = divmod(tap * s.dilation[0], step)
         start = (phase * count + later) * s.out[1]
         read = columns[..., start : start + maps.shape[-1]]
-        _multiply(matrix, read, maps, scratch, add=tap > 0)
+        multiply(matrix, read, maps, scratch, add=tap > 0)
 
 
 def _by_group(s: Sizes, values: Array, rows: int) -> Array:
@@ -104,7 +104,7 @@ def _compute_together(
     matrix = scratch.array("columns", taken.shape)
     np.copyto(matrix, taken)
     products = scratch.array("products", (len(weights), rows, columns, count))
-    _multiply(weights, matrix.reshape(weights.shape[1], -1), products.reshape(len(weights), -1), scratch)
+    multiply(weights, matrix.reshape(weights.shape[1], -1), products.reshape(len(weights), -1), scratch)
     np.copyto(out, products.transpose(3, 0, 1, 2))  # (N, K, rows, oW)
 
 
