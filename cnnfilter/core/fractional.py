@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blocks import for_each
 from cnnfilter.core.layout import channels_back, channels_first
-from cnnfilter.core.reduce import find_pooling, pool_bounds
+from cnnfilter.core.reduce import find_pooling, in_a_type_that_holds, pool_bounds
 from cnnfilter.core.shapes import Pair, pair
 from cnnfilter.errors import ParameterError, ShapeError
 
@@ -88,16 +88,21 @@ def fractional_pool2d(
     window = pair(size, "size")
     length = planes.shape[1], planes.shape[2]
     wanted = _output_size(length, window, output_size, output_ratio)
-    out: Array = np.empty((len(planes), *wanted), computing_type(planes))
-    draws = _samples(samples, seed, lead).astype(out.dtype)  # (P, 2)
+    draws = _samples(samples, seed, lead).astype(computing_type(planes))  # (P, 2)
 
-    def work(plane: int) -> None:
-        part = slice(plane, plane + 1)
-        rows = _bounds(draws[plane, 1], length[0], window[0], wanted[0])
-        columns = _bounds(draws[plane, 0], length[1], window[1], wanted[1])
-        pool_bounds(planes[part], rows, columns, pooling, out[part])
+    def compute(dtype: np.dtype[Any]) -> Array:
+        out: Array = np.empty((len(planes), *wanted), dtype)
 
-    for_each(work, range(len(planes)), threads)
+        def work(plane: int) -> None:
+            part = slice(plane, plane + 1)
+            rows = _bounds(draws[plane, 1], length[0], window[0], wanted[0])
+            columns = _bounds(draws[plane, 0], length[1], window[1], wanted[1])
+            pool_bounds(planes[part], rows, columns, pooling, out[part])
+
+        for_each(work, range(len(planes)), threads)
+        return out
+
+    out = in_a_type_that_holds(planes, kind, 2, window[0] * window[1], compute)
     return channels_back(out.reshape((*lead, *wanted)), layout)
 
 
