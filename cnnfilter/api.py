@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core import conv, transpose
 from cnnfilter.core.arrays import Array, real_array
+from cnnfilter.core.layout import channels_back, channels_first
 from cnnfilter.errors import ShapeError
 from cnnfilter.library.kernel import FilterBank, Kernel
 
@@ -57,9 +58,17 @@ def _several(found: Kernel | FilterBank | None) -> tuple[Kernel, ...]:
     return (found,) if isinstance(found, Kernel) else found.kernels
 
 
-def _convolve(image: ArrayLike, kernel: Kernel | FilterBank, **options: Any) -> Array:
+def _convolve_layout(image: ArrayLike, kernel: Kernel | FilterBank, *, layout: str = "CHW", **options: Any) -> Array:
+    """Return the maps of one kernel, or those of a bank with an axis for the kernels, in the image's layout."""
+    deep = kernel.weights.ndim == 3 if isinstance(kernel, Kernel) else any(one.weights.ndim == 3 for one in kernel)
+    pixels = real_array(channels_first(image, layout, certain=deep), "image")
+    maps = _convolve(pixels, kernel, **options)
+    single = isinstance(kernel, Kernel) and deep  # no axis is left that could go last
+    return maps if single else channels_back(maps, layout)
+
+
+def _convolve(pixels: Array, kernel: Kernel | FilterBank, **options: Any) -> Array:
     """Return the maps of one kernel, or those of a bank with an axis for the kernels in front of the channels'."""
-    pixels = real_array(image, "image")
     if isinstance(kernel, Kernel):
         if kernel.weights.ndim == 2:
             return conv.conv2d(pixels, kernel.weights, **options)
@@ -104,5 +113,5 @@ def _spread(image: ArrayLike, kernel: Kernel | FilterBank, **options: Any) -> Ar
     return transpose.conv_transpose2d(image, kernel.weights, **options)
 
 
-conv2d = _reads_kernels(conv.conv2d, _convolve)
+conv2d = _reads_kernels(conv.conv2d, _convolve_layout)
 conv_transpose2d = _reads_kernels(transpose.conv_transpose2d, _spread)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, computing_type, real_array
 from cnnfilter.core.blocks import for_each
 from cnnfilter.core.functions import ALONG_AXIS, CELLWISE
+from cnnfilter.core.missing import along_present, ignores
 from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ParameterError, ShapeError
 
@@ -28,7 +29,13 @@ _buffers = threading.local()
 
 
 def activate(
-    image: ArrayLike, name: str, *, axis: int | None = None, threads: int | None = None, **parameters: Any
+    image: ArrayLike,
+    name: str,
+    *,
+    axis: int | None = None,
+    missing: str = "propagate",
+    threads: int | None = None,
+    **parameters: Any,
 ) -> Array:
     """Apply an activation to every value of an array, or along one of its axes.
 
@@ -44,6 +51,9 @@ def activate(
         default a vector's only axis, or the channel axis of an image ``(C, H, W)`` or ``(N, C, H, W)``. Weights of
         prelu in any other number are spread over the array from its last axis on, as in ONNX: for an image
         ``(3, 4, 5)``, three weights are one for each channel (PyTorch), five one for each column.
+    missing
+        ``propagate``: softmax and its kind give NaN all along an axis with NaN in it. ``ignore``: NaN is a value that
+        is missing; the others share what there is, and it stays NaN.
     threads
         At most this many; all cores by default. The result does not depend on it.
     **parameters
@@ -84,6 +94,7 @@ def activate(
     if values.size == 0:
         raise ShapeError(f"the image is empty: shape {values.shape}")
     name, full = check_activation(name, parameters)
+    over_what_is_there = ignores(missing)
     if axis is not None and not takes_axis(name):
         raise ParameterError(f"{name} takes no axis: it works on each value alone")
     if name == "glu":
@@ -91,7 +102,12 @@ def activate(
     if name == "prelu" and real_array(full["weight"], "weight of prelu").size != 1:
         return _prelu(values, axis, full["weight"], threads)
     if ACTIVATIONS[name].over_axis:
-        return _along_axis(values, _find_axis(values.shape, axis, name), ALONG_AXIS[name], threads)
+        axis = _find_axis(values.shape, axis, name)
+
+        def along(values: Array) -> Array:
+            return _along_axis(values, axis, ALONG_AXIS[name], threads)
+
+        return along_present(along, values, name) if over_what_is_there else along(values)
     return _cell_by_cell(values, _cell_function(name, full), threads)
 
 

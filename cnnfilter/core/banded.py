@@ -35,29 +35,33 @@ class Bands(NamedTuple):
         Kernel columns that are used: columns of zeros (Sobel's middle) are left out.
     parts
         First and last kernel row of each part.
-    matrices
+    weights
+        ``(K, C, kH, taps)``.
+    kept
         By the output rows of a band, for each part: ``(K, rows, rows_in * C * taps)``.
     """
 
     taps: slice
     parts: tuple[tuple[int, int], ...]
-    matrices: dict[int, list[Array]]
+    weights: Array
+    kept: dict[int, list[Array]]
+
+    def matrices(self, rows: int, plan: Plan) -> list[Array]:
+        """Return the matrices of bands of so many rows, made when they are first asked for."""
+        if rows not in self.kept:
+            step, dilation = plan.sizes.stride[0], plan.sizes.dilation[0]
+            self.kept[rows] = [spread(self.weights[:, :, a:b], rows, step, dilation) for a, b in self.parts]
+        return self.kept[rows]
 
 
 def prepare(plan: Plan, weights: Array) -> list[Bands]:
-    """Return the bands of each group, by height: the plan's height, and that of the last rows."""
+    """Return the bands of each group."""
     s = plan.sizes
     taps = used_columns(weights)
     step = max(1, TERMS // (weights.shape[1] * len(range(s.kernel[1])[taps])))
     parts = tuple((row, min(row + step, s.kernel[0])) for row in range(0, s.kernel[0], step))
-
-    def matrices(group: Array, rows: int) -> list[Array]:
-        return [spread(group[:, :, start:stop, taps], rows, s.stride[0], s.dilation[0]) for start, stop in parts]
-
-    return [
-        Bands(taps, parts, {rows: matrices(group, rows) for rows in plan.band_heights})
-        for group in weights.reshape(s.groups, -1, *weights.shape[1:])
-    ]
+    by_group = weights.reshape(s.groups, -1, *weights.shape[1:])
+    return [Bands(taps, parts, np.ascontiguousarray(group[..., taps]), {}) for group in by_group]
 
 
 def used_columns(weights: Array) -> slice:
@@ -137,7 +141,7 @@ def _products(plan: Plan, bands: Bands, out: Array) -> list[tuple[Array, int, bo
         if stop == start:
             continue
         target = out[:, start:stop].reshape(len(out), -1, height, out.shape[2], copy=False)  # (K, bands, height, oW)
-        for part, matrices in enumerate(bands.matrices[height]):
+        for part, matrices in enumerate(bands.matrices(height, plan)):
             if height == 1:  # all filters in one product
                 products.append((matrices[:, 0], part, start < end, target[:, :, 0].transpose(1, 0, 2)))
             else:

@@ -151,8 +151,7 @@ def _cut_separable(sizes: Sizes, rank: int, why: str) -> Plan:
 def _cut_fft(sizes: Sizes, rank: int, why: str) -> Plan:
     """Strips one tile high; tiles of the size that transforms the fewest values in all, and fits the cache."""
     rows, columns = (_tile(k, out) for k, out in zip(sizes.kernel, sizes.out, strict=True))
-    strip = rows - sizes.kernel[0] + 1
-    strip = sizes.out[0] if strip >= sizes.out[0] else strip // BAND_ROWS * BAND_ROWS  # whole bands, if need be
+    strip = min(sizes.out[0], rows - sizes.kernel[0] + 1)
     return Plan(sizes=sizes, engine="fft", rows=strip, tile=(rows, columns), why=why)
 
 

@@ -107,15 +107,9 @@ def compute(plan: Plan, weights: Spectra, source: Source, strip: Strip, scratch:
 def _directly(direct: tuple[Plan, Any], source: Source, strip: Strip, scratch: Scratch, out: Array) -> None:
     """Compute a strip without transforms, some rows at a time."""
     plan, weights = direct
-    engine = _DIRECT[plan.engine]
-    for top in range(strip.top, strip.bottom, plan.rows):
-        part = strip._replace(top=top, bottom=min(top + plan.rows, strip.bottom))
-        rows = out[:, :, top - strip.top : part.bottom - strip.top]
-        for sample in range(strip.first, strip.last):
-            engine.compute(
-                plan, weights, source, part._replace(first=sample, last=sample + 1), scratch,
-                rows[sample - strip.first :][:1],
-            )  # fmt: skip
+    for part in plan.strips_of(strip):
+        rows = out[part.first - strip.first : part.last - strip.first, :, part.top - strip.top :]
+        _DIRECT[plan.engine].compute(plan, weights, source, part, scratch, rows[:, :, : part.rows])
 
 
 def _tile(plan: Plan, weights: Spectra, block: Array, left: int, scratch: Scratch, out: Array) -> bool:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blocks import for_each
 from cnnfilter.core.layout import channels_back, channels_first
+from cnnfilter.core.missing import ignores, pool_present
 from cnnfilter.core.reduce import find_pooling, in_a_type_that_holds, pool_bounds
 from cnnfilter.core.shapes import Pair, pair
 from cnnfilter.errors import ParameterError, ShapeError
@@ -24,6 +25,7 @@ def fractional_pool2d(
     kind: str = "max",
     samples: ArrayLike | None = None,
     seed: int | None = None,
+    missing: str = "propagate",
     threads: int | None = None,
     layout: str = "CHW",
 ) -> Array:
@@ -47,6 +49,9 @@ def fractional_pool2d(
         columns of that channel, the second its rows.
     seed
         Draws the samples where they are not given; the same seed gives the same result.
+    missing
+        ``propagate``: a window with NaN gives NaN. ``ignore``: NaN is a cell that is missing, and a window is reduced
+        from the cells that are there; NaN where none is.
     threads
         At most this many; all cores by default. The result does not depend on it.
     layout
@@ -83,6 +88,14 @@ def fractional_pool2d(
            [15., 17., 19., 20.],
            [29., 31., 33., 34.]], dtype=float32)
     """
+    if ignores(missing):
+        return pool_present(
+            lambda values, kind: fractional_pool2d(
+                values, size, output_size=output_size, output_ratio=output_ratio, kind=kind, samples=samples, seed=seed,
+                threads=threads, layout=layout,
+            ),
+            image, kind,
+        )  # fmt: skip
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     window = pair(size, "size")

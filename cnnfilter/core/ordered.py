@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.conv import Convolution
+from cnnfilter.core.convolution import Convolution
 from cnnfilter.core.plan import Plan, Sizes, Strip
 from cnnfilter.core.strips import Scratch, computing_rows, map_in_threads, thread_count
 from cnnfilter.core.whole import whole_scale

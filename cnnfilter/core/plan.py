@@ -138,11 +138,14 @@ class Plan(NamedTuple):
 
     def strips(self) -> list[Strip]:
         """Return the strips, in order: first image first, top row first."""
-        out_rows = self.sizes.out[0]
+        return self.strips_of(Strip(0, self.sizes.batch, 0, self.sizes.out[0]))
+
+    def strips_of(self, part: Strip) -> list[Strip]:
+        """Return the strips that a part of the output is cut into."""
         return [
-            Strip(first, min(first + self.samples, self.sizes.batch), top, min(top + self.rows, out_rows))
-            for first in range(0, self.sizes.batch, self.samples)
-            for top in range(0, out_rows, self.rows)
+            Strip(first, min(first + self.samples, part.last), top, min(top + self.rows, part.bottom))
+            for first in range(part.first, part.last, self.samples)
+            for top in range(part.top, part.bottom, self.rows)
         ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, as_planes
 from cnnfilter.core.blocks import for_each, row_blocks
 from cnnfilter.core.layout import channels_back, channels_first
+from cnnfilter.core.missing import ignores, pool_present
 from cnnfilter.core.reduce import Pooling, find_pooling, in_a_type_that_holds, pool_bounds, slide_windows
 from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair
 from cnnfilter.core.windows import Windows, plan_windows
@@ -29,6 +31,7 @@ def pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     p: float = 2,
+    missing: str = "propagate",
     threads: int | None = None,
     layout: str = "CHW",
 ) -> Array:
@@ -56,6 +59,9 @@ def pool2d(
         Whether the average divides by the cells of padding too. Cells that hang over the end never count.
     p
         Exponent of ``lp``.
+    missing
+        ``propagate``: a window with NaN gives NaN. ``ignore``: NaN is a cell that is missing, and a window is reduced
+        from the cells that are there; NaN where none is.
     threads
         At most this many; all cores by default. The result does not depend on it.
     layout
@@ -97,6 +103,12 @@ def pool2d(
     >>> pool2d([[1, 0], [4, 6]], "avg", 2)
     array([[2.75]], dtype=float32)
     """
+    if ignores(missing):
+        pool = partial(
+            pool2d, size=size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode,
+            count_include_pad=count_include_pad, p=p, threads=threads, layout=layout,
+        )  # fmt: skip
+        return pool_present(pool, image, kind)
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     if not isinstance(p, numbers.Real) or not 0 < p < math.inf:
@@ -184,7 +196,9 @@ def _gather(planes: Array, rows: Pair, columns: Pair, padding: float, dtype: np.
     return strip
 
 
-def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None, layout: str = "CHW") -> Array:
+def global_pool2d(
+    image: ArrayLike, kind: str, *, missing: str = "propagate", threads: int | None = None, layout: str = "CHW"
+) -> Array:
     """Reduce each channel of an image to one value.
 
     Parameters
@@ -193,6 +207,9 @@ def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None, la
         ``(H, W)``, ``(C, H, W)`` or ``(N, C, H, W)``, any real type.
     kind
         ``max``, ``min``, ``avg``, ``sum`` or ``lp`` (p = 2).
+    missing
+        ``propagate``: a window with NaN gives NaN. ``ignore``: NaN is a cell that is missing, and a window is reduced
+        from the cells that are there; NaN where none is.
     threads
         At most this many; all cores by default. The result does not depend on it.
     layout
@@ -219,6 +236,8 @@ def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None, la
     >>> global_pool2d(np.arange(24).reshape(2, 3, 4), "avg")
     array([ 5.5, 17.5], dtype=float32)
     """
+    if ignores(missing):
+        return pool_present(partial(global_pool2d, threads=threads, layout=layout), image, kind)
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     area = planes.shape[1] * planes.shape[2]
@@ -247,6 +266,7 @@ def adaptive_pool2d(
     output_size: int | str | tuple[int, int],
     kind: str,
     *,
+    missing: str = "propagate",
     threads: int | None = None,
     layout: str = "CHW",
 ) -> Array:
@@ -260,6 +280,9 @@ def adaptive_pool2d(
         Rows and columns of the result: n, or both.
     kind
         ``max``, ``min``, ``avg``, ``sum`` or ``lp`` (p = 2).
+    missing
+        ``propagate``: a window with NaN gives NaN. ``ignore``: NaN is a cell that is missing, and a window is reduced
+        from the cells that are there; NaN where none is.
     threads
         At most this many; all cores by default. The result does not depend on it.
     layout
@@ -286,6 +309,11 @@ def adaptive_pool2d(
     array([[ 6.,  8.,  9.],
            [16., 18., 19.]], dtype=float32)
     """
+    if ignores(missing):
+        return pool_present(
+            lambda values, kind: adaptive_pool2d(values, output_size, kind, threads=threads, layout=layout),
+            image, kind,
+        )  # fmt: skip
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     wanted = pair(output_size, "output_size")

@@ -202,6 +202,12 @@ def parse_pool(text: str) -> tuple[str, Pair, Pair | None]:
 #: The largest float32: a parameter beyond it would be infinite.
 LARGEST_PARAMETER = (2 - 2**-23) * 2.0**127
 
+#: What becomes of a window with NaN in it.
+MISSING = {
+    "propagate": "a window with NaN gives NaN",
+    "ignore": "NaN is a cell that is missing: weights are renormalised over what is there",
+}
+
 #: What gelu's `approximate` may be.
 APPROXIMATIONS = ("none", "tanh")
 

@@ -271,7 +271,7 @@ def test_the_tables_agree():
         ((4, 5), "softmax", {"axis": 2}, ParameterError, r"softmax: no axis 2 in an array of shape \(4, 5\)"),
         ((4, 5), "softmax", {"axis": 0.5}, ParameterError, "no axis 0.5"),
         ((3, 2, 2), "glu", {}, ShapeError, "glu halves axis 0, which has 3 cells; it needs an even number"),
-        ((3, 2, 2), "prelu", {"weight": [1, 2]}, ShapeError, r"weights \(2,\) for 3 channels"),
+        ((3, 4, 5), "prelu", {"weight": [1, 2]}, ShapeError, r"weights \(2,\) for 3 channels"),
         ((3, 2, 2), "prelu", {"weight": "a"}, ParameterError, "weight of prelu must hold real numbers"),
         ((0, 2), "relu", {}, ShapeError, r"the image is empty: shape \(0, 2\)"),
     ],
