@@ -109,7 +109,7 @@ def conv2d(
     >>> conv2d(image, [[-1, 0, 1]] * 3, flip=True)[0, 0]
     np.float32(-6.0)
     >>> conv2d([[1, 2, 3], [4, np.nan, 6], [7, 8, 9]], np.full((3, 3), 1 / 9), missing="ignore")
-    array([[5.]], dtype=float32)
+    array([[5.]])
     >>> conv2d(np.ones((3, 8, 9)), np.ones((2, 3, 3, 3)), stride=2, padding="same").shape
     (2, 4, 5)
     """

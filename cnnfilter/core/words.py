@@ -105,6 +105,8 @@ def _check_ranges(name: str, values: Parameters) -> None:
         raise ParameterError(f"softplus: beta must be above 0, got {values['beta']}")
     if name == "celu" and not values["alpha"] != 0:
         raise ParameterError("celu: alpha must not be 0")
+    if name == "celu" and abs(values["alpha"]) < SMALLEST_DIVISOR:
+        raise ParameterError(f"celu: alpha must not be 0 in float32, got {values['alpha']}")
 
 
 def parse_activation(text: str) -> tuple[str, Parameters]:
@@ -201,6 +203,9 @@ def parse_pool(text: str) -> tuple[str, Pair, Pair | None]:
 
 #: The largest float32: a parameter beyond it would be infinite.
 LARGEST_PARAMETER = (2 - 2**-23) * 2.0**127
+
+#: The smallest float32 with all its digits: what is divided by must not become 0.
+SMALLEST_DIVISOR = 2.0**-126
 
 #: What becomes of a window with NaN in it.
 MISSING = {
