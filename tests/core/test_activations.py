@@ -352,8 +352,9 @@ def test_nothing_overflows_or_vanishes_on_the_way(name, parameters, dtype, value
     ("name", "parameters"),
     [
         ("softplus", {"beta": 0}), ("softplus", {"beta": math.inf}), ("softplus", {"threshold": math.nan}),
-        ("leaky-relu", {"negative_slope": math.inf}), ("elu", {"alpha": math.nan}), ("celu", {"alpha": 1e39}), ("celu", {"alpha": 1e-60}),
-        ("hard-tanh", {"max": math.nan}), ("threshold", {"value": math.nan}), ("softshrink", {"lambd": math.inf}),
+        ("leaky-relu", {"negative_slope": math.inf}), ("elu", {"alpha": math.nan}), ("celu", {"alpha": 1e39}),
+        ("celu", {"alpha": 1e-60}), ("hard-tanh", {"max": math.nan}), ("threshold", {"value": math.nan}),
+        ("softshrink", {"lambd": math.inf}),
     ],
 )  # fmt: skip
 def test_parameters_without_a_meaning_are_refused(name, parameters):
