@@ -7,8 +7,8 @@ The error of a transform is a share of the whole tile, not of the window under o
 drowns what is dark. So tiles are transformed in float64, and then every cell is held against its own window:
 
 - Whole numbers through a kernel of whole numbers are rounded to whole numbers, which leaves no error at all.
-- A cell whose absolute products may sum to less than `ERROR` times what the error can be is *dim*. Where there are
-  few, they are computed once more, directly; those that see nothing but zeros are zero.
+- A cell whose absolute products may sum to so little that the error is more than `CELL_ERRORS` of it is *dim*. Where
+  there are few, they are computed once more, directly; those that see nothing but zeros are zero.
 - A strip with many dim cells is computed directly as a whole.
 
 This depends on the tile's values alone, and so neither on threads nor on the order of tiles.
@@ -102,6 +102,7 @@ def compute(plan: Plan, weights: Spectra, source: Source, strip: Strip, scratch:
     step = plan.tile[1] - s.kernel[1] + 1
     if not all(_tile(plan, weights, block, left, scratch, out) for left in range(0, s.out[1], step)):
         _directly(weights.direct, source, strip, scratch, out)
+        stored_rows(s, source, strip, scratch)  # those of the whole strip are looked at afterwards
 
 
 def _directly(direct: tuple[Plan, Any], source: Source, strip: Strip, scratch: Scratch, out: Array) -> None:

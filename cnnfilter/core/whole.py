@@ -20,9 +20,11 @@ def whole_scale(weights: Array) -> float | None:
     >>> whole_scale(np.array([1, -2, 1])), whole_scale(np.array([0.25, 0.5])), whole_scale(np.array([1, 1]) / 3)
     (1.0, 4.0, None)
     """
-    for bits in range(FRACTION_BITS + 1):
-        scale = 2.0**bits
-        whole = weights * scale
-        if np.all((whole == np.rint(whole)) & (np.abs(whole) < LARGEST_WHOLE)):
-            return scale
-    return None
+    first = weights.ravel()[:64]  # most weights are no such numbers, and these show it at once
+    scales = (2.0**bits for bits in range(FRACTION_BITS + 1))
+    return next((scale for scale in scales if _is_whole(first * scale) and _is_whole(weights * scale)), None)
+
+
+def _is_whole(values: Array) -> bool:
+    """Say whether `values` are whole numbers that float64 holds."""
+    return bool(np.all((values == np.rint(values)) & (np.abs(values) < LARGEST_WHOLE)))

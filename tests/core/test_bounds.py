@@ -180,3 +180,18 @@ def test_a_deep_transposed_convolution_stays_within_the_bound():
     weights = np.full((500, 2, 1, 1), 0.7, np.float32)
     exact = 500 * float(np.float32(0.1)) * float(np.float32(0.7))
     assert np.abs(conv_transpose2d(image, weights) - exact).max() <= 2e-6 * exact
+
+
+@pytest.mark.parametrize("engine", ["auto", *ENGINES])
+@pytest.mark.parametrize("pads", [((0, 0), (0, 0)), ((3, 3), (0, 3))])
+def test_infinity_under_weights_of_zero_alone_is_nan(engine, pads):
+    image = np.random.default_rng(8).random((900, 500)).astype(np.float32)
+    image[15, 0] = np.inf
+    weights = np.random.default_rng(9).random((13, 13))
+    weights[:, 0] = 0
+    got = conv2d(image, weights, padding=pads, engine=engine)
+    first = 3 + pads[0][0]
+    expected = np.zeros(got.shape, bool)
+    expected[first : first + 13, 0] = True
+    np.testing.assert_array_equal(np.isnan(got), expected)
+    assert np.isfinite(got[~expected]).all()
