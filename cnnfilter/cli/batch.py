@@ -115,6 +115,7 @@ def batch(
     as_: flags.As = "",
     activation: flags.Activation = None,
     pool: flags.Pool = None,
+    missing: flags.Missing = "propagate",
     size: flags.Size = None,
     mean: flags.Mean = None,
     std: flags.Std = None,
@@ -187,7 +188,7 @@ def batch(
         adopted = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
         words = {
             "channels": channels, "stride": stride, "dilation": dilation, "bias": bias, "activation": activation,
-            "pool": pool, "engine": engine, "combine": combine,
+            "pool": pool, "engine": engine, "combine": combine, "missing": missing,
         }  # fmt: skip
         recipe = folders.kernel_recipe(
             kernel, kernel_dir or (), {**looks, "stack": stack, "flatten": flatten}, words, adopted, as_, given

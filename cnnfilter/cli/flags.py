@@ -150,6 +150,14 @@ As = Annotated[
         "scaling and rounding. Flags that you give win.",
     ),
 ]  # fmt: skip
+Missing = Annotated[
+    str,
+    typer.Option(
+        "--missing", metavar="propagate|ignore", rich_help_panel=_STEP,
+        help="NaN in a window: propagate gives NaN; ignore takes it for a missing cell, and renormalises the weights "
+        "over what is there.",
+    ),
+]  # fmt: skip
 Engine = Annotated[
     str,
     typer.Option(

@@ -26,7 +26,7 @@ def real_array(values: Any, name: str) -> Array:
     ShapeError
         If the rows have different lengths.
     ParameterError
-        If the values are text, objects, dates or complex numbers.
+        If the values are text, objects, dates or complex numbers, or the array is masked.
 
     Examples
     --------
@@ -35,8 +35,13 @@ def real_array(values: Any, name: str) -> Array:
         ...
     cnnfilter.errors.ShapeError: image is ragged: its rows have different lengths
     """
+    values = getattr(values, "weights", values)
+    if isinstance(values, np.ma.MaskedArray):
+        raise ParameterError(
+            f"{name} is a masked array, and its mask would be lost (values.filled(numpy.nan) keeps it as NaN)"
+        )
     try:
-        array = np.asarray(getattr(values, "weights", values))
+        array = np.asarray(values)
     except ValueError:
         raise ShapeError(f"{name} is ragged: its rows have different lengths") from None
     if array.dtype.kind not in "biuf":

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.missing import check_sum
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.images.display import Display, choose_kind
@@ -78,6 +79,9 @@ class Done(NamedTuple):
 def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
     """Return one step for each kernel, or a single one where they are combined; no two kernels have one name."""
     kernels = distinct_kernels(kernels)
+    if options.missing == "ignore":
+        for kernel in kernels:
+            check_sum(kernel.weights, kernel.name)
     processed = options.pool is not None or options.activation is not None
     adopted = describe(options)
     words = _words(options)
@@ -148,6 +152,7 @@ def _words(options: Options) -> dict[str, Any]:
         "activation": None if options.activation is None else options.activation._asdict(),
         "pool": None if options.pool is None else options.pool._asdict(),
         **({"combine": options.combine} if options.combine else {}),
+        **({"missing": options.missing} if options.missing != "propagate" else {}),
         **({"as": options.tool, "convention": describe(options)} if options.tool else {}),
     }  # fmt: skip
 
@@ -206,6 +211,16 @@ def _with_flat_note(done: list[Done], shared: Display | None) -> list[Done]:
     return [done[0]._replace(result=first._replace(notes=(*first.notes, *notes))), *done[1:]]
 
 
+def _missing_notes(step: Step, options: Options, source: PictureSource) -> tuple[str, ...]:
+    """Say how many cells were left out, where that was asked for."""
+    count = source.missing if options.missing == "ignore" else 0
+    if not count:
+        return ()
+    cells = "1 cell of the input is" if count == 1 else f"{count} cells of the input are"
+    filtered = "kernel" in step.parameters or "kernels" in step.parameters
+    return (f"{cells} missing; " + ("weights renormalised over what is there" if filtered else "left out"),)
+
+
 def _one(request: Request, source: PictureSource, index: int, maps: Maps, look: Look, outputs: list[Output]) -> Done:
     """Write the outputs of one kernel."""
     step, picture = request.steps[index], source.picture
@@ -233,7 +248,7 @@ def _result(
 ) -> MapResult:  # fmt: skip
     """Return the summary row; a single channel is no axis."""
     picture, shape = source.picture, maps.shape
-    notes = [*picture.notes, *step.notes]
+    notes = [*picture.notes, *_missing_notes(step, request.options, source), *step.notes]
     if request.options.range == "unit" and not picture.full_scale:
         notes.append(f"--range unit divided by {picture.white:g}: no value of the input is larger than this white")
     strange = f"holds {facts.nan} NaN and {facts.infinite} infinite values"
