@@ -13,7 +13,10 @@ def pool(
     pool: Annotated[
         str,
         typer.Option(
-            "--pool", metavar="KIND:SIZE[:STRIDE]", help="max, min, avg, sum or lp, as in avg:2 or max:3,3:1."
+            "--pool",
+            metavar=flags.POOL_METAVAR,
+            autocompletion=flags.pool_names,
+            help=flags.POOL_HELP[0].upper() + flags.POOL_HELP[1:],
         ),
     ],
     channels: flags.Channels = "each",
@@ -36,9 +39,11 @@ def pool(
     max_memory: flags.MaxMemory = None,
     debug: flags.Debug = False,
 ) -> None:
-    """Pool images or dumps: the largest, smallest, mean or summed value of each window.
+    """Pool images or dumps: the largest, smallest, mean or summed value of each window, or of whole channels.
 
     Example: cnnfilter pool maps.npy --pool avg:2 -f csv --table
+
+    Example: cnnfilter pool photo.png --pool global-avg --table
     """
     from cnnfilter.images.display import parse_display
     from cnnfilter.job.image import Request, plain_step

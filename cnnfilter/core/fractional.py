@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blocks import for_each
 from cnnfilter.core.reduce import find_pooling, pool_bounds
-from cnnfilter.core.shapes import Pair, pair
+from cnnfilter.core.shapes import pair
+from cnnfilter.core.windows import fractional_size
 from cnnfilter.errors import ParameterError, ShapeError
 
 
@@ -44,7 +45,8 @@ def fractional_pool2d(
         ``(N, C, 2)`` in [0, 1), without N for an image without it: as in PyTorch, the first of each pair places the
         columns of that channel, the second its rows.
     seed
-        Draws the samples where they are not given; the same seed gives the same result.
+        Draws the samples where they are not given, ``numpy.random.default_rng(seed).random((N, C, 2))``, without N for
+        an image without it: the same seed gives the same result.
     threads
         At most this many; all cores by default. The result does not depend on it.
 
@@ -83,7 +85,7 @@ def fractional_pool2d(
     pooling = find_pooling(kind)
     window = pair(size, "size")
     length = planes.shape[1], planes.shape[2]
-    wanted = _output_size(length, window, output_size, output_ratio)
+    wanted = fractional_size(length, window, output_size, output_ratio)
     out: Array = np.empty((len(planes), *wanted), computing_type(planes))
     draws = _samples(samples, seed, lead).astype(out.dtype)  # (P, 2)
 
@@ -95,26 +97,6 @@ def fractional_pool2d(
 
     for_each(work, range(len(planes)), threads)
     return out.reshape((*lead, *wanted))
-
-
-def _output_size(length: Pair, window: Pair, output_size: Any, output_ratio: Any) -> Pair:
-    """Return the rows and columns of the result, from whichever of the two arguments is given."""
-    if (output_size is None) == (output_ratio is None):
-        raise ParameterError("fractional pooling needs either output_size or output_ratio, and not both")
-    if output_ratio is None:
-        wanted = pair(output_size, "output_size")
-    else:
-        ratios = real_array(output_ratio, "output_ratio").ravel()
-        if ratios.size not in (1, 2) or not np.all((ratios > 0) & (ratios < 1)):
-            raise ParameterError(f"output_ratio must be one or two numbers between 0 and 1, got {output_ratio!r}")
-        wanted = int(length[0] * ratios[0]), int(length[1] * ratios[-1])
-    for name, n, k, out in zip(("rows", "columns"), length, window, wanted, strict=True):
-        if out < 1 or out + k - 1 > n:
-            raise ShapeError(
-                f"{out} {name} of output from {n} with windows of {k}: output + size - 1 = {out + k - 1} must be at "
-                f"most {n}, and output at least 1 (use a smaller output or window)"
-            )
-    return wanted
 
 
 def _samples(samples: Any, seed: int | None, lead: tuple[int, ...]) -> Array:
@@ -131,6 +113,14 @@ def _samples(samples: Any, seed: int | None, lead: tuple[int, ...]) -> Array:
     if not np.all((values >= 0) & (values < 1)):
         raise ParameterError(f"samples must be at least 0 and below 1, got {values.min()} to {values.max()}")
     return values.reshape(-1, 2)
+
+
+def draw_samples(seed: int, lead: tuple[int, ...]) -> Array:
+    """Return samples ``(C, 2)`` or ``(N, C, 2)`` for planes ``(C,)`` or ``(N, C)``: the same for each image of a batch.
+
+    They are those that `fractional_pool2d` draws from the same seed for one image of C channels.
+    """
+    return np.broadcast_to(np.random.default_rng(seed).random((lead[-1], 2)), (*lead, 2))
 
 
 def _bounds(sample: Any, length: int, window: int, count: int) -> Array:

@@ -65,7 +65,8 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
     words = _words(options)
 
     def notes(group: Sequence[Kernel]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(note for kernel in group for note in kernel.warnings)) + (adopted,) * bool(adopted)
+        said = [*(note for kernel in group for note in kernel.warnings), adopted, _pool_note(options)]
+        return tuple(dict.fromkeys(filter(None, said)))
 
     def step(kernel: Kernel) -> Step:
         return Step(
@@ -109,7 +110,20 @@ def plain_step(name: str, options: Options) -> Step:
     def need(source: PictureSource) -> Need:
         return need_of([], options, source)
 
-    return Step(name=name, spec=name, make=make, need=need, auto="minmax", parameters=_words(options))
+    return Step(
+        name=name,
+        spec=name,
+        make=make,
+        need=need,
+        auto="minmax",
+        parameters=_words(options),
+        notes=tuple(filter(None, [_pool_note(options)])),
+    )
+
+
+def _pool_note(options: Options) -> str:
+    """Return what a pooling chose for the user, or nothing."""
+    return "" if options.pool is None else options.pool.note
 
 
 def _words(options: Options) -> dict[str, Any]:
@@ -119,7 +133,7 @@ def _words(options: Options) -> dict[str, Any]:
         "padding_mode": options.padding_mode, "dilation": list(options.dilation), "flip": options.flip,
         "bias": options.bias, "range": options.range,
         "activation": None if options.activation is None else options.activation._asdict(),
-        "pool": None if options.pool is None else options.pool._asdict(),
+        "pool": None if options.pool is None else options.pool.words(),
         **({"combine": options.combine} if options.combine else {}),
         **({"as": options.tool, "convention": describe(options)} if options.tool else {}),
     }  # fmt: skip
@@ -235,8 +249,7 @@ def _look(request: Request, step: Step, picture: Picture, source: PictureSource,
 
 def _alpha(picture: Picture, source: PictureSource, maps: Maps, options: Options) -> Alpha:
     """Return the transparency of each output cell: that of the input cell at the middle of its window."""
-    _, height, width = maps.shape
-    rows, columns = _centres(maps, options, (picture.height, picture.width), (height, width))
+    rows, columns = _centres(maps, options, (picture.height, picture.width))
 
     def alpha(start: int, stop: int) -> Array:
         wanted = rows[start:stop]
@@ -248,16 +261,16 @@ def _alpha(picture: Picture, source: PictureSource, maps: Maps, options: Options
     return alpha
 
 
-def _centres(maps: Maps, options: Options, size: Pair, out: Pair) -> tuple[Array, Array]:
+def _centres(maps: Maps, options: Options, size: Pair) -> tuple[Array, Array]:
     """Return the input row of each output row, and the input column of each output column."""
     axes = []
+    pooled = None if options.pool is None else options.pool.plan(size if maps.sizes is None else maps.sizes.out)
     for axis in range(2):
         middle = np.arange(size[axis])
         if maps.sizes is not None:
             its, before = maps.sizes, (maps.sizes.pads.top, maps.sizes.pads.left)[axis]
             middle = np.arange(its.out[axis]) * its.stride[axis] - before + its.span[axis] // 2
-        if options.pool is not None:
-            step, window = (options.pool.stride or options.pool.size)[axis], options.pool.size[axis]
-            middle = middle[np.minimum(np.arange(out[axis]) * step + (window - 1) // 2, len(middle) - 1)]
+        if pooled is not None:
+            middle = middle[np.clip(np.asarray(pooled.middles[axis]), 0, len(middle) - 1)]
         axes.append(np.clip(middle, 0, size[axis] - 1))
     return axes[0], axes[1]

@@ -217,11 +217,7 @@ def after(values: Array, options: Options, *, activated: bool = False) -> Array:
 
         values = activate(values, options.activation.name, threads=options.threads, **parameters)
     if options.pool is not None:
-        from cnnfilter.core.pooling import pool2d
-
-        values = pool2d(
-            values, options.pool.kind, options.pool.size, stride=options.pool.stride, threads=options.threads
-        )
+        values = options.pool.run(values, options.threads)
     return values
 
 

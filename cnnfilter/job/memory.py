@@ -62,10 +62,8 @@ def _pooled(size: Pair, options: Options) -> int:
     """Return the cells that are left of one map after the pooling, if there is one."""
     if options.pool is None:
         return size[0] * size[1]
-    from cnnfilter.core.windows import plan_windows
-
-    rows, columns = plan_windows(size, options.pool.size, options.pool.stride, 0, 1, False)
-    return rows.count * columns.count
+    rows, columns = options.pool.plan(size).out
+    return rows * columns
 
 
 def check_memory(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from cnnfilter.core.conv import plan_source
 from cnnfilter.core.plan import Plan
-from cnnfilter.core.shapes import Pair, formula
+from cnnfilter.core.shapes import Pair
 from cnnfilter.core.strips import NoPixels, thread_count
-from cnnfilter.core.windows import plan_windows
 from cnnfilter.core.words import ACTIVATIONS
 from cnnfilter.errors import ShapeError
 from cnnfilter.job.maps import as_bank, sums_channels
@@ -20,6 +19,10 @@ from cnnfilter.library.kernel import Kernel
 
 #: Steps of one kind after which maps that are gone are warned of.
 FEW_STEPS = 2
+
+
+#: Input rows and columns from one value to the next.
+Jump: TypeAlias = tuple[float, float]
 
 
 class StepPlan(NamedTuple):
@@ -34,7 +37,7 @@ class StepPlan(NamedTuple):
     pooling
         The size formulas of the pooling, rows and columns; nothing without one.
     field, jump
-        Input rows and columns that one value sees, and from one value to the next.
+        Input rows and columns that one value sees, and from one value to the next; None where there is no next.
     dropped
         Rows and columns that the strides leave out: those of the convolution's padded input, then the pooling's.
     peak_bytes
@@ -46,7 +49,7 @@ class StepPlan(NamedTuple):
     shape: tuple[int, int, int]
     pooling: tuple[str, ...]
     field: Pair
-    jump: Pair
+    jump: Jump | None
     dropped: tuple[Pair, ...]
     peak_bytes: int
     warnings: tuple[str, ...]
@@ -76,17 +79,16 @@ def _plan_step(kernel: Kernel, shape: tuple[int, int, int], options: Options, pi
             NoPixels(), whole, bank, np.dtype(options.dtype), bias=options.bias, groups=groups, **options.convolution()
         )
         sizes = job.plan.sizes
-        field, jump, out = sizes.span, sizes.stride, sizes.out
+        field, out = sizes.span, sizes.out
+        jump: Jump | None = sizes.stride
         texts: tuple[str, ...] = ()
         added = (sizes.pads.rows, sizes.pads.columns)
-        dropped = [_pair((n + p - k) % s for n, p, k, s in zip(sizes.size, added, field, jump, strict=True))]
+        dropped = [_pair((n + p - k) % s for n, p, k, s in zip(sizes.size, added, field, sizes.stride, strict=True))]
         if options.pool is not None:
-            windows = plan_windows(out, options.pool.size, options.pool.stride, 0, 1, False)
-            texts = tuple(formula(one.length, 0, one.size, one.stride, 1) for one in windows)
-            dropped.append(_pair((one.length - one.span) % one.stride for one in windows))
-            field = _pair(f + (one.span - 1) * j for f, one, j in zip(field, windows, jump, strict=True))
-            jump = _pair(j * one.stride for j, one in zip(jump, windows, strict=True))
-            out = _pair(one.count for one in windows)
+            pooled = options.pool.plan(out)
+            texts, out = pooled.texts, pooled.out
+            dropped.append(pooled.dropped)
+            field, jump = pooled.seen(field, sizes.stride)
     except ShapeError as error:
         raise ShapeError(
             f"{kernel.name} on {'x'.join(map(str, whole[1:]))}: nothing is left of the maps: {error}"
@@ -97,7 +99,7 @@ def _plan_step(kernel: Kernel, shape: tuple[int, int, int], options: Options, pi
         kernel=kernel, plan=job.plan, shape=(sizes.filters, *out), pooling=texts, field=field, jump=jump,
         dropped=tuple(dropped),
         peak_bytes=shape[0] * shape[1] * shape[2] * pixel_bytes + threads * job.plan.strip_bytes + held,
-        warnings=_warnings(sizes.size, out, field, jump),
+        warnings=_warnings(sizes.size, out, field, jump, shrinks=options.pool is None or options.pool.mode == "window"),
     )  # fmt: skip
 
 
@@ -113,9 +115,11 @@ def _holds(options: Options) -> bool:
     return options.pool is not None or (activation is not None and ACTIVATIONS[activation.name].over_axis)
 
 
-def _warnings(size: Pair, out: Pair, field: Pair, jump: Pair) -> tuple[str, ...]:
-    """Warn of cells that no window sees, and of maps that are gone after few more such steps."""
-    found = []
+def _warnings(size: Pair, out: Pair, field: Pair, jump: Jump | None, *, shrinks: bool) -> tuple[str, ...]:
+    """Warn of cells that no window sees, and of maps that are gone after few more such steps, where steps shrink."""
+    found: list[str] = []
+    if jump is None or not shrinks:
+        return ()
     if jump[0] > field[0] or jump[1] > field[1]:
         found.append(
             f"one value sees {field[0]}x{field[1]} and the next is {jump[0]},{jump[1]} on: cells are never seen"
@@ -138,6 +142,6 @@ def _warnings(size: Pair, out: Pair, field: Pair, jump: Pair) -> tuple[str, ...]
     return tuple(found)
 
 
-def _again(size: int, before: int, after: int, lost: int, jump: int) -> int:
+def _again(size: int, before: int, after: int, lost: int, jump: float) -> int:
     """Return what one more step like the one from `before` to `after` leaves of `size`."""
-    return size - lost if jump == 1 else (size - (before - after * jump)) // jump
+    return size - lost if jump == 1 else int((size - (before - after * jump)) // jump)

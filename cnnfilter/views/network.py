@@ -21,7 +21,7 @@ BAR = 40
 LONGEST_CLASS = 40
 
 
-def crossed(shape: Sequence[int]) -> str:
+def crossed(shape: Sequence[float]) -> str:
     """Return a shape as text.
 
     Examples
@@ -29,7 +29,10 @@ def crossed(shape: Sequence[int]) -> str:
     >>> crossed((16, 8, 8)), crossed((10,)), crossed(())
     ('16 x 8 x 8', '10', 'one number')
     """
-    return " x ".join("?" if side < 0 else str(side) for side in shape) or "one number"
+    return (
+        " x ".join("?" if side < 0 else str(side) if isinstance(side, int) else short(side) for side in shape)
+        or "one number"
+    )
 
 
 def short(value: float) -> str:

@@ -34,7 +34,7 @@ def _facts(step: StepPlan) -> dict[str, Any]:
         "dropped by the stride": list(step.dropped[0]),
         **({"dropped by the pooling": list(step.dropped[1])} if pooling else {}),
         "receptive field": list(step.field),
-        "jump": list(step.jump),
+        "jump": None if step.jump is None else list(step.jump),
         "engine": step.plan.engine,
         "why": step.plan.why,
         "strips": step.plan.strip_count,
@@ -67,6 +67,8 @@ def plan_table(plans: Sequence[StepPlan], width: int = ANY_WIDTH) -> str:
 
 def _text(value: Any) -> str:
     """Return a fact as text: sizes with crosses, large numbers in groups of three."""
+    if value is None:
+        return "-"
     if isinstance(value, list):
         return crossed(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
