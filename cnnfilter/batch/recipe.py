@@ -17,6 +17,7 @@ from cnnfilter.errors import OutputError
 from cnnfilter.files import slug
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
+from cnnfilter.job.combine import check_kernels
 from cnnfilter.job.image import Done, Request, do_image, kernel_steps
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import Options
@@ -100,6 +101,7 @@ class Convolve:
     max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
+        check_kernels(self.kernels, self.options.combine)
         if self.flatten and any(form not in DUMP_FORMATS.values() for form in self.formats):
             raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
 

@@ -144,7 +144,9 @@ Combine = Annotated[
     str,
     typer.Option(
         "--combine", metavar="HOW", rich_help_panel=_STEP, autocompletion=combinations,
-        help="One map of all kernels: magnitude, max, min, sum, mean, or argmax (which kernel is strongest).",
+        help="One map of all kernels: magnitude, max, min, sum, mean, argmax (which kernel is strongest), or angle of "
+        "two, across then down: degrees, clockwise; 0 is brighter to the right, 90 below, 180 left, -90 above; NaN "
+        "where both are 0; --colormap twilight suits it.",
     ),
 ]  # fmt: skip
 As = Annotated[

@@ -164,7 +164,7 @@ def resolve(kind: str, white: float, statistics: Range | None = None) -> Display
     kind
         Any display but ``auto``.
     white
-        The value of white in the input, for ``clip`` and ``abs``.
+        The value of white in the input, for ``clip`` and ``abs``; ``angle`` goes from -180 to 180.
     statistics
         The extremes of the values, for the displays that stretch; `extent_of` gives them, percentiles too.
 
@@ -264,6 +264,11 @@ def _to_white(white: float, _statistics: Range) -> tuple[float, float]:
     return 0.0, float(white)
 
 
+def _to_half_turns(_white: float, _statistics: Range) -> tuple[float, float]:
+    """Black is half a turn to the left and white half a turn to the right, in degrees."""
+    return -180.0, 180.0
+
+
 def _to_extremes(_white: float, statistics: Range) -> tuple[float, float]:
     """Black is the smallest value and white the largest."""
     return float(statistics.minimum), float(statistics.maximum)
@@ -282,4 +287,5 @@ DISPLAYS: dict[str, Callable[[float, Range], tuple[float, float]]] = {
     "minmax": _to_extremes,
     "symmetric": _to_either_side,
     "percentile": _to_extremes,
+    "angle": _to_half_turns,
 }

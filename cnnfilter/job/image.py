@@ -12,7 +12,7 @@ from cnnfilter.errors import ParameterError
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.adopt import describe
-from cnnfilter.job.combine import auto_display, step_title
+from cnnfilter.job.combine import angle_note, auto_display, check_kernels, step_title
 from cnnfilter.job.maps import HeldMaps, Maps, after, convolved
 from cnnfilter.job.memory import Need, check_memory, need_of
 from cnnfilter.job.names import DUMP_FORMATS, Output
@@ -59,13 +59,21 @@ class Done(NamedTuple):
 
 
 def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
-    """Return one step for each kernel, or a single one where they are combined."""
+    """Return one step for each kernel, or a single one where they are combined.
+
+    Raises
+    ------
+    ParameterError
+        If they cannot be combined so, however the pictures are.
+    """
+    check_kernels(kernels, options.combine)
     processed = options.pool is not None or options.activation is not None
     adopted = describe(options)
     words = _words(options)
 
     def notes(group: Sequence[Kernel]) -> tuple[str, ...]:
-        said = [*(note for kernel in group for note in kernel.warnings), adopted, _pool_note(options)]
+        turned = angle_note(group, options.flip) if options.combine == "angle" else ""
+        said = [*(note for kernel in group for note in kernel.warnings), adopted, turned, _pool_note(options)]
         return tuple(dict.fromkeys(filter(None, said)))
 
     def step(kernel: Kernel) -> Step:

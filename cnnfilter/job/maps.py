@@ -163,7 +163,7 @@ def needs_whole(options: Options) -> bool:
 
 def _cast(way: Way, values: Array) -> Array:
     """Return `values`, changed to what the adopted tool gives."""
-    if way.options.combine != "argmax":
+    if way.options.combine not in ("argmax", "angle"):  # these are no pixels
         way.cast(values)
     return values
 

@@ -24,6 +24,7 @@ COMBINATIONS = {
     "sum": "the sum",
     "mean": "the mean",
     "argmax": "which kernel gives the largest value, counted from 0",
+    "angle": "the direction in degrees, clockwise from the right, of two kernels: across, then down",
 }
 
 

@@ -18,6 +18,9 @@ from cnnfilter.library.parameters import unknown_parameter
 from cnnfilter.library.spec import Spec, matrix_value, parse_spec
 from cnnfilter.library.transform import COMMON_NAMES
 
+#: Generators that differentiate across (dx) and down (dy), across unless a spec says otherwise.
+DIRECTED = ("sobel", "gaussian-derivative")
+
 #: How many specs may lead from one to the next.
 MAX_STEPS = 8
 
@@ -135,7 +138,27 @@ class _Loader:
                 raise ParameterError(f"{text!r} means {len(kernels)} kernels, expected one")
             return kernels[0]
 
-        return _bounded(spec, (build_kernel(entry, given, load_one) for given in spec.combinations()))
+        note = self._one_of_two(entry, spec)
+        made = (build_kernel(entry, given, load_one) for given in spec.combinations())
+        return _bounded(spec, (replace(one, warnings=(*one.warnings, note)) if note else one for one in made))
+
+    def _one_of_two(self, entry: Entry, spec: Spec) -> str:
+        """Return how to have both directions, where a name that says neither means one of them; else nothing."""
+        keys = {key for key, _ in spec.parameters}
+        if "rotate" in keys:
+            return ""
+        if entry.data.get("generator") in DIRECTED and not {"dx", "dy"} & (keys | {*entry.data.get("parameters", {})}):
+            more = spec.text + ("," if keys else ":")
+            first, second = (f"{more}dx={dx},dy={dy}" for dx, dy in ((1, 0), (0, 1)))
+        else:
+            first = second = ""
+        inside = self._deeper(entry).inside if not keys else None
+        bank = inside.find(spec.body, "bank") if inside else None
+        if bank is not None and len(bank.data["kernels"]) == 2:
+            first, second = bank.data["kernels"]
+        if not first:
+            return ""
+        return f"{spec.text} is {first}, one direction of two; for both: -k {first} -k {second} --combine magnitude"
 
     def _bank(self, entry: Entry, spec: Spec) -> list[Kernel]:
         """Return the kernels of a bank; the spec's parameters go to every one of them."""
