@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -143,7 +143,14 @@ class Convolve:
     def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Made]:
         """Convolve one picture with every kernel, and write the outputs."""
         done = do_image(self._request._replace(max_memory=max_memory), picture, outputs)
-        return [Made(_row(one), one.maps.hold) for one in done]
+        return [Made(_row(one), partial(_values, one)) for one in done]
+
+
+def _values(done: Done) -> Array:
+    """Return the values of maps that the request kept."""
+    if done.maps is None:
+        raise RuntimeError("the maps were not kept")
+    return done.maps.hold()
 
 
 def _row(done: Done) -> dict[str, Any]:

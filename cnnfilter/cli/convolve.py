@@ -1,9 +1,16 @@
 """``cnnfilter convolve``."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from cnnfilter.cli import flags
 from cnnfilter.cli.job import Files, Show, memory_limit, run
+
+if TYPE_CHECKING:
+    from cnnfilter.job.image import Request
+    from cnnfilter.library.kernel import Kernel
 
 
 def convolve(
@@ -50,26 +57,37 @@ def convolve(
     Example: cnnfilter convolve photo.png -k sobel-x -k gaussian:sigma=2 -f png -f npy -o out/
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
-    from cnnfilter.images.display import parse_display
-    from cnnfilter.job.image import Request, kernel_steps
-    from cnnfilter.job.options import make_options
-    from cnnfilter.library import search_path
-    from cnnfilter.library.conventions import adopt_words, load_as
-
     words = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
-    options = make_options(
-        channels=channels, stride=stride, dilation=dilation, bias=bias, activation=activation, pool=pool,
-        engine=engine, threads=threads, combine=combine, **adopt_words(as_, words, flags.given(context)),
-    )  # fmt: skip
-    search = search_path(kernel_dir or ())
-    kernels = [one for spec in kernel for one in load_as(spec, as_, search)]
-    request = Request(
-        steps=kernel_steps(kernels, options),
-        options=options, display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
-        keep=table, max_memory=memory_limit(max_memory),
+    kernels, request = request_of(
+        kernel, kernel_dir, as_, words, flags.given(context), display=display, colormap=colormap, compress=compress,
+        flatten=flatten, table=table, preview=preview, max_memory=max_memory, channels=channels, stride=stride,
+        dilation=dilation, bias=bias, activation=activation, pool=pool, engine=engine, threads=threads, combine=combine,
     )  # fmt: skip
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
         also_read=[one.origin for one in kernels],
     )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))
+
+
+def request_of(
+    specs: Sequence[str], folders: Sequence[str] | None, tool: str, adopted: dict[str, Any], given: frozenset[str], *,
+    display: str, colormap: str | None, compress: str, flatten: bool, table: bool, preview: bool,
+    max_memory: str | None, **words: Any,
+) -> tuple[list["Kernel"], "Request"]:  # fmt: skip
+    """Return the kernels, and what they and the flags ask for of every picture."""
+    from cnnfilter.images.display import parse_display
+    from cnnfilter.job.image import Request, kernel_steps
+    from cnnfilter.job.options import make_options
+    from cnnfilter.library import search_path
+    from cnnfilter.library.conventions import adopt_words, load_as
+
+    options = make_options(**words, **adopt_words(tool, adopted, given))
+    search = search_path(folders or ())
+    kernels = [one for spec in specs for one in load_as(spec, tool, search)]
+    request = Request(
+        steps=kernel_steps(kernels, options), options=options, display=parse_display(display), colormap=colormap,
+        compress=compress, flatten=flatten, keep=table or preview, preview=preview,
+        max_memory=memory_limit(max_memory),
+    )  # fmt: skip
+    return kernels, request

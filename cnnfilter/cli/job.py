@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cnnfilter.images.picture import Picture
     from cnnfilter.job.image import Done, Request
+    from cnnfilter.job.names import Output
 
 
 #: A map with both sides below this is a picture of a few specks.
@@ -47,19 +48,9 @@ class Files(NamedTuple):
 def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
     """Do every image, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
-    from cnnfilter.job.names import DUMP_FORMATS, make_folder, parse_formats, plan_outputs
+    from cnnfilter.job.names import make_folder
 
-    default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
-    formats = parse_formats(default, files.output)
-    if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
-        raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
-    _position(show.at)  # a mistake in a word should cost no work
-    if request.colormap:
-        from cnnfilter.images.colour import colour_table
-
-        colour_table(request.colormap)
-    names = [step.name for step in request.steps]
-    outputs = plan_outputs(images, names, formats, files.output, stack=files.stack, also_read=files.also_read)
+    outputs = outputs_of(images, request, files, show)
     make_folder(files.output)
     done: list[Done] = []
     failures: list[tuple[str, CnnFilterError]] = []
@@ -83,6 +74,23 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
     if failures:
         resource = any(isinstance(error, ResourceError) for _, error in failures)
         raise typer.Exit(4 if resource else 3)
+
+
+def outputs_of(images: Sequence[str], request: Request, files: Files, show: Show) -> list[list[Output]]:
+    """Return the files that every image is made into: a mistake in a word should cost no work, so words come first."""
+    from cnnfilter.job.names import DUMP_FORMATS, parse_formats, plan_outputs
+
+    default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
+    formats = parse_formats(default, files.output)
+    if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
+        raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
+    _position(show.at)
+    if request.colormap:
+        from cnnfilter.images.colour import colour_table
+
+        colour_table(request.colormap)
+    names = [step.name for step in request.steps]
+    return plan_outputs(images, names, formats, files.output, stack=files.stack, also_read=files.also_read)
 
 
 def _is_grid(name: str) -> bool:
@@ -192,6 +200,8 @@ def _print_preview(one: Done, out: Console) -> None:
     from cnnfilter.views.console import draws_blocks
     from cnnfilter.views.preview import preview
 
+    if one.maps is None:
+        return
     out.print(one.result.kernel, style="bold")
     pixels = pixels_of(one.maps, one.display)
     out.print(
@@ -204,7 +214,7 @@ def _print_table(one: Done, show: Show, out: Console) -> None:
     from cnnfilter.views.numbers import number_table
 
     at = _position(show.at)
-    values = one.maps.hold()
+    values = () if one.maps is None else one.maps.hold()
     for index, channel in enumerate(values):
         label = one.result.kernel if len(values) == 1 else f"{one.result.kernel}, channel {index}"
         if at is not None and not (at[0] < channel.shape[0] and at[1] < channel.shape[1]):

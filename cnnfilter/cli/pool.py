@@ -55,7 +55,7 @@ def pool(
     request = Request(
         steps=(plain_step(pool.replace(":", "-").replace(",", "x"), options),), options=options,
         display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
-        max_memory=memory_limit(max_memory),
+        keep=table or preview, preview=preview, max_memory=memory_limit(max_memory),
     )  # fmt: skip
     files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

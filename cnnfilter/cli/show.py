@@ -26,7 +26,7 @@ def show(
 
     Example: cnnfilter show map.npy --heat --at 120,80
     """
-    from cnnfilter.cli.job import Files, Show, open_image, show_done
+    from cnnfilter.cli.job import Files, Show, memory_limit, open_image, show_done
     from cnnfilter.images.display import parse_display
     from cnnfilter.job.image import Request, do_image, plain_step
     from cnnfilter.job.names import stem
@@ -35,7 +35,10 @@ def show(
     picture = open_image(file, Files(max_pixels=max_pixels, max_memory=max_memory), fold=True)
     small = picture.height <= 32 and picture.width <= 32
     options = make_options(range=range)
-    request = Request(steps=(plain_step(stem(file), options),), options=options, display=parse_display(display))
     numbers = table or heat or at is not None or (small and not preview)
     wanted = Show(table=numbers, heat=heat, preview=preview or not numbers, at=at, json=json)
+    request = Request(
+        steps=(plain_step(stem(file), options),), options=options, display=parse_display(display), keep=True,
+        preview=wanted.preview, max_memory=memory_limit(max_memory),
+    )  # fmt: skip
     show_done(do_image(request, picture, []), [], wanted)

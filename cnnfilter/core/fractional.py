@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
-from cnnfilter.core.blocks import for_each
+from cnnfilter.core.blocks import for_each, row_blocks
 from cnnfilter.core.reduce import find_pooling, pool_bounds
 from cnnfilter.core.shapes import pair
 from cnnfilter.core.windows import fractional_size
@@ -89,13 +90,16 @@ def fractional_pool2d(
     out: Array = np.empty((len(planes), *wanted), computing_type(planes))
     draws = _samples(samples, seed, lead).astype(out.dtype)  # (P, 2)
 
-    def work(plane: int) -> None:
-        part = slice(plane, plane + 1)
+    def work(block: tuple[int, slice]) -> None:
+        plane, part = block
         rows = _bounds(draws[plane, 1], length[0], window[0], wanted[0])
         columns = _bounds(draws[plane, 0], length[1], window[1], wanted[1])
-        pool_bounds(planes[part], rows, columns, pooling, out[part])
+        one = slice(plane, plane + 1)
+        pool_bounds(planes[one], rows[part], columns, pooling, out[one, part])
 
-    for_each(work, range(len(planes)), threads)
+    row_bytes = length[1] * out.itemsize * math.ceil(length[0] / wanted[0])
+    parts = [part for _, part in row_blocks(1, wanted[0], row_bytes)]
+    for_each(work, [(plane, part) for plane in range(len(planes)) for part in parts], threads)
     return out.reshape((*lead, *wanted))
 
 

@@ -108,7 +108,7 @@ class Plan(NamedTuple):
             "im2col": s.channels * s.kernel[1] * s.out[1] * self.column_rows,
             "banded": s.channels // s.groups * s.kernel[1] * s.rows_in(self.rows) * self.columns,
             "separable": (1 + self.rank) * outputs,
-            "fft": 4 * inputs + 4 * outputs,
+            "fft": (3 * s.channels + 3) * self.tile[0] * self.tile[1],
         }
         return self.samples * s.itemsize * (inputs + outputs + extra[self.engine])
 

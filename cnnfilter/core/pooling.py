@@ -101,10 +101,8 @@ def pool2d(
         _refuse_empty_windows(rows, columns, kind)
     out: Array = np.empty((len(planes), rows.count, columns.count), computing_type(planes))
     whole: float = rows.size * columns.size
-    counts = None
-    if pooling.finish and not (rows.inside and columns.inside):
-        padded = count_include_pad or kind == "lp"
-        counts = np.outer(_cells(rows, padded), _cells(columns, padded)).astype(out.dtype)  # (oH, oW)
+    uneven = pooling.finish is not None and not (rows.inside and columns.inside)
+    cells = [_cells(axis, count_include_pad or kind == "lp").astype(out.dtype) for axis in (rows, columns)]
 
     def work(block: tuple[slice, slice]) -> None:
         depth, part = block
@@ -116,7 +114,7 @@ def pool2d(
         target = out[block]
         slide_windows(strip, -1, columns, columns.count, pooling.combine, target)  # (P, rows, oW)
         if pooling.finish:
-            pooling.finish(target, whole if counts is None else counts[part], whole, p)
+            pooling.finish(target, np.outer(cells[0][part], cells[1]) if uneven else whole, whole, p)  # (rows, oW)
 
     row_bytes = (columns.length + columns.span) * out.itemsize * min(rows.stride, rows.span, 8)
     for_each(work, row_blocks(len(planes), rows.count, row_bytes, rows.span // rows.stride), threads)

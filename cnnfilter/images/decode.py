@@ -124,6 +124,7 @@ def _decode(source: bytes | str, form: str, name: str, limits: Limits) -> Pictur
         notes=tuple(notes),
         strip=upright(reader, height, width, orientation),
         full_scale={"u1": 255.0, "u2": 65535.0}.get(dtype.str[1:], 0.0),
+        stored=height * width * (8 if deep and deep.exact else _mode(image).size),
     )
 
 

@@ -136,10 +136,11 @@ def extent_of(arrays: Iterable[Values], kind: str = "minmax") -> Extent:
     """
     if kind.startswith("percentile"):
         share = float(kind.partition(":")[2])
-        values = np.concatenate([array[np.isfinite(array)] for array in arrays])
+        finite = [array[np.isfinite(array)] for array in arrays]
+        values = finite[0] if len(finite) == 1 else np.concatenate(finite)
         if not values.size:
             return Extent(0.0, 0.0)
-        low, high = np.percentile(values, sorted((share, 100 - share)))
+        low, high = np.percentile(values, sorted((share, 100 - share)), overwrite_input=True)
         return Extent(float(low), float(high))
     ends = [_ends(array) for array in arrays if array.size]
     low, high = min((end[0] for end in ends), default=math.inf), max((end[1] for end in ends), default=-math.inf)

@@ -36,6 +36,10 @@ class Picture:
         Gives rows ``start`` to ``stop`` as ``(C, stop - start, W)``; safe to call from several threads.
     full_scale
         The value of white where the type of the file fixes it, else 0.
+    stored
+        Bytes of the pixels as they are kept, where these are other than the values.
+    reading
+        Bytes that there were at most while it was read, where that is known.
     """
 
     name: str
@@ -47,6 +51,13 @@ class Picture:
     notes: tuple[str, ...]
     strip: Callable[[int, int], Strip] = field(repr=False)
     full_scale: float = 0.0
+    stored: int = 0
+    reading: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that it takes in memory."""
+        return self.stored or self.channels * self.height * self.width * self.dtype.itemsize
 
     @property
     def shape(self) -> tuple[int, int, int]:

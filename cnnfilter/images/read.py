@@ -28,6 +28,8 @@ _LOOK = 65536
 
 #: Bytes of memory for each byte of text, and for each line of it, while its numbers are read.
 _TEXT_BYTE, _TEXT_LINE = 4, 150
+#: Bytes of memory for each number that is read from JSON.
+_JSON_VALUE = 32
 
 _KNOWN = f"a picture ({', '.join(PICTURES)}) or a grid of numbers (csv, txt, json, npy, npz)"
 
@@ -211,7 +213,7 @@ def _picture(data: bytes | None, path: str, name: str, limits: Limits, *, fold: 
         from cnnfilter.images.decode import decode
 
         picture = decode(path if data is None else data, form, name, limits)
-    return _with_note(picture, form, name)
+    return _with_note(replace(picture, reading=picture.nbytes + len(data or b"")), form, name)
 
 
 def _with_note(picture: Picture, form: str, name: str) -> Picture:
@@ -230,8 +232,9 @@ def _grid_picture(data: bytes, name: str, limits: Limits, *, fold: bool) -> Pict
         raise ImageError(f"{quoted(name)}: not {said} nor any other known picture, whatever its name says")
     from cnnfilter.dumps.read import read_grid
 
-    if sniff_grid(data, name) == "csv":
-        need = _TEXT_BYTE * len(data) + _TEXT_LINE * data.count(b"\n")
+    form = sniff_grid(data, name)
+    if form == "csv":
+        need = _TEXT_BYTE * len(data) + _TEXT_LINE * data.count(b"\n")  # known before the numbers are
         if limits.memory is not None and need > limits.memory:
             shown = f"{bytes_text(need)}, over the limit of {bytes_text(limits.memory)}"
             raise ResourceError(f"{quoted(name)}: reading its numbers needs {shown} (--max-memory {need} raises it)")
@@ -242,13 +245,23 @@ def _grid_picture(data: bytes, name: str, limits: Limits, *, fold: bool) -> Pict
             raise
         raise ImageError(f"{quoted(name)}: not {_KNOWN}") from error
     try:
+        reading = _reading(form, data, grid)
         if fold and grid.ndim > 3:
             note = f"{' x '.join(map(str, grid.shape))}: its maps are shown one after another"
             folded = _from_array(grid.reshape(-1, *grid.shape[-2:]), name, limits)
-            return replace(folded, notes=(note, *folded.notes))
-        return _from_array(grid, name, limits)
+            return replace(folded, notes=(note, *folded.notes), reading=reading)
+        return replace(_from_array(grid, name, limits), reading=reading)
     except CnnFilterError as error:
         raise type(error)(f"{quoted(name)}: {error}") from error
+
+
+def _reading(form: str, data: bytes, grid: NDArray[Any]) -> int:
+    """Return the bytes that there were at most while a grid was read from the bytes of a file."""
+    if form == "csv":
+        return _TEXT_BYTE * len(data) + _TEXT_LINE * data.count(b"\n")
+    if form == "json":
+        return 2 * len(data) + _JSON_VALUE * grid.size
+    return len(data) + grid.nbytes
 
 
 def _from_array(grid: NDArray[Any], name: str, limits: Limits) -> Picture:

@@ -66,9 +66,10 @@ def encode_tiff(pixels: NDArray[Any], text: Mapping[str, str] | None = None) -> 
     ]
     if channels in (1, 3):
         entries.pop()
-    body = b"".join(strips)
-    body += b"\0" * (len(body) % 2)
-    return struct.pack("<2sHI", b"II", 42, 8 + len(body)) + body + _directory(entries, 8 + len(body))
+    length = int(lengths.sum())
+    end = 8 + length + length % 2
+    header, filler = struct.pack("<2sHI", b"II", 42, end), b"\0" * (length % 2)
+    return b"".join([header, *strips, filler, _directory(entries, end)])
 
 
 def _compressed(rows: NDArray[Any]) -> bytes:

@@ -13,8 +13,8 @@ from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.adopt import describe
 from cnnfilter.job.combine import angle_note, auto_display, check_kernels, step_title
-from cnnfilter.job.maps import HeldMaps, Maps, after, convolved
-from cnnfilter.job.memory import Need, check_memory, need_of
+from cnnfilter.job.maps import MapPlan, Maps, plan_maps
+from cnnfilter.job.memory import Cost, check_cost, cost_of, held_for
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import Options
 from cnnfilter.job.render import Alpha, Look, draw, draw_sheet, measure
@@ -26,19 +26,18 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Step(NamedTuple):
-    """One thing to make from every image: its name, how to type it, the maps, and what they take."""
+    """One thing to make from every image: its name, how to type it, and how the maps of an image are made."""
 
     name: str
     spec: str
-    make: Callable[[PictureSource, bool], Maps]
-    need: Callable[[PictureSource], Need]
+    plan: Callable[[PictureSource], MapPlan]
     auto: str
     parameters: dict[str, Any]
     notes: tuple[str, ...] = ()
 
 
 class Request(NamedTuple):
-    """What to do with every image."""
+    """What to do with every image; the maps are kept for what looks at them afterwards, `preview` at their picture."""
 
     steps: tuple[Step, ...]
     options: Options
@@ -47,14 +46,15 @@ class Request(NamedTuple):
     compress: str = "fast"
     flatten: bool = False
     keep: bool = False
+    preview: bool = False
     max_memory: int | None = None
 
 
 class Done(NamedTuple):
-    """A result, and the maps it is about, for views that show the values."""
+    """A result, and the maps it is about where the request keeps them, for views that show the values."""
 
     result: MapResult
-    maps: Maps
+    maps: Maps | None
     display: Display | None
 
 
@@ -80,8 +80,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
         return Step(
             name=kernel.name,
             spec=kernel.spec,
-            make=lambda source, hold: convolved(source, [kernel], options, hold=hold),
-            need=lambda source: need_of([kernel], options, source),
+            plan=lambda source: plan_maps(source, [kernel], options),
             auto="clip" if options.cast and not processed else choose_kind(kernel.weights, processed=processed),
             parameters={"kernel": kernel.weights.tolist(), **words},
             notes=notes([kernel]),
@@ -92,8 +91,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
     combined = Step(
         name=options.combine,
         spec=step_title(kernels, options.combine),
-        make=lambda source, hold: convolved(source, kernels, options, hold=hold),
-        need=lambda source: need_of(kernels, options, source),
+        plan=lambda source: plan_maps(source, kernels, options),
         auto=auto_display(kernels, options.combine, processed),
         parameters={"kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words},
         notes=notes(kernels),
@@ -112,17 +110,13 @@ def plain_step(name: str, options: Options) -> Step:
     if options.channels == "sum":
         raise ParameterError("--channels sum adds channels up in a filter, and there is none here (each or gray)")
 
-    def make(source: PictureSource, _hold: bool) -> Maps:
-        return HeldMaps(np.atleast_3d(after(source.array(), options)), options.threads)
-
-    def need(source: PictureSource) -> Need:
-        return need_of([], options, source)
+    def plan(source: PictureSource) -> MapPlan:
+        return plan_maps(source, [], options)
 
     return Step(
         name=name,
         spec=name,
-        make=make,
-        need=need,
+        plan=plan,
         auto="minmax",
         parameters=_words(options),
         notes=tuple(filter(None, [_pool_note(options)])),
@@ -157,19 +151,30 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
     ResourceError
         If the job needs more memory than allowed; nothing has been computed then.
     """
-    source = PictureSource(picture, request.options)
-    stacked = any(output.label is None for output in outputs)
-    dumps = any(output.format in DUMP_FORMATS.values() for output in outputs)
-    held = stacked or dumps or request.keep
-    needs = [step.need(source) for step in request.steps]
-    check_memory(needs, request.options, source, request.max_memory, held=held)
-    made = [step.make(source, held) for step in request.steps]
-    if stacked:
-        return _stacked(request, picture, source, made, outputs)
+    source, plans, cost = plan_image(request, picture, outputs)
+    check_cost(cost, picture.name, request.max_memory)
+    held = held_for(request, outputs)
+    if any(output.label is None for output in outputs):
+        return _stacked(request, picture, source, [plan.maps(held) for plan in plans], outputs)
     return [
-        _one(request, picture, source, index, maps, [output for output in outputs if output.label == index])
-        for index, maps in enumerate(made)
+        _one(request, picture, source, index, plan.maps(held), [one for one in outputs if one.label == index])
+        for index, plan in enumerate(plans)
     ]
+
+
+def plan_image(
+    request: Request, picture: Picture, outputs: Sequence[Output]
+) -> tuple[PictureSource, list[MapPlan], Cost]:
+    """Return how a picture goes through every step, and what that takes; nothing is computed.
+
+    Raises
+    ------
+    ShapeError
+        If a kernel does not fit the picture.
+    """
+    source = PictureSource(picture, request.options)
+    plans = [step.plan(source) for step in request.steps]
+    return source, plans, cost_of(request, plans, picture, outputs)
 
 
 def _one(
@@ -190,7 +195,8 @@ def _one(
             from cnnfilter.job.dump import write_dump  # its formats take as long to load as a small image to do
 
             write_dump(output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False)
-    return Done(_result(request, picture, step.name, step, maps.shape, facts, display, outputs), maps, display)
+    result = _result(request, picture, step.name, step, maps.shape, facts, display, outputs)
+    return Done(result, maps if request.keep else None, display)
 
 
 def _result(
@@ -237,7 +243,7 @@ def _stacked(
             write_dump(output, held, info, flatten=request.flatten, stack=True)
     for step, maps, display in zip(request.steps, made, displays, strict=True):
         result = _result(request, picture, step.name, step, maps.shape, measure(maps), display, outputs)
-        done.append(Done(result, maps, display))
+        done.append(Done(result, maps if request.keep else None, display))
     return done
 
 

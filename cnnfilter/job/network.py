@@ -14,6 +14,7 @@ from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.read import open_picture
 from cnnfilter.network.model import FileModel, Model, measure_layers, open_model
+from cnnfilter.network.plan import NetworkPlan
 from cnnfilter.network.prepare import prepare, white_of
 from cnnfilter.network.results import NetworkResult, scores_of
 from cnnfilter.network.spec import Network
@@ -111,6 +112,21 @@ def picture_input(picture: Picture, model: Model, dtype: str = "float32") -> Arr
     return prepare(planes, model.input, white or 1.0, resize, dtype)
 
 
+def check_peak(plan: NetworkPlan, name: str, limit: int | None) -> None:
+    """Raise if a network takes more bytes for a picture than allowed.
+
+    Raises
+    ------
+    ResourceError
+        With what it needs, and what is allowed.
+    """
+    if limit is not None and plan.peak_bytes > limit:
+        raise ResourceError(
+            f"{quoted(name)}: the network needs {bytes_text(plan.peak_bytes)} for it, the limit is "
+            f"{bytes_text(limit)} (--max-memory {plan.peak_bytes} raises it)"
+        )
+
+
 def classify(
     picture: Picture,
     model: Model,
@@ -131,11 +147,7 @@ def classify(
     """
     image = picture_input(picture, model, dtype)
     plan = model.plan((image.shape[1], image.shape[2]), len(image))
-    if max_memory is not None and plan.peak_bytes > max_memory:
-        raise ResourceError(
-            f"{quoted(picture.name)}: the network needs {bytes_text(plan.peak_bytes)} for it, the limit is "
-            f"{bytes_text(max_memory)} (--max-memory {plan.peak_bytes} raises it)"
-        )
+    check_peak(plan, picture.name, max_memory)
     outputs = model.run(image, threads=threads, keep=keep)
     layers = measure_layers(plan.layers, outputs)
     last = layers[-1] if layers and plan.layers and layers[-1].name == plan.layers[-1].name else None

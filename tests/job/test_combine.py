@@ -158,7 +158,7 @@ def test_the_smallest_change_upwards_is_no_turn_to_minus_180():
 
 
 @pytest.mark.parametrize("count", [1, 3])
-@pytest.mark.parametrize("command", ["convolve", "batch"])
+@pytest.mark.parametrize("command", ["convolve", "batch", "plan"])
 def test_an_angle_takes_two_kernels(cnnfilter_run, picture, tmp_path, command, count):
     words = ["-k", "sobel-x", "-k", "sobel-y", "-k", "laplacian-4"][: 2 * count]
     where = [] if command == "plan" else ["-o", "out/"]
