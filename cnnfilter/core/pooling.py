@@ -138,10 +138,7 @@ def _refuse_empty_windows(rows: Windows, columns: Windows, kind: str) -> None:
             continue
         empty = np.flatnonzero(_cells(axis, padding=False) == 0)
         if empty.size:
-            raise ShapeError(
-                f"window {empty[0]} of the {name} holds only padding, so its {kind} has no value: {axis.before} and "
-                f"{axis.after} cells of padding around {axis.length}, windows of {axis.size} (use less padding)"
-            )
+            raise ShapeError(axis.empty(int(empty[0]), name, kind))
 
 
 def _gather(planes: Array, rows: Pair, columns: Pair, padding: float, dtype: np.dtype[Any]) -> Array:

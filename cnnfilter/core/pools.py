@@ -6,10 +6,10 @@ Nothing here needs NumPy until a pooling runs, so the command line can check one
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cnnfilter.core.shapes import PaddingLike, Pair, pair, resolve_pads
+from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair, resolve_pads
 from cnnfilter.errors import ParameterError, lookup
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class PoolPlan(NamedTuple):
         The size of rows and of columns, with the numbers filled in.
     dropped
         Rows and columns behind the last window.
-    middles
-        The cell in the middle of each window, for the rows and for the columns; it may lie on padding.
+    middle
+        Gives the cell in the middle of a window, from the axis and the window's number; it may lie on padding.
     """
 
     out: Pair
@@ -67,7 +67,7 @@ class PoolPlan(NamedTuple):
     stride: tuple[float, float] | None
     texts: tuple[str, str]
     dropped: Pair
-    middles: tuple[Sequence[int], Sequence[int]]
+    middle: Callable[[int, int], int]
 
     def seen(self, field: Pair, jump: tuple[float, float]) -> tuple[Pair, tuple[float, float] | None]:
         """Return what one value sees of the first input, and the way to the next, from those before the pooling.
@@ -185,32 +185,34 @@ def _plan_windows(pooling: Pooling, size: Pair) -> PoolPlan:
         size, pooling.size, pooling.stride, pooling.padding, pooling.dilation, pooling.ceil_mode
     )  # fmt: skip
     rows, columns = both
+    if pooling.kind in ("max", "min") or (pooling.kind == "avg" and not pooling.count_include_pad):
+        for name, axis in (("rows", rows), ("columns", columns)):
+            axis.check_ends(name, pooling.kind)
     return PoolPlan(
         out=(rows.count, columns.count), span=(rows.span, columns.span), stride=(rows.stride, columns.stride),
         texts=(rows.formula, columns.formula), dropped=(rows.dropped, columns.dropped),
-        middles=(rows.middles, columns.middles),
+        middle=lambda axis, index: both[axis].middle(index),
     )  # fmt: skip
 
 
 def _plan_global(pooling: Pooling, size: Pair) -> PoolPlan:
     """Plan one value a channel."""
-    middles = [size[0] // 2], [size[1] // 2]
-    return PoolPlan((1, 1), size, None, (f"all {size[0]} = 1", f"all {size[1]} = 1"), (0, 0), middles)
+    texts = f"all {size[0]} = 1", f"all {size[1]} = 1"
+    return PoolPlan((1, 1), size, None, texts, (0, 0), lambda axis, index: size[axis] // 2)
 
 
 def _plan_adaptive(pooling: Pooling, size: Pair) -> PoolPlan:
     """Plan windows that share the input out: ``floor(i*in/out)`` up to ``ceil((i+1)*in/out)``."""
-    from cnnfilter.core.shapes import check_cells
-
     out = pair(pooling.output_size, "output_size")
     check_cells(*out)
-    bounds = [[(i * n // k, -((i + 1) * n // -k)) for i in range(k)] for n, k in zip(size, out, strict=True)]
-    rows, columns = (max(stop - start for start, stop in axis) for axis in bounds)
+    rows, columns = (-(-(n + k - math.gcd(n, k)) // k) for n, k in zip(size, out, strict=True))
     texts = [f"{n} shared by {k} windows of up to {w}" for n, k, w in zip(size, out, (rows, columns), strict=True)]
-    middles = [[(start + stop - 1) // 2 for start, stop in axis] for axis in bounds]
-    return PoolPlan(
-        out, (rows, columns), _ratios(size, out), (texts[0], texts[1]), (0, 0), (middles[0], middles[1])
-    )  # fmt: skip
+
+    def middle(axis: int, index: int) -> int:
+        n, k = size[axis], out[axis]
+        return (index * n // k - ((index + 1) * n // -k) - 1) // 2
+
+    return PoolPlan(out, (rows, columns), _ratios(size, out), (texts[0], texts[1]), (0, 0), middle)
 
 
 def _plan_fractional(pooling: Pooling, size: Pair) -> PoolPlan:
@@ -219,11 +221,13 @@ def _plan_fractional(pooling: Pooling, size: Pair) -> PoolPlan:
 
     window = pair(pooling.size, "size")
     out = fractional_size(size, window, pooling.output_size, pooling.share)
-    texts, middles = [], []
-    for n, count, k in zip(size, out, window, strict=True):
-        texts.append(f"{count} windows of {k} spread over {n}")
-        middles.append([i * (n - k) // max(1, count - 1) + (k - 1) // 2 for i in range(count)])
-    return PoolPlan(out, window, _ratios(size, out), (texts[0], texts[1]), (0, 0), (middles[0], middles[1]))
+    texts = [f"{k} windows of {w} spread over {n}" for n, k, w in zip(size, out, window, strict=True)]
+
+    def middle(axis: int, index: int) -> int:
+        n, k, w = size[axis], out[axis], window[axis]
+        return index * (n - w) // max(1, k - 1) + (w - 1) // 2
+
+    return PoolPlan(out, window, _ratios(size, out), (texts[0], texts[1]), (0, 0), middle)
 
 
 def _ratios(size: Pair, out: Pair) -> tuple[float, float]:

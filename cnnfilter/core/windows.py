@@ -53,11 +53,23 @@ class Windows:
         end = (self.count - 1) * self.stride + self.span
         return max(0, self.length + self.before + self.after - end)
 
-    @property
-    def middles(self) -> range:
-        """The image cell in the middle of each window; it may lie on the padding."""
-        first = (self.span - 1) // 2 - self.before
-        return range(first, first + self.count * self.stride, self.stride)
+    def middle(self, index: int) -> int:
+        """Return the image cell in the middle of a window; it may lie on the padding."""
+        return index * self.stride - self.before + (self.span - 1) // 2
+
+    def check_ends(self, name: str, kind: str) -> None:
+        """Raise if the first or the last window holds padding alone, and so has no value."""
+        for index in (0, self.count - 1):
+            start, stop = self.covered(index, index + 1)
+            if stop <= 0 or start >= self.length:
+                raise ShapeError(self.empty(index, name, kind))
+
+    def empty(self, index: int, name: str, kind: str) -> str:
+        """Say that a window holds padding alone."""
+        return (
+            f"window {index} of the {name} holds only padding, so its {kind} has no value: {self.before} and "
+            f"{self.after} cells of padding around {self.length}, windows of {self.size} (use less padding)"
+        )
 
     def covered(self, first: int, last: int) -> Pair:
         """Return the image cells ``start, stop`` that the windows ``first:last`` cover, padding included.

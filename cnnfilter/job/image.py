@@ -14,7 +14,7 @@ from cnnfilter.images.picture import Picture
 from cnnfilter.job.adopt import describe
 from cnnfilter.job.combine import angle_note, auto_display, check_kernels, step_title
 from cnnfilter.job.maps import MapPlan, Maps, plan_maps
-from cnnfilter.job.memory import Cost, check_cost, cost_of, held_for
+from cnnfilter.job.memory import Cost, check_cost, cost_of, held_for, is_deep
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import Options
 from cnnfilter.job.render import Alpha, Look, draw, draw_sheet, measure
@@ -255,7 +255,7 @@ def _look(request: Request, step: Step, picture: Picture, source: PictureSource,
         colormap=request.colormap,
         compress=request.compress,
         white=source.white,
-        bits=16 if picture.dtype.itemsize == 2 and picture.dtype.kind == "u" else 8,
+        bits=16 if is_deep(picture) else 8,
         alpha=_alpha(picture, source, maps, request.options) if carries else None,
         text={"Kernel": step.spec, "Source": picture.name},
     )
@@ -285,6 +285,7 @@ def _centres(maps: Maps, options: Options, size: Pair) -> tuple[Array, Array]:
             its, before = maps.sizes, (maps.sizes.pads.top, maps.sizes.pads.left)[axis]
             middle = np.arange(its.out[axis]) * its.stride[axis] - before + its.span[axis] // 2
         if pooled is not None:
-            middle = middle[np.clip(np.asarray(pooled.middles[axis]), 0, len(middle) - 1)]
+            cells = [pooled.middle(axis, index) for index in range(pooled.out[axis])]
+            middle = middle[np.clip(cells, 0, len(middle) - 1)]
         axes.append(np.clip(middle, 0, size[axis] - 1))
     return axes[0], axes[1]

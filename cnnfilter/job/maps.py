@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -17,7 +16,7 @@ from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ShapeError
 from cnnfilter.job.adopt import Way, way_of
 from cnnfilter.job.combine import by_channel, combine, same_shape
-from cnnfilter.job.options import DTYPES, Options
+from cnnfilter.job.options import Options
 from cnnfilter.job.source import PictureSource
 from cnnfilter.library.kernel import Kernel
 
@@ -172,53 +171,8 @@ class MapPlan(NamedTuple):
         return None if self.options.pool is None else self.options.pool.plan(self.activated[1:])
 
     @property
-    def cells(self) -> int:
-        """Cells of one map in the end."""
-        return self.shape[1] * self.shape[2]
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of a value."""
-        return DTYPES[self.options.dtype]
-
-    @property
-    def threads(self) -> int:
-        """How many threads there are at most."""
-        return thread_count(self.options.threads)
-
-    @property
-    def deep(self) -> bool:
-        """Whether the picture has 16 bits."""
-        return self.source.picture.dtype.kind == "u" and self.source.picture.dtype.itemsize == 2
-
-    @property
-    def strips(self) -> list[tuple[int, int, int]]:
-        """For each convolution how many strips it has, the bytes of one in a thread, and the cells of its maps."""
-        found = []
-        for part in self.parts:
-            plan = part.convolution.plan
-            cells = plan.rows * plan.sizes.out[1]
-            copied = plan.sizes.filters * cells * self.itemsize if self.options.combine == "argmax" else 0
-            found.append((plan.strip_count, plan.strip_bytes + copied, part.channels * cells))
-        return found
-
-    def holding(self, hold: bool) -> int:
-        """Return the bytes of the maps in the end; 0 where they are computed strip by strip, each time anew."""
-        return math.prod(self.shape) * self.itemsize if hold or self._whole else 0
-
-    def making(self, hold: bool) -> int:
-        """Return the bytes of all maps that are there at once while they are made."""
-        if not self.holding(hold):
-            return 0
-        first, second, last = (math.prod(shape) for shape in (self.computed, self.activated, self.shape))
-        stacked = 2 * len(self.parts) * first if len(self.parts) > 1 else first  # each by itself, and all in one array
-        activated = first + second if self.options.activation is not None and not self.fused else 0
-        pooled = second + last if self.options.pool is not None else 0
-        return max(stacked, activated, pooled) * self.itemsize
-
-    @property
-    def _whole(self) -> bool:
-        """Whether the maps cannot be computed strip by strip."""
+    def whole(self) -> bool:
+        """Whether the maps cannot be computed strip by strip, each time anew."""
         return len(self.parts) != 1 or needs_whole(self.options)
 
     def maps(self, hold: bool) -> Maps:
@@ -226,7 +180,7 @@ class MapPlan(NamedTuple):
         if not self.parts:
             return HeldMaps(after(self.source.array(), self.options), self.options.threads)
         first = self.parts[0]
-        if not self.holding(hold):
+        if not (hold or self.whole):
             return first
         if len(self.parts) == 1:
             values = first.hold()
@@ -257,22 +211,16 @@ def plan_maps(source: PictureSource, kernels: Sequence[Kernel], options: Options
         If a kernel does not fit the picture, or maps that are to be combined differ in size.
     """
     if not kernels:
-        return _checked(MapPlan(source, options))
+        return MapPlan(source, options)
     ways = [way_of(kernel, options, source.picture) for kernel in kernels]
     activation = _fused(options)
     maps = _one_plan(source, ways, activation)
     if maps is not None:
-        return _checked(MapPlan(source, options, (maps,), ways[0], activation is not None))
+        return MapPlan(source, options, (maps,), ways[0], activation is not None)
     single = options._replace(combine="", cast=False, activation=None, pool=None)
     parts = [plan_maps(source, [kernel], single).parts[0] for kernel in kernels]
     same_shape([kernel.name for kernel in kernels], [one.shape for one in parts], options.combine)
-    return _checked(MapPlan(source, options, tuple(parts), ways[0]))
-
-
-def _checked(plan: MapPlan) -> MapPlan:
-    """Return a plan whose shapes are there."""
-    math.prod(plan.shape)
-    return plan
+    return MapPlan(source, options, tuple(parts), ways[0])
 
 
 def needs_whole(options: Options) -> bool:

@@ -10,11 +10,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from cnnfilter.core.strips import thread_count
 from cnnfilter.errors import ResourceError
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.maps import MapPlan
 from cnnfilter.job.names import DUMP_FORMATS, Output
+from cnnfilter.job.options import DTYPES
 
 if TYPE_CHECKING:
     from cnnfilter.job.image import Request
@@ -61,6 +63,44 @@ class Cost(NamedTuple):
         return max(self.reading, self.picture + self.working + max(self.maps, self.output))
 
 
+class Sizes(NamedTuple):
+    """What the maps of one step hold, in bytes and cells.
+
+    Attributes
+    ----------
+    channels, cells
+        Maps in the end, and the cells of one.
+    values
+        Bytes of the maps in the end.
+    made
+        Bytes that there are at once while they are made and held.
+    whole
+        Whether they have to be held, whatever is made of them.
+    """
+
+    channels: int
+    cells: int
+    values: int
+    made: int
+    whole: bool
+
+    def held(self, hold: bool) -> int:
+        """Return the bytes of the maps that stay; 0 where they are computed strip by strip, each time anew."""
+        return self.values if hold or self.whole else 0
+
+
+def sizes_of(plan: MapPlan) -> Sizes:
+    """Return what the maps of a step hold."""
+    options = plan.options
+    first, second, last = (math.prod(shape) for shape in (plan.computed, plan.activated, plan.shape))
+    several = 2 * len(plan.parts) * first if len(plan.parts) > 1 else first  # each by itself, and all in one array
+    activated = first + second if options.activation is not None and not plan.fused else 0
+    pooled = second + last if options.pool is not None else 0
+    itemsize = DTYPES[options.dtype]
+    channels, rows, columns = plan.shape
+    return Sizes(channels, rows * columns, last * itemsize, max(several, activated, pooled) * itemsize, plan.whole)
+
+
 def cost_of(request: Request, plans: Sequence[MapPlan], picture: Picture, outputs: Sequence[Output]) -> Cost:
     """Return what a request takes of one picture.
 
@@ -70,24 +110,33 @@ def cost_of(request: Request, plans: Sequence[MapPlan], picture: Picture, output
         One for each step of the request.
     outputs
         The files that are made of the picture.
+
+    Raises
+    ------
+    ShapeError
+        If an activation or a pooling does not fit the maps.
     """
-    stacked = any(output.label is None for output in outputs)
-    held = held_for(request, outputs)
+    all_sizes = [sizes_of(plan) for plan in plans]
+    stacks = [one for one in outputs if one.label is None]
+    hold, depth = held_for(request, outputs), 2 if is_deep(picture) else 1
     kept = maps = output = 0
-    for index, plan in enumerate(plans):
-        maps = max(maps, kept + plan.making(held))
-        stays = plan.holding(held)
-        mine = [one for one in outputs if one.label == index]
-        output = max(output, kept + stays + max((_writing(request, index, plan, one, held) for one in mine), default=0))
-        kept += stays if stacked or request.keep else 0
-    shown = max((plan.cells * min(plan.shape[0], 3) for plan in plans), default=0) if request.preview else 0
-    stacks = [_stacking(request, plans, one) for one in outputs if one.label is None]
+    for index, sizes in enumerate(all_sizes):
+        maps = max(maps, kept + (sizes.made if hold or sizes.whole else 0))
+        files = [_writing(request, index, sizes, one, hold, depth) for one in outputs if one.label == index]
+        output = max(output, kept + sizes.held(hold) + max(files, default=0))
+        kept += sizes.held(hold) if stacks or request.keep else 0
+    shown = max((one.cells * min(one.channels, 3) for one in all_sizes), default=0) if request.preview else 0
     return Cost(
         reading=picture.reading or picture.nbytes, picture=picture.nbytes,
-        working=max((_working(plan, held, picture) for plan in plans), default=0), maps=maps,
-        output=max(output, kept + max([shown, *stacks])),
-        drawn=max((math.prod(plan.shape) * (2 if plan.deep else 1) for plan in plans), default=0),
+        working=max((_working(plan, hold, depth) for plan in plans), default=0), maps=maps,
+        output=max(output, kept + max([shown, *(_stacking(request, all_sizes, one) for one in stacks)])),
+        drawn=max((one.channels * one.cells * depth for one in all_sizes), default=0),
     )  # fmt: skip
+
+
+def is_deep(picture: Picture) -> bool:
+    """Say whether pictures of 16 bits are made of a picture."""
+    return picture.dtype.kind == "u" and picture.dtype.itemsize == 2
 
 
 def held_for(request: Request, outputs: Sequence[Output]) -> bool:
@@ -115,46 +164,45 @@ def check_cost(cost: Cost, name: str, limit: int | None) -> None:
         )
 
 
-def _working(plan: MapPlan, held: bool, picture: Picture) -> int:
+def _working(plan: MapPlan, hold: bool, depth: int) -> int:
     """Return the bytes of the strips that all threads have at hand."""
-    pixel = 2 if picture.dtype.itemsize == 2 else 1
-    streams = not plan.holding(held) and plan.shape[0] in (1, 3)
-    total = 0
-    for strips, strip_bytes, strip_cells in plan.strips:
-        drawn = STRIP_COPIES * pixel * strip_cells if streams else 0
-        total = max(total, min(plan.threads, strips) * (strip_bytes + drawn))
+    drawn = plan.shape[0] in (1, 3) and not (hold or plan.whole)
+    threads, itemsize, total = thread_count(plan.options.threads), DTYPES[plan.options.dtype], 0
+    for part in plan.parts:
+        strips = part.convolution.plan
+        cells = strips.rows * strips.sizes.out[1]
+        ordered = strips.sizes.filters * cells * itemsize if plan.options.combine == "argmax" else 0  # NumPy's copy
+        pixels = STRIP_COPIES * depth * part.channels * cells if drawn else 0
+        total = max(total, min(threads, strips.strip_count) * (strips.strip_bytes + ordered + pixels))
     return total
 
 
-def _writing(request: Request, index: int, plan: MapPlan, output: Output, held: bool) -> int:
+def _writing(request: Request, index: int, sizes: Sizes, output: Output, hold: bool, depth: int) -> int:
     """Return the bytes that are made of one step's maps for one file."""
-    values = plan.cells * plan.shape[0] * plan.itemsize
     if output.format in DUMP_FORMATS.values():
-        return values if request.flatten else 0
+        return sizes.values if request.flatten else 0
+    anew = sizes.values - sizes.held(hold)
     display = request.steps[index].auto if request.display == "auto" else request.display
-    whole = 0 if plan.holding(held) else values
-    finite = plan.cells * plan.shape[0] * (plan.itemsize + 1)
-    measured = whole + finite if display.startswith("percentile") else 0  # what is finite, in order, and where
-    channels = plan.shape[0]
-    if channels not in (1, 3):
-        return max(measured, whole + channels * plan.cells + _sheet(channels, plan.cells, color=False))
+    values = sizes.channels * sizes.cells
+    ordered = anew + sizes.values + values if display.startswith("percentile") else 0  # in order, and which are finite
+    if sizes.channels not in (1, 3):
+        return max(ordered, anew + values + _sheet(sizes.channels, sizes.cells, color=False))
     if output.format == "png":
-        return measured
-    pixels = plan.cells * channels * (2 if output.format == "tiff" and plan.deep else 1)
-    mapped = 3 * plan.cells if request.colormap else 0
-    encoder = ENCODER_BYTES[output.format][channels == 3 or bool(mapped)] * plan.cells
-    return max(measured, pixels + mapped + int(encoder))
+        return ordered
+    pixels = values * (depth if output.format == "tiff" else 1)
+    mapped = 3 * sizes.cells if request.colormap else 0
+    encoder = ENCODER_BYTES[output.format][sizes.channels == 3 or bool(mapped)] * sizes.cells
+    return max(ordered, pixels + mapped + int(encoder))
 
 
-def _stacking(request: Request, plans: Sequence[MapPlan], output: Output) -> int:
+def _stacking(request: Request, all_sizes: Sequence[Sizes], output: Output) -> int:
     """Return the bytes that are made of all maps together for one file."""
-    values = sum(plan.cells * plan.shape[0] * plan.itemsize for plan in plans)
     if output.format in DUMP_FORMATS.values():
-        return 0 if output.format == "npz" and not request.flatten else values
-    color = any(plan.shape[0] == 3 for plan in plans) or bool(request.colormap)
-    tiles = sum(plan.cells * (3 if color else 1) for plan in plans)
-    largest = max(plan.cells for plan in plans)
-    return tiles + (8 if color else 2) * largest + _sheet(len(plans), largest, color=color)
+        return 0 if output.format == "npz" and not request.flatten else sum(one.values for one in all_sizes)
+    color = any(one.channels == 3 for one in all_sizes) or bool(request.colormap)
+    tiles = sum(one.cells * (3 if color else 1) for one in all_sizes)
+    largest = max(one.cells for one in all_sizes)
+    return tiles + (8 if color else 2) * largest + _sheet(len(all_sizes), largest, color=color)
 
 
 def _sheet(tiles: int, cells: int, *, color: bool) -> int:

@@ -98,7 +98,7 @@ def test_a_plan_says_what_a_run_gives(text, size):
     plan = pooling.plan(size)
     made = pooling.run(values)
     assert made.shape == (2, *plan.out)
-    assert [len(one) for one in plan.middles] == list(plan.out)
+    assert all(0 <= plan.middle(axis, plan.out[axis] - 1) < size[axis] for axis in (0, 1))
     batch = pooling.run(np.stack([values, values]))
     assert np.array_equal(batch, np.stack([made, made]))
 
@@ -107,13 +107,31 @@ def test_plans_by_hand():
     plan = parse_pool("max:3:2:ceil").plan((6, 8))
     assert plan.out == (3, 4)
     assert plan.texts[0] == "(6 + 0 - 1*(3-1) - 1) // 2 + 1 = 2, and one more that hangs over = 3"
-    assert [*plan.middles[0]] == [1, 3, 5]
+    assert [plan.middle(0, index) for index in range(3)] == [1, 3, 5]
     assert parse_pool("avg:3:2:pad=1").plan((5, 8)).dropped == (0, 1)
     assert parse_pool("max:3:dilation=2").plan((9, 9)).span == (5, 5)
     assert parse_pool("global-avg").plan((5, 8)).seen((3, 3), (2, 2)) == ((11, 17), None)
     assert parse_pool("adaptive-avg:2,3").plan((4, 8)).stride == (2, 8 / 3)
     assert parse_pool("adaptive-avg:2,3").plan((4, 8)).span == (2, 4)  # columns 0-2, 2-5, 5-7
     assert parse_pool("fractional-max:2").plan((10, 20)).out == (7, 14)
+
+
+@pytest.mark.parametrize("count", range(1, 15))
+def test_the_widest_window_that_shares_a_side(count):
+    for length in range(1, 40):
+        widest = max(-((i + 1) * length // -count) - i * length // count for i in range(count))
+        assert parse_pool(f"adaptive-max:{count},1").plan((length, 5)).span == (widest, 5)
+
+
+def test_a_plan_of_a_large_result_costs_nothing():
+    assert parse_pool("adaptive-max:2000000000,1").plan((9, 9)).out == (2_000_000_000, 1)
+
+
+@pytest.mark.parametrize("text", ["max:2:pad=2", "min:2:1:pad=0,2,0,0", "avg:3:3:pad=3:count-include-pad=no"])
+def test_windows_of_padding_alone_are_refused_by_plan_and_run(text):
+    for do in (lambda: parse_pool(text).plan((4, 5)), lambda: parse_pool(text).run(np.ones((1, 4, 5), np.float32))):
+        with pytest.raises(ShapeError, match="holds only padding"):
+            do()
 
 
 def test_nothing_left_is_said_with_the_sum():
