@@ -157,7 +157,10 @@ def check_kernels(kernels: Sequence[Kernel], how: str) -> None:
 def angle_note(kernels: Sequence[Kernel], flip: bool) -> str:
     """Return what to know where 0 degrees is not to the right, or 90 not downwards; nothing else."""
     ways = [_way(kernel.weights, flip) for kernel in kernels]
-    if any(way is None for way in ways) or ways == [0, 90]:
+    if None in ways:
+        name = kernels[ways.index(None)].name
+        return f"--combine angle: {name} answers no slope, so this is the angle of no gradient (-k sobel-x -k sobel-y)"
+    if ways == [0, 90]:
         return ""
     first, second = (
         f"in which {kernel.name} grows ({way:.4g} degrees clockwise from the right)"

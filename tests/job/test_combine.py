@@ -177,6 +177,7 @@ def test_an_angle_takes_two_kernels(cnnfilter_run, picture, tmp_path, command, c
         (["gaussian-x:sigma=2", "gaussian-y:sigma=2"], ""),
         (["sobel-y", "sobel-x"], "0 degrees is the direction in which sobel-y grows (90 degrees clockwise"),
         (["roberts-1", "roberts-2"], "in which roberts-1 grows (-135 degrees clockwise from the right), 90 that"),
+        (["laplacian-4", "sobel-y"], "laplacian-4 answers no slope, so this is the angle of no gradient"),
         (["sobel-x", "sobel-y", "--flip"], "sobel-x grows (180 degrees clockwise"),
     ],
 )
