@@ -45,6 +45,7 @@ def pool(
 
     Example: cnnfilter pool photo.png --pool global-avg --table
     """
+    from cnnfilter.core.pools import pool_label
     from cnnfilter.images.display import parse_display
     from cnnfilter.job.image import Request, plain_step
     from cnnfilter.job.options import make_options
@@ -53,7 +54,7 @@ def pool(
         channels=channels, range=range, activation=activation, pool=pool, dtype=dtype, threads=threads
     )
     request = Request(
-        steps=(plain_step(pool.replace(":", "-").replace(",", "x"), options),), options=options,
+        steps=(plain_step(pool_label(pool), options),), options=options,
         display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
         keep=table or preview, preview=preview, max_memory=memory_limit(max_memory),
     )  # fmt: skip

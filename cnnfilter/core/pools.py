@@ -122,8 +122,7 @@ class Pooling(NamedTuple):
         """What was chosen for the user, or nothing."""
         if self.mode != "fractional" or self.output_ratio is not None or self.output_size is not None:
             return ""
-        rows, columns = pair(self.size, "size")
-        shares = dict.fromkeys(f"{1 / math.sqrt(k):.4g}" for k in (rows, columns))
+        shares = dict.fromkeys(f"{1 / math.sqrt(k):.4g}" for k in pair(self.size, "size"))
         return (
             f"fractional pooling leaves 1/sqrt(size) = {','.join(shares)} of rows and columns, its windows drawn from "
             f"seed {self.seed} (ratio=R, out=ROWS,COLS and seed=N say otherwise)"
@@ -133,7 +132,8 @@ class Pooling(NamedTuple):
         """Return the settings that its mode has, as plain values."""
         _, placed, named = POOL_MODES[self.mode]
         means = {name for name in (*placed, *named) if not _meaningless(self.kind, name)}
-        return {name: value for name, value in self._asdict().items() if name in ("kind", "mode") or name in means}
+        settings = self._replace(output_ratio=self.share)._asdict()
+        return {name: value for name, value in settings.items() if name in ("kind", "mode") or name in means}
 
     def plan(self, size: Pair) -> PoolPlan:
         """Return what it does to maps of ``(rows, columns)``.
@@ -181,9 +181,7 @@ def _plan_windows(pooling: Pooling, size: Pair) -> PoolPlan:
     """Plan windows of one size."""
     from cnnfilter.core.windows import plan_windows
 
-    both = plan_windows(
-        size, pooling.size, pooling.stride, pooling.padding, pooling.dilation, pooling.ceil_mode
-    )  # fmt: skip
+    both = plan_windows(size, pooling.size, pooling.stride, pooling.padding, pooling.dilation, pooling.ceil_mode)
     rows, columns = both
     if pooling.kind in ("max", "min") or (pooling.kind == "avg" and not pooling.count_include_pad):
         for name, axis in (("rows", rows), ("columns", columns)):
@@ -265,7 +263,7 @@ def parse_pool(text: str) -> Pooling:
     >>> parse_pool("global-avg")[:2], parse_pool("avg:3:ceil:pad=1:count-include-pad=no")[4:8]
     (('avg', 'global'), ('1', 1, True, False))
     """
-    word, *parts = (part.strip() for part in str(text).split(":"))
+    word, *parts = (part.strip() for part in text.split(":"))
     name = word.lower().replace("_", "-")
     mode, kind = lookup(POOL_NAMES, name, "pooling")
     _, placed, named = POOL_MODES[mode]
@@ -285,18 +283,28 @@ def parse_pool(text: str) -> Pooling:
             raise ParameterError(f"pooling {text!r} gives {_typed(key)} twice")
         given[key] = _READERS[key](value, f"{_typed(key)} of pooling {text!r}")
     if placed and placed[0] not in given:
-        what = "size of its result" if mode == "adaptive" else "size of its windows"
+        whose = "result" if mode == "adaptive" else "windows"
         whole = f"; global-{kind} takes whole channels" if mode == "window" else ""
-        raise ParameterError(f"pooling {text!r} needs the {what}{_usage(name, mode)[:-1]}{whole})")
+        raise ParameterError(f"pooling {text!r} needs the size of its {whose}{_usage(name, mode)[:-1]}{whole})")
     pooling = Pooling(kind, mode, **given)
-    _check_fractional(pooling, text)
+    if mode == "fractional":
+        _check_share(pooling, text)
     return pooling
 
 
-def _check_fractional(pooling: Pooling, text: str) -> None:
-    """Raise where a fractional pooling has two sizes, or none can be guessed."""
-    if pooling.mode != "fractional":
-        return
+def pool_label(text: str) -> str:
+    """Return a pooling as it is typed, in one spelling and as a part of a file's name.
+
+    Examples
+    --------
+    >>> pool_label("Avg:2,3 : pad = 1"), pool_label("global_avg")
+    ('avg-2x3-pad=1', 'global-avg')
+    """
+    return "".join(text.lower().split()).replace("_", "-").replace(":", "-").replace(",", "x")
+
+
+def _check_share(pooling: Pooling, text: str) -> None:
+    """Raise where a fractional pooling says twice what it leaves, or where that cannot be guessed."""
     if pooling.output_size is not None and pooling.output_ratio is not None:
         raise ParameterError(f"pooling {text!r} gives both ratio and out, and each says it all (leave one out)")
     if pooling.note and 1 in pair(pooling.size, "size"):
@@ -331,10 +339,9 @@ def _typed(key: str) -> str:
 
 def _yes(value: str, what: str) -> bool:
     """Read yes or no."""
-    words = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
-    if value.lower() not in words:
+    if value.lower() not in _YES | _NO:
         raise ParameterError(f"{what} is yes or no, got {value!r}")
-    return words[value.lower()]
+    return value.lower() in _YES
 
 
 def _padding(value: str, what: str) -> str:
@@ -376,6 +383,8 @@ def _seed(value: str, what: str) -> int:
         raise ParameterError(f"{what} must be a whole number of at least 0, got {value!r}")
     return int(value)
 
+
+_YES, _NO = {"yes", "true", "1", "on"}, {"no", "false", "0", "off"}
 
 #: The words for settings, as they are typed; the first of equals is the one that messages use.
 _SETTINGS = {

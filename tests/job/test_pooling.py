@@ -69,10 +69,12 @@ def test_batch_pools_as_convolve_does(cnnfilter_run, picture, tmp_path):
 
 def test_names_and_records_tell_settings_apart(cnnfilter_run, picture, tmp_path):
     texts = ["avg:3:1", "avg:3,1", "avg:3:1:pad=1", "avg:3:1:pad=same", "global-avg", "adaptive-avg:3", "avg:3:ceil"]
+    texts += ["fractional-max:2", "fractional-max:2:seed=1"]
     for text in texts:
         assert cnnfilter_run("pool", "picture.png", "--pool", text, "-f", "json").code == 0
     made = {path.name: json.loads(path.read_text())["parameters"]["pool"] for path in tmp_path.glob("*.json")}
     assert len(made) == len(texts)
+    assert made["picture.fractional-max-2.json"]["output_ratio"] == [1 / np.sqrt(2)] * 2
     assert made["picture.global-avg.json"] == {"kind": "avg", "mode": "global"}
     assert made["picture.adaptive-avg-3.json"] == {"kind": "avg", "mode": "adaptive", "output_size": [3, 3]}
     assert made["picture.avg-3-1-pad=1.json"] == {
