@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, run
+from cnnfilter.cli.job import Files, Show, memory_limit, position, run
+from cnnfilter.cli.words import check_inputs, missing
 
 
 def activate(
@@ -16,9 +17,12 @@ def activate(
             "--activation", "-a", metavar="NAME[:param=value]", autocompletion=flags.activation_names,
             help="relu, sigmoid, tanh, gelu, softmax, leaky-relu:negative_slope=0.1, ...",
         ),
-    ],
+    ] = "",
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     dtype: flags.Dtype = "float32",
     output: flags.Output = None,
     format: flags.Formats = None,
@@ -38,19 +42,26 @@ def activate(
 ) -> None:  # fmt: skip
     """Apply an activation function to images, dumps or a row of scores.
 
-    Softmax and its kind work along a vector, or over the channels of an image.
+    Softmax and its kind work along a vector, or over the channels of an image. Numbers may stand in place of a file.
 
-    Example: cnnfilter activate scores.csv -a softmax --table -o -
+    Example: cnnfilter activate '2.5 1.8 0.2' -a softmax --table -f csv
     """
-    from cnnfilter.images.display import parse_display
+    from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step
-    from cnnfilter.job.options import make_options
+    from cnnfilter.job.options import make_looks, make_options
 
+    if not activation:
+        raise missing("'--activation' / '-a'", "-a relu", images, "activate")
+    check_inputs(images, "activate")
     options = make_options(channels=channels, range=range, activation=activation, dtype=dtype, threads=threads)
     request = Request(
-        steps=(plain_step(activation.replace(":", "-"), options),), options=options, display=parse_display(display),
-        colormap=colormap, compress=compress, flatten=flatten, keep=table or preview, preview=preview,
-        max_memory=memory_limit(max_memory),
+        steps=(plain_step(activation.replace(":", "-"), options),), options=options, flatten=flatten,
+        keep=table or preview, preview=preview, max_memory=memory_limit(max_memory), at=position(at),
+        **make_looks(display, colormap, compress),
     )  # fmt: skip
-    files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
+    files = Files(
+        output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
+        reading=reading,
+    )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, run
+from cnnfilter.cli.job import Files, Show, memory_limit, position, run
+from cnnfilter.cli.words import check_inputs, missing
 
 if TYPE_CHECKING:
     from cnnfilter.job.image import Request
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
 def convolve(
     context: typer.Context,
     images: flags.Images,
-    kernel: flags.Kernels,
+    kernel: flags.Kernels = [],  # noqa: B006 - Typer copies it
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     kernel_dir: flags.KernelDirs = None,
     stride: flags.Stride = "1",
     padding: flags.Padding = "valid",
@@ -57,28 +61,35 @@ def convolve(
     Example: cnnfilter convolve photo.png -k sobel-x -k gaussian:sigma=2 -f png -f npy -o out/
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
+    from cnnfilter.images.frames import parse_reading
+    from cnnfilter.library import search_path
+    from cnnfilter.library.load import files_read
+
+    if not kernel:
+        raise missing("'--kernel' / '-k'", "-k sobel-x", images, "convolve")
+    check_inputs(images, "convolve", kernel_dir or ())
     words = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
     kernels, request = request_of(
         kernel, kernel_dir, as_, words, flags.given(context), display=display, colormap=colormap, compress=compress,
-        flatten=flatten, table=table, preview=preview, max_memory=max_memory, channels=channels, stride=stride,
+        flatten=flatten, table=table, preview=preview, at=at, max_memory=max_memory, channels=channels, stride=stride,
         dilation=dilation, bias=bias, activation=activation, pool=pool, engine=engine, threads=threads, combine=combine,
     )  # fmt: skip
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
-        also_read=[one.origin for one in kernels],
+        also_read=files_read(kernels, search_path(kernel_dir or ())), reading=reading,
     )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))
 
 
 def request_of(
     specs: Sequence[str], folders: Sequence[str] | None, tool: str, adopted: dict[str, Any], given: frozenset[str], *,
-    display: str, colormap: str | None, compress: str, flatten: bool, table: bool, preview: bool,
+    display: str, colormap: str | None, compress: str, flatten: bool, table: bool, preview: bool, at: str | None,
     max_memory: str | None, **words: Any,
 ) -> tuple[list["Kernel"], "Request"]:  # fmt: skip
     """Return the kernels, and what they and the flags ask for of every picture."""
-    from cnnfilter.images.display import parse_display
     from cnnfilter.job.image import Request, kernel_steps
-    from cnnfilter.job.options import make_options
+    from cnnfilter.job.options import make_looks, make_options
     from cnnfilter.library import search_path
     from cnnfilter.library.conventions import adopt_words, load_as
 
@@ -86,8 +97,8 @@ def request_of(
     search = search_path(folders or ())
     kernels = [one for spec in specs for one in load_as(spec, tool, search)]
     request = Request(
-        steps=kernel_steps(kernels, options), options=options, display=parse_display(display), colormap=colormap,
-        compress=compress, flatten=flatten, keep=table or preview, preview=preview,
-        max_memory=memory_limit(max_memory),
+        steps=kernel_steps(kernels, options), options=options, flatten=flatten, keep=table or preview,
+        preview=preview, max_memory=memory_limit(max_memory), at=position(at),
+        **make_looks(display, colormap, compress),
     )  # fmt: skip
     return kernels, request

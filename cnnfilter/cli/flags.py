@@ -241,13 +241,39 @@ Resize = Annotated[
         help="How pictures of other sizes are made to fit.",
     ),
 ]  # fmt: skip
+ModelLayout = Annotated[
+    str,
+    typer.Option(
+        "--layout", metavar="auto|CHW|HWC|NCHW|NHWC", rich_help_panel=_INPUT,
+        help="Order of the axes of stored arrays; or, with N in front, of an ONNX model's input.",
+    ),
+]  # fmt: skip
 Layout = Annotated[
+    str,
+    typer.Option(
+        "--layout", metavar="auto|CHW|HWC", rich_help_panel=_INPUT,
+        help="Order of the axes of stored arrays: channels first, or last as in OpenCV and Pillow.",
+    ),
+]  # fmt: skip
+Frame = Annotated[
     str | None,
-    typer.Option("--layout", metavar="NCHW|NHWC", rich_help_panel=_MODEL, help="Order of an ONNX model's axes."),
-]
+    typer.Option(
+        "--frame", metavar="N|all", rich_help_panel=_INPUT,
+        help="Which frame of an animation, or page of a TIFF, from 0; all: each as an input of its own.",
+    ),
+]  # fmt: skip
+AllowTruncated = Annotated[
+    bool,
+    typer.Option(
+        "--allow-truncated", rich_help_panel=_INPUT,
+        help="Read damaged pictures as far as they go, with a note, instead of refusing them.",
+    ),
+]  # fmt: skip
 MaxPixels = Annotated[
     int,
-    typer.Option("--max-pixels", metavar="N", rich_help_panel=_RUN, help="Refuse larger images, from their header."),
+    typer.Option(
+        "--max-pixels", metavar="N", min=1, rich_help_panel=_RUN, help="Refuse larger images, from their header."
+    ),
 ]
 MaxMemory = Annotated[
     str | None,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from cnnfilter.cli.words import called, in_place, is_in_place
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
+from cnnfilter.images.frames import ALL, READ, Reading, frame_name
+from cnnfilter.images.limits import MOST_FRAMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +38,18 @@ class Show(NamedTuple):
     quiet: bool = False
 
 
+class Input(NamedTuple):
+    """One input: its name, the file that it is from, which frame of it, and its bytes where they are at hand.
+
+    They are those of numbers written in place, and of frames that came by a pipe.
+    """
+
+    name: str
+    source: str
+    reading: Reading
+    data: bytes | None = None
+
+
 class Files(NamedTuple):
     """What the user said about files."""
 
@@ -40,9 +57,10 @@ class Files(NamedTuple):
     formats: Sequence[str] = ()
     stack: bool = False
     flatten: bool = False
-    also_read: Sequence[str] = ()
+    also_read: Iterable[str | Path] = ()
     max_pixels: int = 0
     max_memory: str | None = None
+    reading: Reading = READ
 
 
 def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
@@ -50,22 +68,23 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
     from cnnfilter.cli.progress import Progress
     from cnnfilter.job.names import make_folder
 
-    outputs = outputs_of(images, request, files, show)
+    inputs = inputs_of(images, files)
+    outputs = outputs_of([one.name for one in inputs], images, request, files)
     make_folder(files.output)
     done: list[Done] = []
     failures: list[tuple[str, CnnFilterError]] = []
-    with Progress(len(images), quiet=show.quiet or show.json) as progress:
-        for name, planned in zip(images, outputs, strict=True):
-            progress.start(name)
+    with Progress(len(inputs), quiet=show.quiet or show.json) as progress:
+        for one, planned in zip(inputs, outputs, strict=True):
+            progress.start(one.name)
             try:
                 from cnnfilter.job.image import do_image
 
-                done += do_image(request, open_image(name, files), planned)
+                done += do_image(request, open_image(one, files), planned)
             except (ParameterError, UnknownNameError):
                 raise  # a word that no image understands
-            except CnnFilterError as error:
-                failures.append((name, error))
-                _report(name, error)
+            except (CnnFilterError, MemoryError) as error:
+                failures.append((one.name, as_resource(error)))
+                _report(*failures[-1])
             progress.advance()
     show_done(done, failures, show, to_stdout=files.output == "-")
     chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet
@@ -76,21 +95,18 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
         raise typer.Exit(4 if resource else 3)
 
 
-def outputs_of(images: Sequence[str], request: Request, files: Files, show: Show) -> list[list[Output]]:
-    """Return the files that every image is made into: a mistake in a word should cost no work, so words come first."""
+def outputs_of(names: Sequence[str], images: Sequence[str], request: Request, files: Files) -> list[list[Output]]:
+    """Return the files that every input is made into, by their names; `images` are what the user typed."""
     from cnnfilter.job.names import DUMP_FORMATS, parse_formats, plan_outputs
 
     default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
     formats = parse_formats(default, files.output)
     if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
-    _position(show.at)
-    if request.colormap:
-        from cnnfilter.images.colour import colour_table
-
-        colour_table(request.colormap)
-    names = [step.name for step in request.steps]
-    return plan_outputs(images, names, formats, files.output, stack=files.stack, also_read=files.also_read)
+    steps = [step.name for step in request.steps]
+    return plan_outputs(
+        names, steps, formats, files.output, stack=files.stack, also_read=chain(images, files.also_read)
+    )  # fmt: skip
 
 
 def _is_grid(name: str) -> bool:
@@ -100,14 +116,60 @@ def _is_grid(name: str) -> bool:
     return name.partition("#")[0].lower().endswith(tuple(GRID_EXTENSIONS))
 
 
-def open_image(name: str, files: Files, *, fold: bool = False) -> Picture:
+def as_resource(error: CnnFilterError | MemoryError) -> CnnFilterError:
+    """Return an error as ours: a lack of memory is one of a resource."""
+    if isinstance(error, CnnFilterError):
+        return error
+    from cnnfilter.cli.main import describe
+
+    return ResourceError(describe(error))
+
+
+def inputs_of(names: Sequence[str], files: Files) -> list[Input]:
+    """Return the inputs that names stand for: each frame of a file is one of its own where all are asked for."""
+    found: list[Input] = []
+    for name, own in zip(names, called(names), strict=True):
+        if is_in_place(name):
+            found.append(Input(own, name, files.reading, in_place(name)))
+        elif files.reading.frame == ALL:
+            found += _frames_of(name, files)
+        else:
+            found.append(Input(name, name, files.reading))
+    return found
+
+
+def _frames_of(name: str, files: Files) -> list[Input]:
+    """Return the frames of a file; what cannot be read, or holds too many, is left to whoever opens it."""
+    from cnnfilter.images.read import count_pictures, read_stream
+
+    data = None
+    first = files.reading._replace(frame=0)
+    limit = memory_limit(files.max_memory)
+    try:
+        if name == "-":
+            data = read_stream(sys.stdin.buffer, max_memory=limit)
+        count = count_pictures(name if data is None else data, max_memory=limit)
+    except CnnFilterError:
+        count = 1
+    if count == 1:
+        return [Input(name, name, first, data)]
+    if count > MOST_FRAMES:
+        return [Input(name, name, files.reading, data)]
+    stem = "stdin" if name == "-" else name
+    return [Input(frame_name(stem, frame), name, first._replace(frame=frame), data) for frame in range(count)]
+
+
+def open_image(one: Input, files: Files, *, fold: bool = False) -> Picture:
     """Open an input; ``-`` is standard input, and `fold` makes a channel of every map of a dump."""
     from cnnfilter.images.read import open_picture
 
     limit = memory_limit(files.max_memory)
-    if name == "-":
-        return open_picture(sys.stdin.buffer, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
-    return open_picture(name, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
+    piped = one.source == "-"
+    source = one.data if one.data is not None else sys.stdin.buffer if piped else one.source
+    name = "" if piped and one.name == "-" else one.name
+    return open_picture(
+        source, name=name, max_pixels=files.max_pixels, max_memory=limit, fold=fold, reading=one.reading
+    )
 
 
 def memory_limit(text: str | None) -> int | None:
@@ -124,7 +186,7 @@ def memory_limit(text: str | None) -> int | None:
         return None
 
 
-def _position(text: str | None) -> tuple[int, int] | None:
+def position(text: str | None) -> tuple[int, int] | None:
     """Read ``row,column``."""
     from cnnfilter.core.shapes import pair
 
@@ -213,12 +275,10 @@ def _print_table(one: Done, show: Show, out: Console) -> None:
     """Print the maps as numbers, channel after channel."""
     from cnnfilter.views.numbers import number_table
 
-    at = _position(show.at)
+    at = position(show.at)
     values = () if one.maps is None else one.maps.hold()
     for index, channel in enumerate(values):
         label = one.result.kernel if len(values) == 1 else f"{one.result.kernel}, channel {index}"
-        if at is not None and not (at[0] < channel.shape[0] and at[1] < channel.shape[1]):
-            raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {channel.shape[0]} x {channel.shape[1]} map")
         out.print(label, style="bold")
         out.print(number_table(channel, at=at, width=out.width, height=max(12, out.height - 6), heat=show.heat))
         out.print()

@@ -4,8 +4,10 @@ import contextlib
 import gc
 import importlib
 import os
+import re
 import signal
 import sys
+import warnings
 from enum import IntEnum
 from typing import Annotated, NoReturn
 
@@ -26,6 +28,9 @@ COMMANDS = {
     "kernels": "app",
 }
 
+
+#: Most characters of an error's line: longer ones are cut in the middle.
+LONGEST_LINE = 1200
 
 #: What asks for the version, which needs no command.
 VERSION = ("--version", "-V")
@@ -102,11 +107,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         os.environ[name] = "1"  # before NumPy starts them: strips run in our threads
     gc.set_threshold(100_000)  # what is imported lives to the end: looking through it cost 8 % of the start-up
     words = sys.argv[1:] if arguments is None else arguments
+    if "--debug" not in words:  # what a library has to say, with a line of its source, is for who works on it
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")  # and so in the processes of a batch
     signal.signal(signal.SIGTERM, _terminate)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _terminate)
     try:
-        code = _run(words)
+        with warnings.catch_warnings():
+            if "--debug" not in words:
+                warnings.simplefilter("ignore")  # what libraries say is for who wrote them: what matters we say
+            code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         _flush_nothing_more()
@@ -125,7 +136,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _run(words: list[str]) -> int:
     """Run one command; return its exit code."""
+    _check_command(words, list(COMMANDS))
     app = build_app(words[0] if words else "")
+    for group in app.registered_groups:
+        names = [str(one.name) for one in group.typer_instance.registered_commands] if group.typer_instance else []
+        if words and words[0] == group.name:
+            _check_command(words[1:], names, f"{group.name} ")
     if len(words) < 2 and (not words or COMMANDS.get(words[0]) == "app"):
         words = [*words, "--help"]  # a program or group alone: say what there is
     try:
@@ -135,6 +151,14 @@ def _run(words: list[str]) -> int:
             raise leave.__context__ from None
         raise
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _check_command(words: list[str], commands: list[str], group: str = "") -> None:
+    """Raise where the first word is no command; a flag is not looked at."""
+    if words and not words[0].startswith("-") and words[0] not in commands:
+        from cnnfilter.cli.words import unknown_command
+
+        raise unknown_command(words[0], commands, group)
 
 
 def _flush_nothing_more() -> None:
@@ -154,6 +178,9 @@ def report(error: Exception) -> ExitCode:
         if isinstance(error, kind):
             say(describe(error))
             return code
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        say("no memory for another thread (--threads 1 takes less; or close some programs)")
+        return ExitCode.RESOURCE
     if isinstance(error, OSError):
         _flush_nothing_more()
         where = repr(error.filename or "standard output")
@@ -170,16 +197,31 @@ def describe(error: Exception) -> str:
 
         return f"{quoted(error.where)}: {error.what}"
     if isinstance(error, MemoryError):
-        return f"out of memory: {error} (--max-memory bounds what a job may take)"
+        return f"out of memory{f': {error}' * bool(str(error))} (--max-memory bounds what a job may take)"
     if isinstance(error, typer.TyperException) and hasattr(error, "format_message"):
-        return f"{error.format_message()} (--help shows all options)"
+        message = error.format_message()
+        if re.match(r"No such option: -[0-9.]", message):
+            return f"{message} (a matrix needs quotes: -k '-1 0 1; -2 0 2')"
+        return f"{message} (--help shows all options)"
     return str(error)
+
+
+def shortened(line: str) -> str:
+    """Return a line whose quoted words, and which as a whole, are no longer than anybody reads.
+
+    Examples
+    --------
+    >>> shortened("unknown tool '" + 5000 * "x" + "' (known: torch)")
+    "unknown tool 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxx' (known: torch)"
+    """
+    line = re.sub(r"'([^']{50})[^']{400,}([^']{20})'", r"'\1...\2'", line)
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 200]} ... {line[-195:]}"
 
 
 def say(message: str) -> None:
     """Print one line on standard error, whatever the message holds."""
     from cnnfilter.files import printable
 
-    line = " ".join(printable(part) for part in message.splitlines())
+    line = shortened(" ".join(printable(part) for part in message.splitlines()))
     with contextlib.suppress(OSError):  # the exit code says it too
         sys.stderr.write(f"cnnfilter: error: {line}\n")

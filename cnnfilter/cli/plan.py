@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, open_image, outputs_of
+from cnnfilter.cli.job import Files, Show, inputs_of, open_image, outputs_of
 from cnnfilter.errors import ParameterError
 
 if TYPE_CHECKING:
     from cnnfilter.job.image import Request
 
 #: Flags that mean something with a network.
-FOR_NETWORKS = frozenset({"network_or_images", "size", "json", "quiet", "max_pixels", "max_memory", "debug"})
+FOR_NETWORKS = frozenset({
+    "network_or_images", "size", "layout", "frame", "allow_truncated", "json", "quiet", "max_pixels", "max_memory",
+    "debug",
+})  # fmt: skip
 
 
 def plan(
@@ -33,6 +36,9 @@ def plan(
     ] = None,
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     kernel_dir: flags.KernelDirs = None,
     stride: flags.Stride = "1",
     padding: flags.Padding = "valid",
@@ -72,27 +78,33 @@ def plan(
 
     Example: cnnfilter plan --size 3000x4000 -k gaussian:size=31 --pool max:2 -f npy
     """
+    from cnnfilter.images.frames import parse_reading
+
     names = network_or_images or []
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
     if any(is_network(name) for name in names[1:]):
         raise ParameterError("the network comes first (plan NETWORK PICTURE), and there is one at most")
     if names and is_network(names[0]):
-        files = Files(max_pixels=max_pixels, max_memory=max_memory)
+        files = Files(max_pixels=max_pixels, max_memory=max_memory, reading=reading)
         _plan_network(names, size, files, Show(json=json, quiet=quiet), flags.given(context))
         return
     if bool(names) == (size is not None):
         raise ParameterError("plan needs a network, pictures, or --size ROWSxCOLS")
     from cnnfilter.cli.convolve import request_of
+    from cnnfilter.cli.words import check_inputs
 
+    check_inputs(names, "plan", kernel_dir or ())
     job = request_of(
         kernel, kernel_dir, as_,
         {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype},
         flags.given(context), display=display, colormap=colormap, compress=compress, flatten=flatten, table=table,
-        preview=preview, max_memory=max_memory, channels=channels, stride=stride, dilation=dilation, bias=bias,
+        preview=preview, at=at, max_memory=max_memory, channels=channels, stride=stride, dilation=dilation, bias=bias,
         activation=activation, pool=pool, engine=engine, threads=threads, combine=combine,
     )[1]  # fmt: skip
     files = Files(
-        output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory
-    )
+        output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels,
+        max_memory=max_memory, reading=reading,
+    )  # fmt: skip
     _plan_pictures(job, names, size, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))
 
 
@@ -106,8 +118,8 @@ def _plan_pictures(request: "Request", names: Sequence[str], size: str | None, f
     if size is not None:
         pictures = [picture_of_size(pair(size.lower().replace("x", ","), "--size"))]
     else:
-        pictures = [open_image(name, files) for name in names]
-    outputs = outputs_of([picture.name for picture in pictures], request, files, show)
+        pictures = [open_image(one, files) for one in inputs_of(names, files)]
+    outputs = outputs_of([picture.name for picture in pictures], names, request, files)
     jobs = [plan_job(request, picture, files) for picture, files in zip(pictures, outputs, strict=True)]
     if not show.quiet:
         print_plans(jobs, json_wanted=show.json)
@@ -151,7 +163,7 @@ def _plan_network(names: Sequence[str], size: str | None, files: Files, show: Sh
         wanted = pair(size.lower().replace("x", ","), "--size")
         model = model.with_input(replace(model.input, size=wanted))
     elif images and model.input.size is None:
-        picture = open_image(images[0], files)
+        picture = open_image(inputs_of(images, files)[0], files)  # all frames are of one size
         wanted = (picture.height, picture.width)
     made = model.plan(wanted, partial=True)
     if not show.quiet:

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, run
+from cnnfilter.cli.job import Files, Show, memory_limit, position, run
+from cnnfilter.cli.words import check_inputs, missing
 
 
 def pool(
@@ -18,9 +19,12 @@ def pool(
             autocompletion=flags.pool_names,
             help=flags.POOL_HELP[0].upper() + flags.POOL_HELP[1:],
         ),
-    ],
+    ] = "",
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     activation: flags.Activation = None,
     dtype: flags.Dtype = "float32",
     output: flags.Output = None,
@@ -46,17 +50,24 @@ def pool(
     Example: cnnfilter pool photo.png --pool global-avg --table
     """
     from cnnfilter.core.pools import pool_label
-    from cnnfilter.images.display import parse_display
+    from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step
-    from cnnfilter.job.options import make_options
+    from cnnfilter.job.options import make_looks, make_options
 
+    if not pool:
+        raise missing("'--pool'", "--pool max:2", images, "pool")
+    check_inputs(images, "pool")
     options = make_options(
         channels=channels, range=range, activation=activation, pool=pool, dtype=dtype, threads=threads
     )
     request = Request(
-        steps=(plain_step(pool_label(pool), options),), options=options,
-        display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
-        keep=table or preview, preview=preview, max_memory=memory_limit(max_memory),
+        steps=(plain_step(pool_label(pool), options),), options=options, flatten=flatten, keep=table or preview,
+        preview=preview, max_memory=memory_limit(max_memory), at=position(at),
+        **make_looks(display, colormap, compress),
     )  # fmt: skip
-    files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
+    files = Files(
+        output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
+        reading=reading,
+    )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

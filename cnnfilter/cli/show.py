@@ -14,6 +14,9 @@ def show(
     preview: flags.Preview = False,
     at: flags.At = None,
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     display: flags.Display = "minmax",
     json: flags.Json = False,
     max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
@@ -26,19 +29,29 @@ def show(
 
     Example: cnnfilter show map.npy --heat --at 120,80
     """
-    from cnnfilter.cli.job import Files, Show, memory_limit, open_image, show_done
-    from cnnfilter.images.display import parse_display
-    from cnnfilter.job.image import Request, do_image, plain_step
+    from cnnfilter.cli.job import Files, Show, inputs_of, memory_limit, open_image, position, show_done
+    from cnnfilter.cli.words import check_inputs
+    from cnnfilter.images.frames import parse_reading
+    from cnnfilter.job.image import Done, Request, do_image, plain_step
     from cnnfilter.job.names import stem
-    from cnnfilter.job.options import make_options
+    from cnnfilter.job.options import make_looks, make_options
 
-    picture = open_image(file, Files(max_pixels=max_pixels, max_memory=max_memory), fold=True)
-    small = picture.height <= 32 and picture.width <= 32
+    check_inputs([file], "show")
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
+    files = Files(max_pixels=max_pixels, max_memory=max_memory, reading=reading)
     options = make_options(range=range)
-    numbers = table or heat or at is not None or (small and not preview)
+    looks, place = make_looks(display), position(at)
+    asked = table or heat or at is not None
+    done: list[Done] = []
+    small = True
+    for one in inputs_of([file], files):
+        picture = open_image(one, files, fold=True)
+        small = small and picture.height <= 32 and picture.width <= 32
+        request = Request(
+            steps=(plain_step(stem(one.name), options),), options=options, at=place, keep=True,
+            preview=preview or not (asked or small), max_memory=memory_limit(max_memory), **looks,
+        )  # fmt: skip
+        done += do_image(request, picture, [])
+    numbers = asked or (small and not preview)
     wanted = Show(table=numbers, heat=heat, preview=preview or not numbers, at=at, json=json)
-    request = Request(
-        steps=(plain_step(stem(file), options),), options=options, display=parse_display(display), keep=True,
-        preview=wanted.preview, max_memory=memory_limit(max_memory),
-    )  # fmt: skip
-    show_done(do_image(request, picture, []), [], wanted)
+    show_done(done, [], wanted)

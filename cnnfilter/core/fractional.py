@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blocks import for_each, row_blocks
+from cnnfilter.core.layout import channels_back, channels_first
 from cnnfilter.core.reduce import find_pooling, pool_bounds
 from cnnfilter.core.shapes import pair
 from cnnfilter.core.windows import fractional_size
@@ -26,6 +27,7 @@ def fractional_pool2d(
     samples: ArrayLike | None = None,
     seed: int | None = None,
     threads: int | None = None,
+    layout: str = "CHW",
 ) -> Array:
     """Pool each channel over windows whose places are drawn at random, evenly spread on the whole.
 
@@ -50,6 +52,8 @@ def fractional_pool2d(
         an image without it: the same seed gives the same result.
     threads
         At most this many; all cores by default. The result does not depend on it.
+    layout
+        ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def fractional_pool2d(
            [15., 17., 19., 20.],
            [29., 31., 33., 34.]], dtype=float32)
     """
-    planes, lead = as_planes(image)
+    planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     window = pair(size, "size")
     length = planes.shape[1], planes.shape[2]
@@ -100,7 +104,7 @@ def fractional_pool2d(
     row_bytes = length[1] * out.itemsize * math.ceil(length[0] / wanted[0])
     parts = [part for _, part in row_blocks(1, wanted[0], row_bytes)]
     for_each(work, [(plane, part) for plane in range(len(planes)) for part in parts], threads)
-    return out.reshape((*lead, *wanted))
+    return channels_back(out.reshape((*lead, *wanted)), layout)
 
 
 def _samples(samples: Any, seed: int | None, lead: tuple[int, ...]) -> Array:

@@ -24,15 +24,13 @@ POOL_FORMULAS: dict[str, str] = {
     "lp": "sum(abs(x)^p)^(1/p)",
 }
 
-#: Where the windows of each mode lie, and what it takes: what stands behind the name in order, then what is named.
-POOL_MODES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    "window": (
-        "windows of one size", ("size", "stride"), ("padding", "dilation", "ceil_mode", "count_include_pad", "p")
-    ),
-    "global": ("all of a channel", (), ()),
-    "adaptive": ("windows that share the channel out", ("output_size",), ()),
-    "fractional": ("windows at random places", ("size",), ("output_size", "output_ratio", "seed")),
-}  # fmt: skip
+#: What each mode takes: what stands behind the name, in order, and then what is named.
+POOL_MODES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "window": (("size", "stride"), ("padding", "dilation", "ceil_mode", "count_include_pad", "p")),
+    "global": ((), ()),
+    "adaptive": (("output_size",), ()),
+    "fractional": (("size",), ("output_size", "output_ratio", "seed")),
+}
 
 #: Every pooling by the name that is typed: its mode and kind.
 POOL_NAMES: dict[str, tuple[str, str]] = {
@@ -130,7 +128,7 @@ class Pooling(NamedTuple):
 
     def words(self) -> dict[str, Any]:
         """Return the settings that its mode has, as plain values."""
-        _, placed, named = POOL_MODES[self.mode]
+        placed, named = POOL_MODES[self.mode]
         means = {name for name in (*placed, *named) if not _meaningless(self.kind, name)}
         settings = self._replace(output_ratio=self.share)._asdict()
         return {name: value for name, value in settings.items() if name in ("kind", "mode") or name in means}
@@ -265,8 +263,10 @@ def parse_pool(text: str) -> Pooling:
     """
     word, *parts = (part.strip() for part in text.split(":"))
     name = word.lower().replace("_", "-")
+    if name[:1].isdecimal():
+        raise ParameterError(f"pooling {text!r} does not say which (write max:{text} or avg:{text})")
     mode, kind = lookup(POOL_NAMES, name, "pooling")
-    _, placed, named = POOL_MODES[mode]
+    placed, named = POOL_MODES[mode]
     given: dict[str, Any] = {}
     waiting = list(placed)
     for part in parts:
@@ -334,7 +334,7 @@ def _setting(part: str, text: str) -> tuple[str, str]:
 
 def _typed(key: str) -> str:
     """Return a setting's name as it is typed."""
-    return next(word for word, meant in _SETTINGS.items() if meant == key)
+    return next(word for word in _SETTINGS if _SETTINGS[word] == key)
 
 
 def _yes(value: str, what: str) -> bool:

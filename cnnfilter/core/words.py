@@ -6,6 +6,7 @@ The functions behind the names are in `cnnfilter.core.activations`.
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -144,10 +145,18 @@ def _parse_value(name: str, key: str, text: str) -> Any:
         if key == "axis":
             return int(text)
         if key == "weight" and "|" in text:
-            return [float(part) for part in text.split("|")]
-        return float(text)
+            return [_number(part) for part in text.split("|")]
+        return _number(text)
     except ValueError:
         raise ParameterError(f"{name}: {key} must be a number, got {text!r}") from None
+
+
+def _number(text: str) -> float:
+    """Read a number; NaN is none."""
+    value = float(text)
+    if math.isnan(value):
+        raise ValueError(text)
+    return value
 
 
 def takes_axis(name: str) -> bool:

@@ -103,6 +103,21 @@ class Picture:
         return whole
 
 
+def array_picture(
+    values: NDArray[Any], name: str, notes: tuple[str, ...] = (), *, has_alpha: bool = False, full_scale: float = 0.0
+) -> Picture:
+    """Return an array ``(C, H, W)`` as a picture."""
+    channels, height, width = values.shape
+
+    def strip(start: int, stop: int) -> Strip:
+        return values[:, start:stop]
+
+    return Picture(
+        name, height, width, channels, has_alpha=has_alpha, dtype=values.dtype, notes=notes, strip=strip,
+        full_scale=full_scale,
+    )  # fmt: skip
+
+
 def _largest(values: Strip) -> float:
     """Return the largest finite value, or 0."""
     if values.dtype.kind == "f":

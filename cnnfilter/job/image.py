@@ -21,6 +21,7 @@ from cnnfilter.job.render import Alpha, Look, draw, draw_sheet, measure
 from cnnfilter.job.results import MapResult
 from cnnfilter.job.source import PictureSource
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import distinct_kernels
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -48,6 +49,7 @@ class Request(NamedTuple):
     keep: bool = False
     preview: bool = False
     max_memory: int | None = None
+    at: Pair | None = None
 
 
 class Done(NamedTuple):
@@ -59,7 +61,7 @@ class Done(NamedTuple):
 
 
 def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
-    """Return one step for each kernel, or a single one where they are combined.
+    """Return one step for each kernel, or a single one where they are combined; no two kernels have one name.
 
     Raises
     ------
@@ -67,6 +69,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
         If they cannot be combined so, however the pictures are.
     """
     check_kernels(kernels, options.combine)
+    kernels = distinct_kernels(kernels)
     processed = options.pool is not None or options.activation is not None
     adopted = describe(options)
     words = _words(options)
@@ -171,10 +174,27 @@ def plan_image(
     ------
     ShapeError
         If a kernel does not fit the picture.
+    ParameterError
+        If a place that is to be shown lies outside the maps.
     """
     source = PictureSource(picture, request.options)
     plans = [step.plan(source) for step in request.steps]
+    for plan in plans:
+        check_place(request.at, plan.shape)
     return source, plans, cost_of(request, plans, picture, outputs)
+
+
+def check_place(at: Pair | None, shape: Sequence[int]) -> None:
+    """Raise for a place that a map of this shape does not have; before anything of it is written.
+
+    Raises
+    ------
+    ParameterError
+        With the map's size.
+    """
+    rows, columns = (1, 1, *shape)[-2:]
+    if at is not None and not (at[0] < rows and at[1] < columns):
+        raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {rows} x {columns} map (both count from 0)")
 
 
 def _one(

@@ -12,15 +12,16 @@ import numpy as np
 
 import cnnfilter
 from cnnfilter.dumps.write import WRITERS, Dump
-from cnnfilter.errors import OutputError, ParameterError, UnknownNameError, closest
-from cnnfilter.files import atomic_output, quoted, same_file
+from cnnfilter.errors import ParameterError, UnknownNameError, closest
+from cnnfilter.files import atomic_output
 from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
-from cnnfilter.job.names import DUMP_FORMATS, Output, plan_outputs
+from cnnfilter.job.names import DUMP_FORMATS, Output, place_outputs
 from cnnfilter.network.plan import LayerPlan
 from cnnfilter.network.results import LayerResult, NetworkResult
+from cnnfilter.text import distinct
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -111,35 +112,24 @@ def plan_files(
     Raises
     ------
     OutputError
-        If several results would go to one file, or a result would overwrite an input or a file of the network.
+        If several results would go to one file, or a result would overwrite an input or one of `keep_away`.
     """
     pictures = [form for form in save.formats if form not in DUMP_FORMATS]
     shapes = {plan.name: plan.shape for plan in plans}
-    parts: list[tuple[str, str, int | None]] = [(name, name, None) for name in save.layers]
-    wanted = _outputs(sources, [label for label, _, _ in parts], list(save.formats), save.output, parts)
+    maps: list[tuple[str, int | None]] = [(name, None) for name in save.layers]
     if save.single and pictures:
-        maps = [
-            (f"{name}.{index}", name, index)
-            for name in save.layers
-            for index in range(shapes[name][0] if len(shapes[name]) == 3 else 0)
-        ]
-        if maps:
-            more = _outputs(sources, [label for label, _, _ in maps], pictures, save.output, maps)
-            wanted = [[*first, *second] for first, second in zip(wanted, more, strict=True)]
-    for output, _, _ in (one for group in wanted for one in group):
-        for path in keep_away:
-            if output.path is not None and output.path.exists() and path.exists() and same_file(output.path, path):
-                raise OutputError(f"{quoted(output.path)} is a file of the network (choose another -o)")
-    return wanted
-
-
-def _outputs(
-    sources: Sequence[str], labels: list[str], formats: list[str], output: str | None,
-    parts: Sequence[tuple[str, str, int | None]],
-) -> list[list[File]]:  # fmt: skip
-    """Return the outputs of each picture with what goes into them."""
-    planned = plan_outputs(sources, labels, formats, output)
-    return [[(one, *parts[one.label or 0][1:]) for one in group] for group in planned]
+        maps += [(name, one) for name in save.layers if len(shapes[name]) == 3 for one in range(shapes[name][0])]
+    labels = distinct(name if one is None else f"{name}.{one}" for name, one in maps)
+    files = [
+        (label, form, what)
+        for label, what in zip(labels, maps, strict=True)
+        for form in (save.formats if what[1] is None else pictures)
+    ]
+    placed = place_outputs(sources, [(label, form) for label, form, _ in files], save.output, keep_away)
+    return [
+        [(Output(None, form, path), *what) for (form, path), (_, _, what) in zip(group, files, strict=True)]
+        for group in placed
+    ]
 
 
 def write_layers(
@@ -168,7 +158,7 @@ def _encoded(result: NetworkResult, layer: LayerResult, index: int | None, outpu
         stream = io.BytesIO()
         info = {"source": result.source, "network": result.network, "layer": layer.name, "kind": layer.kind}
         values = layer.values if layer.values.ndim else layer.values.reshape(1)
-        WRITERS[output.format](stream, Dump({layer.name: values}, info=info))
+        WRITERS[output.format](stream, Dump([(layer.name, values)], info=info))
         return stream.getvalue()
     display = layer_display(layer, save.display)
     pixels = draw_layer(layer, display, save.colormap, index)

@@ -229,14 +229,14 @@ def _opencv_size(sigma: str) -> int:
 
 
 def load_as(spec: str, tool: str, search: Sequence[Path]) -> list[Kernel]:
-    """Return the kernels of a spec as a tool means them, under the names that the spec itself gives."""
+    """Return the kernels of a spec as a tool means them, under the names that the spec itself gives, equal or not."""
     from dataclasses import replace
 
-    from cnnfilter.library.load import load_kernels
+    from cnnfilter.library.load import kernels_as_named
 
     adopted = adopt_spec(spec, tool, search) if tool else spec
-    kernels = load_kernels(adopted, search=search)
+    kernels = kernels_as_named(adopted, search=search)
     if adopted == spec:
         return kernels
-    plain = load_kernels(spec, search=search)
+    plain = kernels_as_named(spec, search=search)
     return [replace(kernel, name=one.name) for kernel, one in zip(kernels, plain, strict=True)]

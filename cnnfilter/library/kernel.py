@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from cnnfilter.errors import ShapeError
 
+#: Where a kernel comes from that no file holds.
+IN_PLACE = "in place"
+
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
@@ -41,7 +44,7 @@ class Kernel:
     family: str = ""
     source: str = ""
     formula: str = ""
-    origin: str = "in place"
+    origin: str = IN_PLACE
     warnings: tuple[str, ...] = ()
     offset: float = 0.0
 

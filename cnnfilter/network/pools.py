@@ -18,7 +18,7 @@ def pooling_of(settings: Any) -> Pooling:
     """Return the pooling that a layer's settings stand for: one text, as on the command line, or key by key."""
     if settings.pool not in POOL_FORMULAS:
         return parse_pool(settings.pool)
-    _, placed, named = POOL_MODES[settings.mode]
+    placed, named = POOL_MODES[settings.mode]
     words = {name: getattr(settings, name) for name in (*placed, *named)}
     sizes = {name: pair(words[name], name) for name in _SIZES if words.get(name) is not None}
     return Pooling(settings.pool, settings.mode, **(words | sizes))

@@ -54,10 +54,10 @@ def short(value: float) -> str:
 
     Examples
     --------
-    >>> short(-1020.0), short(2.75), short(0.000123456)
-    ('-1020', '2.75', '0.000123456')
+    >>> short(-1020.0), short(2.75), short(0.000123456), short(float("inf"))
+    ('-1020', '2.75', '0.000123456', 'inf')
     """
-    return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+    return f"{value:.0f}" if abs(value) < 1e15 and value == int(value) else f"{value:.6g}"
 
 
 def summary_json(results: Sequence[MapResult], failures: Sequence[Failure]) -> str:

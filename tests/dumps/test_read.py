@@ -35,6 +35,15 @@ def zipped(**members):
     return file.getvalue()
 
 
+def twins():
+    """An archive of two arrays that NumPy gives one name."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.npy", npy(np.ones(2)))
+        archive.writestr("a", npy(np.zeros(2)))
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -121,6 +130,7 @@ def test_grids(data, expected):
         (b"PK\x03\x04" + bytes(50), "not a readable npz file"),
         (zipped(), "not"),
         (zipped(a=npy(np.ones(2)), b=npy(np.ones(2))), "holds 2 arrays, a, b"),
+        (twins(), "holds several arrays of one name"),
         (zipped(a=b"no array"), "not a readable npz file"),
         (
             zipped(a=npy(header="{'descr': '<f8', 'fortran_order': False, 'shape': (9999, 9999)}", body=bytes(90))),

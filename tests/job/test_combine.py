@@ -222,7 +222,7 @@ def test_magnitudes_of_huge_tiny_and_missing_values():
 def test_a_name_without_a_direction_offers_both(cnnfilter_run, picture, spec, both):
     done = cnnfilter_run("convolve", "picture.png", "-k", spec, "-o", "out/")
     assert done.code == 0
-    assert (f"one direction of two; for both: {both} --combine magnitude" in done.err) == bool(both)
+    assert (f"(both in one: {both} --combine magnitude)" in done.err) == bool(both)
     if both:
         again = cnnfilter_run("convolve", "picture.png", *both.split(), "--combine", "magnitude", "-o", "both.png")
         assert (again.code, again.err) == (0, "")

@@ -91,7 +91,7 @@ def test_plan_never_writes_and_reads_words_as_convolve_does(cnnfilter_run, grid,
 
 def test_a_plan_says_what_the_run_says(cnnfilter_run, grid):
     done = cnnfilter_run("plan", grid, "-k", "sobel", "--pool", "fractional-max:2", "--as", "opencv")
-    assert "sobel is sobel-x" in done.err or "one direction of two" in done.err
+    assert "both in one: -k sobel-x -k sobel-y --combine magnitude" in done.err
     assert "fractional pooling leaves 1/sqrt(size) = 0.7071" in done.err
     assert "cnnfilter: note: as opencv" in done.err
 
