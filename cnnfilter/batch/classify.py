@@ -49,6 +49,8 @@ class Classify:
     display: str = "minmax"
     colormap: str | None = None
     compress: str = "fast"
+    scale: str | None = None
+    zoom: int = 1
     dtype: str = "float32"
     measures: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
@@ -70,7 +72,9 @@ class Classify:
     @property
     def parameters(self) -> dict[str, Any]:
         """Everything that decides about the results' bytes, in plain values."""
-        words = ("digest", "layers", "formats", "display", "colormap", "compress", "dtype", "measures")
+        words = (
+            "digest", "layers", "formats", "display", "colormap", "compress", "scale", "zoom", "dtype", "measures",
+        )  # fmt: skip
         changed: dict[str, Any] = {} if self.expected is None else {"input": replace(self.expected, example=None)}
         changed["reading"] = self.reading._asdict()
         return {"command": "run", **{name: getattr(self, name) for name in words}, **changed}
@@ -91,9 +95,10 @@ class Classify:
         result = classify(picture, self._model, threads=self.threads, dtype=self.dtype, max_memory=max_memory)
         save = Save(
             layers=self.layers, formats=self.formats, display=self.display, colormap=self.colormap,
-            compress=self.compress,
+            compress=self.compress, scale=self.scale, zoom=self.zoom, max_pixels=self.max_pixels,
         )  # fmt: skip
-        write_layers(result, [(output, self.layers[output.label or 0], None) for output in outputs], save)
+        files = [(output, self.layers[output.label or 0], None) for output in outputs]
+        result = write_layers(result, files, save)
         layers = {layer.name: layer for layer in result.layers}
         made = [_made(layers[name]) for name in self.layers]
         if result.notes:

@@ -99,6 +99,8 @@ class Convolve:
     display: str = "auto"
     colormap: str | None = None
     compress: str = "fast"
+    scale: str | None = None
+    zoom: int = 1
     formats: tuple[str, ...] = ("png",)
     stack: bool = False
     flatten: bool = False
@@ -131,7 +133,7 @@ class Convolve:
         ]
         words = {
             name: getattr(self, name)
-            for name in ("display", "colormap", "compress", "formats", "stack", "flatten", "measures")
+            for name in ("display", "colormap", "compress", "scale", "zoom", "formats", "stack", "flatten", "measures")
         }
         reading = self.reading._asdict()
         return {"command": "convolve", "kernels": kernels, "options": options, "reading": reading, **words}
@@ -141,8 +143,8 @@ class Convolve:
         """The request, built once in each process: its steps hold functions, which do not travel."""
         return Request(
             steps=kernel_steps(self.kernels, self.options), options=self.options,
-            display=self.display, colormap=self.colormap, compress=self.compress, flatten=self.flatten,
-            keep=bool(self.measures),
+            display=self.display, colormap=self.colormap, compress=self.compress, scale=self.scale,
+            zoom=self.zoom, flatten=self.flatten, keep=bool(self.measures), max_pixels=self.max_pixels,
         )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:

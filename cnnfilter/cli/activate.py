@@ -28,6 +28,8 @@ def activate(
     format: flags.Formats = None,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -48,7 +50,8 @@ def activate(
     """
     from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step
-    from cnnfilter.job.options import make_looks, make_options
+    from cnnfilter.job.look import make_looks
+    from cnnfilter.job.options import make_options
 
     if not activation:
         raise missing("'--activation' / '-a'", "-a relu", images, "activate")
@@ -56,8 +59,8 @@ def activate(
     options = make_options(channels=channels, range=range, activation=activation, dtype=dtype, threads=threads)
     request = Request(
         steps=(plain_step(activation.replace(":", "-"), options),), options=options, flatten=flatten,
-        keep=table or preview, preview=preview, max_memory=memory_limit(max_memory), at=position(at),
-        **make_looks(display, colormap, compress),
+        keep=table or preview, preview=preview, max_memory=memory_limit(max_memory), max_pixels=max_pixels,
+        at=position(at), **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
     reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(

@@ -133,6 +133,8 @@ def batch(
     manifest: Manifest = None,
     overwrite: Overwrite = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     status: Status = None,
@@ -156,19 +158,21 @@ def batch(
     Example: cnnfilter batch scans/ -k sobel-x -k sobel-y -f png -o out/
     """
     from cnnfilter.cli import folders
+    from cnnfilter.cli.words import check_inputs
 
     if status is not None:
         folders.show_status(status, json=json)
         return
     if not inputs or output is None:
         raise ParameterError("batch needs what to do and where results go (cnnfilter batch FOLDER -k KERNEL -o OUT)")
+    check_inputs([name for name in inputs if not name.startswith("@")], "batch", kernel_dir or ())
     given = flags.given(context)
     folders.check_words(given)
     of_model, reading = folders.reading_of(layout, frame, truncated=allow_truncated, network=network is not None)
     looks = folders.looks(
         format, features=features, measures=measures, flatten=flatten, pictures=network is None or bool(save),
-        display=display, colormap=colormap, compress=compress, max_pixels=max_pixels, threads=threads,
-        reading=reading,
+        display=display, colormap=colormap, compress=compress, scale=scale, zoom=zoom, max_pixels=max_pixels,
+        threads=threads, reading=reading,
     )  # fmt: skip
     if network is not None:
         recipe = folders.network_recipe(

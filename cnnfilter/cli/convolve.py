@@ -40,6 +40,8 @@ def convolve(
     stack: flags.Stack = False,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -70,9 +72,10 @@ def convolve(
     check_inputs(images, "convolve", kernel_dir or ())
     words = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
     kernels, request = request_of(
-        kernel, kernel_dir, as_, words, flags.given(context), display=display, colormap=colormap, compress=compress,
-        flatten=flatten, table=table, preview=preview, at=at, max_memory=max_memory, channels=channels, stride=stride,
-        dilation=dilation, bias=bias, activation=activation, pool=pool, engine=engine, threads=threads, combine=combine,
+        kernel, kernel_dir, as_, words, flags.given(context), display=display, scale=scale, zoom=zoom,
+        colormap=colormap, compress=compress, flatten=flatten, table=table, preview=preview, at=at,
+        max_pixels=max_pixels, max_memory=max_memory, channels=channels, stride=stride, dilation=dilation, bias=bias,
+        activation=activation, pool=pool, engine=engine, threads=threads, combine=combine,
     )  # fmt: skip
     reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(
@@ -84,12 +87,13 @@ def convolve(
 
 def request_of(
     specs: Sequence[str], folders: Sequence[str] | None, tool: str, adopted: dict[str, Any], given: frozenset[str], *,
-    display: str, colormap: str | None, compress: str, flatten: bool, table: bool, preview: bool, at: str | None,
-    max_memory: str | None, **words: Any,
+    display: str, scale: str | None, zoom: int, colormap: str | None, compress: str, flatten: bool, table: bool,
+    preview: bool, at: str | None, max_pixels: int, max_memory: str | None, **words: Any,
 ) -> tuple[list["Kernel"], "Request"]:  # fmt: skip
     """Return the kernels, and what they and the flags ask for of every picture."""
     from cnnfilter.job.image import Request, kernel_steps
-    from cnnfilter.job.options import make_looks, make_options
+    from cnnfilter.job.look import make_looks
+    from cnnfilter.job.options import make_options
     from cnnfilter.library import search_path
     from cnnfilter.library.conventions import adopt_words, load_as
 
@@ -98,7 +102,7 @@ def request_of(
     kernels = [one for spec in specs for one in load_as(spec, tool, search)]
     request = Request(
         steps=kernel_steps(kernels, options), options=options, flatten=flatten, keep=table or preview,
-        preview=preview, max_memory=memory_limit(max_memory), at=position(at),
-        **make_looks(display, colormap, compress),
+        preview=preview, max_memory=memory_limit(max_memory), max_pixels=max_pixels, at=position(at),
+        **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
     return kernels, request

@@ -50,18 +50,20 @@ def reading_of(layout: str, frame: str | None, *, truncated: bool, network: bool
 
 def looks(
     formats: Sequence[str] | None, *, features: str | None, measures: str | None, flatten: bool, pictures: bool,
-    display: str, colormap: str | None, compress: str, **words: Any,
+    display: str, colormap: str | None, compress: str, scale: str | None, zoom: int, **words: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what both recipes take; no formats where only the manifest or a table is wanted."""
     from cnnfilter.batch.measures import parse_measures
+    from cnnfilter.job.look import make_looks
     from cnnfilter.job.names import parse_formats
-    from cnnfilter.job.options import check_threads, make_looks
+    from cnnfilter.job.options import check_threads
 
     check_threads(words["threads"])
     wanted = formats or (["csv"] if flatten else [])
     nothing = not wanted and (bool(features) or not pictures)
     return {
-        **make_looks(display, colormap, compress), "formats": () if nothing else tuple(parse_formats(wanted, None)),
+        **make_looks(display, colormap, compress, scale, zoom),
+        "formats": () if nothing else tuple(parse_formats(wanted, None)),
         "measures": parse_measures(measures) if features or measures else (), **words,
     }  # fmt: skip
 

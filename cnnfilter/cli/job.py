@@ -68,6 +68,7 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
     from cnnfilter.cli.progress import Progress
     from cnnfilter.job.names import make_folder
 
+    refuse_terminal(files.output, formats_of(files))
     inputs = inputs_of(images, files)
     outputs = outputs_of([one.name for one in inputs], images, request, files)
     make_folder(files.output)
@@ -87,9 +88,11 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
                 _report(*failures[-1])
             progress.advance()
     show_done(done, failures, show, to_stdout=files.output == "-")
-    chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet
+    chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet or request.zoom > 1
     if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
-        sys.stderr.write("cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv)\n")
+        sys.stderr.write(
+            "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)\n"
+        )
     if failures:
         resource = any(isinstance(error, ResourceError) for _, error in failures)
         raise typer.Exit(4 if resource else 3)
@@ -97,16 +100,57 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
 
 def outputs_of(names: Sequence[str], images: Sequence[str], request: Request, files: Files) -> list[list[Output]]:
     """Return the files that every input is made into, by their names; `images` are what the user typed."""
-    from cnnfilter.job.names import DUMP_FORMATS, parse_formats, plan_outputs
+    from cnnfilter.job.names import plan_outputs
+
+    steps = [step.name for step in request.steps]
+    return plan_outputs(
+        names, steps, formats_of(files), files.output, stack=files.stack, also_read=chain(images, files.also_read)
+    )  # fmt: skip
+
+
+def formats_of(files: Files) -> list[str]:
+    """Return the formats that are asked for, or that a file's name asks for.
+
+    Raises
+    ------
+    OutputError
+        If a vector is to become a picture.
+    """
+    from cnnfilter.job.names import DUMP_FORMATS, parse_formats
 
     default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
     formats = parse_formats(default, files.output)
     if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
-    steps = [step.name for step in request.steps]
-    return plan_outputs(
-        names, steps, formats, files.output, stack=files.stack, also_read=chain(images, files.also_read)
-    )  # fmt: skip
+    return formats
+
+
+#: Formats that a terminal can show.
+TEXT_FORMATS = ("csv", "json", "mem", "coe", "h")
+
+
+def refuse_terminal(output: str | None, formats: Sequence[str]) -> None:
+    """Raise if binary data would go to a terminal, by ``-`` or by the name of its device.
+
+    Raises
+    ------
+    OutputError
+        With the way out.
+    """
+    import os
+
+    if output is None or all(form in TEXT_FORMATS for form in formats) or not sys.stdout.isatty():
+        return
+    try:
+        device = output == "-" or os.path.samestat(os.stat(output), os.fstat(1))  # noqa: PTH116 - beside fstat
+    except (OSError, ValueError):
+        return
+    if device:
+        kind = next(form for form in formats if form not in TEXT_FORMATS)
+        raise OutputError(
+            f"standard output is a terminal, and {kind} is binary (pipe it into a program, redirect it, or name a file "
+            "with -o)"
+        )
 
 
 def _is_grid(name: str) -> bool:
@@ -231,11 +275,10 @@ def show_done(
         from cnnfilter.views.console import console
 
         out = console(stderr=to_stdout)
-        for one in done:
-            if show.preview:
-                _print_preview(one, out)
-            if show.table:
-                _print_table(one, show, out)
+        if show.preview and done:
+            _print_previews(done, out)
+        for one in done if show.table else ():
+            _print_table(one, show, out)
     if results and not show.quiet:
         from cnnfilter.views.columns import terminal_width, write
         from cnnfilter.views.summary import summary_text
@@ -256,19 +299,24 @@ def _notes(done: Sequence[Done], *, quiet: bool) -> None:
             seen.add(line)
 
 
-def _print_preview(one: Done, out: Console) -> None:
-    """Draw the maps in the terminal."""
-    from cnnfilter.job.render import pixels_of
+def _print_previews(done: Sequence[Done], out: Console) -> None:
+    """Draw the maps in the terminal, in the colours of their files, side by side as far as they fit."""
+    from cnnfilter.files import printable
+    from cnnfilter.job.render import tiles_of
     from cnnfilter.views.console import draws_blocks
-    from cnnfilter.views.preview import preview
+    from cnnfilter.views.preview import previews
 
-    if one.maps is None:
-        return
-    out.print(one.result.kernel, style="bold")
-    pixels = pixels_of(one.maps, one.display)
-    out.print(
-        preview(pixels, width=min(out.width, 100), height=max(8, out.height - 6), color=draws_blocks(out)), end=""
-    )
+    color = draws_blocks(out)
+    named = []
+    for one in done:
+        if one.maps is None:
+            continue
+        look = one.look if color else one.look._replace(colormap=None)  # characters show the brightness before it
+        tiles = tiles_of(one.maps, look)
+        name = printable(one.result.kernel)
+        named += [(f"{name} {index}" if len(tiles) > 1 else name, tile) for index, tile in enumerate(tiles)]
+    if named:
+        out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=color), end="")
 
 
 def _print_table(one: Done, show: Show, out: Console) -> None:

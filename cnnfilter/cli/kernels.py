@@ -136,11 +136,14 @@ def export(
     """
     import sys
 
+    from cnnfilter.cli.job import refuse_terminal
     from cnnfilter.files import atomic_output, check_outputs
     from cnnfilter.library import load_kernels, search_path
     from cnnfilter.library.export import export
     from cnnfilter.library.load import files_read
 
+    if to == "npy":
+        refuse_terminal(output or "-", [to])
     search = search_path(kernel_dir or ())
     found = load_kernels(kernel, search=search)
     data = export(found, to, image)

@@ -1,6 +1,7 @@
 """The program: its commands, and the one place where an error becomes a line and an exit code."""
 
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -26,11 +27,15 @@ COMMANDS = {
     "plan": "plan",
     "batch": "batch",
     "kernels": "app",
+    "colormaps": "colormaps",
 }
 
 
 #: Most characters of an error's line: longer ones are cut in the middle.
 LONGEST_LINE = 1200
+
+#: Numbers in place of which the first is negative, and which are no option for that.
+NEGATIVE = re.compile(r"-[0-9.][-+0-9.eE/]*[\s,;][-+0-9.eE/,;\s]*")
 
 #: What asks for the version, which needs no command.
 VERSION = ("--version", "-V")
@@ -136,6 +141,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _run(words: list[str]) -> int:
     """Run one command; return its exit code."""
+    words = [f" {word}" if NEGATIVE.fullmatch(word) else word for word in words]
     _check_command(words, list(COMMANDS))
     app = build_app(words[0] if words else "")
     for group in app.registered_groups:
@@ -181,6 +187,9 @@ def report(error: Exception) -> ExitCode:
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         say("no memory for another thread (--threads 1 takes less; or close some programs)")
         return ExitCode.RESOURCE
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        say(f"{error.filename!r}: the name is too long (choose a shorter one)")
+        return ExitCode.USAGE
     if isinstance(error, OSError):
         _flush_nothing_more()
         where = repr(error.filename or "standard output")

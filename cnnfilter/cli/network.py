@@ -38,6 +38,8 @@ class Look(NamedTuple):
     display: str
     colormap: str | None
     compress: str
+    scale: str | None
+    zoom: int
     dtype: str
     threads: int | None
     max_memory: int | None
@@ -176,7 +178,7 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
     model.ready(look.threads)
     shown = [one.name for one in sources] or [f"{model.name}.example"]
     _check_layers(model, look)
-    save, planned = _plan_saves(model, shown, look) or (None, [[] for _ in shown])
+    save, planned = _plan_saves(model, shown, look, files.max_pixels) or (None, [[] for _ in shown])
     results: list[NetworkResult] = []
     failures: list[tuple[str, CnnFilterError]] = []
     with Progress(len(shown), quiet=look.quiet or look.json) as progress:
@@ -211,13 +213,16 @@ def _example(model: Model) -> Picture:
         return values[:, start:stop]
 
     name, (height, width) = f"{model.name}: its example", values.shape[1:]
-    return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip)
+    return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip, grid=True)
 
 
-def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save, list[list[File]]] | None:
+def _plan_saves(
+    model: Model, sources: Sequence[str], look: Look, max_pixels: int
+) -> tuple[Save, list[list[File]]] | None:
     """Plan every file before anything is computed."""
     if not look.save:
         return None
+    from cnnfilter.cli.job import refuse_terminal
     from cnnfilter.job.layers import Save, plan_files, select
     from cnnfilter.job.names import make_folder, parse_formats
 
@@ -225,7 +230,9 @@ def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save,
     save = Save(
         layers=select(look.save, plans), formats=tuple(parse_formats(look.formats, look.output)), output=look.output,
         display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
+        scale=look.scale, zoom=look.zoom, max_pixels=max_pixels,
     )  # fmt: skip
+    refuse_terminal(look.output, save.formats)
     planned = plan_files(sources, save, plans, model.files)
     make_folder(look.output)
     return save, planned
@@ -266,6 +273,7 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
     if look.quiet and not look.table:
         return
     from cnnfilter.files import printable
+    from cnnfilter.job.names import PICTURE_FORMATS
     from cnnfilter.views import network as views
     from cnnfilter.views.columns import write
 
@@ -284,6 +292,10 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
             write("(softmax of the last layer's scores)", stderr=aside)
     for name in results[0].outputs:
         write(f"wrote {printable(name)}", stderr=aside)
+    if any(Path(name).suffix.lstrip(".") in PICTURE_FORMATS for name in results[0].outputs):
+        each = "map" if look.scale == "each" else "layer"
+        kind = "minmax" if look.display == "auto" else look.display
+        write(f"(shown as {kind}, each {each} by itself; the range of every map stands under it)", stderr=aside)
 
 
 def _only(result: NetworkResult, look: Look) -> tuple[LayerResult, ...]:

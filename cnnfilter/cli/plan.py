@@ -56,6 +56,8 @@ def plan(
     stack: flags.Stack = False,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -97,9 +99,10 @@ def plan(
     job = request_of(
         kernel, kernel_dir, as_,
         {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype},
-        flags.given(context), display=display, colormap=colormap, compress=compress, flatten=flatten, table=table,
-        preview=preview, at=at, max_memory=max_memory, channels=channels, stride=stride, dilation=dilation, bias=bias,
-        activation=activation, pool=pool, engine=engine, threads=threads, combine=combine,
+        flags.given(context), display=display, scale=scale, zoom=zoom, colormap=colormap, compress=compress,
+        flatten=flatten, table=table, preview=preview, at=at, max_pixels=max_pixels, max_memory=max_memory,
+        channels=channels, stride=stride, dilation=dilation, bias=bias, activation=activation, pool=pool,
+        engine=engine, threads=threads, combine=combine,
     )[1]  # fmt: skip
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels,

@@ -31,6 +31,8 @@ def pool(
     format: flags.Formats = None,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -52,7 +54,8 @@ def pool(
     from cnnfilter.core.pools import pool_label
     from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step
-    from cnnfilter.job.options import make_looks, make_options
+    from cnnfilter.job.look import make_looks
+    from cnnfilter.job.options import make_options
 
     if not pool:
         raise missing("'--pool'", "--pool max:2", images, "pool")
@@ -62,8 +65,8 @@ def pool(
     )
     request = Request(
         steps=(plain_step(pool_label(pool), options),), options=options, flatten=flatten, keep=table or preview,
-        preview=preview, max_memory=memory_limit(max_memory), at=position(at),
-        **make_looks(display, colormap, compress),
+        preview=preview, max_memory=memory_limit(max_memory), max_pixels=max_pixels, at=position(at),
+        **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
     reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(

@@ -37,6 +37,8 @@ def run(
     output: flags.Output = None,
     format: flags.Formats = None,
     display: flags.Display = "minmax",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     size: flags.Size = None,
@@ -69,7 +71,7 @@ def run(
     from cnnfilter.cli.network import Look, check_look, list_layers, override, parted_layout, run_pictures
     from cnnfilter.cli.words import check_inputs
     from cnnfilter.images.frames import parse_reading
-    from cnnfilter.job.options import make_looks
+    from cnnfilter.job.look import make_looks
     from cnnfilter.network.model import open_model
 
     of_model, of_arrays = parted_layout(layout)
@@ -79,7 +81,7 @@ def run(
     look = Look(
         top=top, layers=tuple(layer or ()), table=table, at=position(at), json=json, quiet=quiet,
         save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()), dtype=dtype, threads=threads,
-        max_memory=memory_limit(max_memory), **make_looks(display, colormap, compress),
+        max_memory=memory_limit(max_memory), **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
     check_look(look)
     check_inputs(images or (), "run")

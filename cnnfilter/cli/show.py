@@ -17,7 +17,8 @@ def show(
     layout: flags.Layout = "auto",
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
-    display: flags.Display = "minmax",
+    display: flags.Display = "auto",
+    colormap: flags.Colormap = None,
     json: flags.Json = False,
     max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
     max_memory: flags.MaxMemory = None,
@@ -33,14 +34,15 @@ def show(
     from cnnfilter.cli.words import check_inputs
     from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Done, Request, do_image, plain_step
+    from cnnfilter.job.look import make_looks
     from cnnfilter.job.names import stem
-    from cnnfilter.job.options import make_looks, make_options
+    from cnnfilter.job.options import make_options
 
     check_inputs([file], "show")
     reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(max_pixels=max_pixels, max_memory=max_memory, reading=reading)
     options = make_options(range=range)
-    looks, place = make_looks(display), position(at)
+    looks, place = make_looks(display, colormap), position(at)
     asked = table or heat or at is not None
     done: list[Done] = []
     small = True

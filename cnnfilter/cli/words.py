@@ -22,6 +22,8 @@ _FOR_FOLDERS = {
     "show": "show FILE, one of them",
     "plan": "plan FILE, one of them",
 }
+#: Commands that take kernels beside their inputs.
+_WITH_KERNELS = ("convolve", "batch")
 #: Endings of files that hold kernels or networks, and never pictures.
 _NO_PICTURES = (".yaml", ".yml", ".safetensors", ".onnx")
 
@@ -92,9 +94,11 @@ def check_inputs(names: Sequence[str], command: str, kernel_dirs: Sequence[str] 
         With the way to type what was meant.
     """
     for name in names:
+        if not name.strip():
+            raise ParameterError("an input has no name (is a variable of the shell empty?)")
         if name == "-" or ".npz#" in name.lower():
             continue
-        if is_in_place(name):
+        if is_in_place(name) and command != "batch":
             in_place(name)
         elif _is_folder(name) and command in _FOR_FOLDERS:
             how = _FOR_FOLDERS[command].format(shlex.quote(name))
@@ -114,7 +118,9 @@ def _check_missing(name: str, command: str, kernel_dirs: Sequence[str]) -> None:
     except ValueError:
         pass
     else:
-        what = "a matrix needs quotes: -k '0 0 1; 0 1 0'" if command == "convolve" else "numbers need quotes: '2.5 1.8'"
+        what = (
+            "a matrix needs quotes: -k '0 0 1; 0 1 0'" if command in _WITH_KERNELS else "numbers need quotes: '2.5 1.8'"
+        )
         raise ParameterError(f"{quoted(name)} is a number, not a file ({what})")
     for kind, flag, means in _KINDS:
         if means(name, kernel_dirs):
@@ -124,30 +130,25 @@ def _check_missing(name: str, command: str, kernel_dirs: Sequence[str]) -> None:
 
 def _how(command: str, flag: str, typed: str) -> str:
     """Return how to type a word with its flag, in a command that has the flag."""
-    if flag in ("-k", "--as") and command != "convolve":
+    if flag in ("-k", "--as") and command not in _WITH_KERNELS:
         return f"cnnfilter convolve IMAGE {typed}"
     return typed
 
 
 def is_kernel(name: str, kernel_dirs: Sequence[str] = ()) -> bool:
     """Say whether a word is the name of a kernel or bank, with or without parameters."""
-    from cnnfilter.library.catalog import find, search_path
+    from cnnfilter.library.catalog import entries, search_path
     from cnnfilter.library.spec import parse_spec
+    from cnnfilter.library.suggest import looks_like_a_file
 
+    if looks_like_a_file(name) or not re.match(r"[A-Za-z0-9][-\w.+]*(:|$)", name):
+        return False
     try:
         spec = parse_spec(name)
-        if spec.kind not in ("name", "bank"):
-            return False
-        search = search_path(kernel_dirs)
+        known = [entry for entry in entries(search_path(kernel_dirs)) if spec.kind in ("name", "bank")]
     except CnnFilterError:
         return False
-    for kind in ("kernel", "bank"):
-        try:
-            find(spec.body, kind, search)
-        except CnnFilterError:
-            continue
-        return True
-    return False
+    return any(spec.body in (entry.name, *entry.aliases) for entry in known)
 
 
 def _is_activation(name: str, _: Sequence[str]) -> bool:

@@ -25,6 +25,7 @@ from cnnfilter.images.limits import MOST_FRAMES, Limits
 from cnnfilter.images.modes import MODES, ORIENTATIONS, PALETTES, Mode
 from cnnfilter.images.picture import Picture, array_picture
 from cnnfilter.images.pillow import lenient, pillow_held, reason_of, with_remedy
+from cnnfilter.images.profile import profile_of
 from cnnfilter.images.strips import boxes_of, deep_boxes, keyed, upright
 
 #: Where each format is decoded. Going to the class spares the import of all the other formats.
@@ -230,6 +231,7 @@ def _by_pillow(
     dtype = np.dtype(mode.dtype).newbyteorder("=")
     if key is not None:
         reader = keyed(reader, key, dtype)
+    profile, about_colours = profile_of(image.info, len(mode.bands) - mode.has_alpha)
     swap = ORIENTATIONS[orientation][0]
     return Picture(
         name=file.name,
@@ -238,7 +240,8 @@ def _by_pillow(
         channels=len(mode.bands) + (key is not None),
         has_alpha=mode.has_alpha or key is not None,
         dtype=dtype,
-        notes=tuple(notes),
+        notes=(*notes, *about_colours),
+        profile=profile,
         strip=upright(reader, height, width, orientation),
         full_scale={"u1": 255.0, "u2": 65535.0}.get(dtype.str[1:], 0.0),
         stored=height * width * (8 if deep else _mode(image).size),

@@ -84,4 +84,4 @@ def _from_array(grid: NDArray[Any], name: str, notes: list[str], limits: Limits)
     if grid.dtype.kind == "f" and not np.isfinite(grid).all():
         holes, endless = int(np.isnan(grid).sum()), int(np.isinf(grid).sum())
         notes = [*notes, f"holds {holes} NaN and {endless} infinite values"]
-    return array_picture(values, name, tuple(notes))
+    return array_picture(values, name, tuple(notes), grid=True)

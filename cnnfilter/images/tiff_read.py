@@ -13,9 +13,10 @@ from cnnfilter.images.frames import check_frame
 from cnnfilter.images.limits import MOST_FRAMES, Limits
 from cnnfilter.images.modes import ORIENTATIONS
 from cnnfilter.images.picture import Picture, Strip
+from cnnfilter.images.profile import profile_of
 from cnnfilter.images.strips import Box, upright
 from cnnfilter.images.tiff_chunks import ABSENT, BYTE_COMPRESSIONS, grid_of, read_samples, spans_of
-from cnnfilter.images.tiff_tags import Tags, count_directories, read_tags, tiff_directories
+from cnnfilter.images.tiff_tags import PROFILE, Tags, count_directories, read_tags, tiff_directories
 
 Array = NDArray[Any]
 
@@ -132,13 +133,21 @@ def decode_tiff(data: Any, tags: Tags, name: str, limits: Limits, notes: tuple[s
         left, top, right, bottom = place
         return pixels[:, top:bottom, left:right]
 
+    profile, about_colours = profile_of({"icc_profile": _profile(tags)}, len(pixels) - len(extras))
     orientation = tags.one(274, 1)
     orientation = orientation if orientation in ORIENTATIONS else 1
     height, width = (grid.width, grid.height) if ORIENTATIONS[orientation][0] else (grid.height, grid.width)
     return Picture(
-        name, height, width, len(pixels), has_alpha=has_alpha, dtype=pixels.dtype, notes=notes,
+        name, height, width, len(pixels), has_alpha=has_alpha, dtype=pixels.dtype,
+        notes=(*notes, *about_colours), profile=profile,
         strip=upright(box, grid.height, grid.width, orientation), full_scale=float(white) if white < 1 << 16 else 0.0,
     )  # fmt: skip
+
+
+def _profile(tags: Tags) -> bytes:
+    """Return the colour profile, if there is one; its values are bytes."""
+    values = tags.values.get(PROFILE, ())
+    return bytes(values) if all(isinstance(value, int) and 0 <= value < 256 for value in values) else b"?"
 
 
 def _values_of(tags: Tags) -> Values:

@@ -73,13 +73,16 @@ class Tags(NamedTuple):
         return self.values[tag]
 
 
+#: The tag of the colour profile: pixels can be read without it, whatever it holds.
+PROFILE = 34675
+
 #: What the tags are called that messages name, and the only ones that are read.
 NAMES = {
     256: "width", 257: "height", 258: "bits per sample", 259: "compression", 262: "photometric interpretation",
     266: "fill order", 273: "strip offsets", 274: "orientation", 277: "samples per pixel", 278: "rows per strip",
     279: "strip byte counts", 284: "planar configuration", 317: "predictor", 320: "colour map", 322: "tile width",
     323: "tile length", 324: "tile offsets", 325: "tile byte counts", 332: "ink set", 338: "extra samples",
-    339: "sample format",
+    339: "sample format", PROFILE: "colour profile",
 }  # fmt: skip
 
 
@@ -132,6 +135,9 @@ def read_tags(data: Any, form: Form, at: int) -> Tags:
             continue
         size = number * struct.calcsize("=" + letters)
         if number > _MOST_VALUES or size > len(data):
+            if tag == PROFILE:
+                values[tag] = ("too long",)
+                continue
             raise ImageError(f"damaged TIFF: its {NAMES[tag]} announce {number} values")
         start = place + form.entry - inline
         if size > inline:

@@ -10,15 +10,29 @@ import numpy as np
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.display import Display, choose_kind
+from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.adopt import describe
 from cnnfilter.job.combine import angle_note, auto_display, check_kernels, step_title
-from cnnfilter.job.maps import MapPlan, Maps, plan_maps
-from cnnfilter.job.memory import Cost, check_cost, cost_of, held_for, is_deep
+from cnnfilter.job.look import (
+    Alpha,
+    Look,
+    auto_kind,
+    carries_alpha,
+    check_colormap,
+    check_zoom,
+    exact_type,
+    flat_note,
+    kept_profile,
+    lost_profile,
+    notes_on_maps,
+)
+from cnnfilter.job.maps import MapPlan, Maps, as_bank, plan_maps
+from cnnfilter.job.memory import Cost, check_cost, cost_of, held_for, is_deep, made_together
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import Options
-from cnnfilter.job.render import Alpha, Look, draw, draw_sheet, measure
-from cnnfilter.job.results import MapResult
+from cnnfilter.job.render import draw, draw_sheet, measure, shared_looks
+from cnnfilter.job.results import MapResult, Statistics
 from cnnfilter.job.source import PictureSource
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import distinct_kernels
@@ -27,12 +41,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Step(NamedTuple):
-    """One thing to make from every image: its name, how to type it, and how the maps of an image are made."""
+    """One thing to make from every image: its name, how to type it, how the maps are made, and how they are shown."""
 
     name: str
     spec: str
     plan: Callable[[PictureSource], MapPlan]
-    auto: str
+    auto: Callable[[PictureSource], str]
     parameters: dict[str, Any]
     notes: tuple[str, ...] = ()
 
@@ -45,19 +59,22 @@ class Request(NamedTuple):
     display: str
     colormap: str | None = None
     compress: str = "fast"
+    zoom: int = 1
+    scale: str | None = None
     flatten: bool = False
     keep: bool = False
     preview: bool = False
     max_memory: int | None = None
     at: Pair | None = None
+    max_pixels: int = MAX_PIXELS
 
 
 class Done(NamedTuple):
-    """A result, and the maps it is about where the request keeps them, for views that show the values."""
+    """A result, and the maps it is about where the request keeps them, and how they are shown, for views of values."""
 
     result: MapResult
     maps: Maps | None
-    display: Display | None
+    look: Look
 
 
 def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
@@ -79,12 +96,18 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
         said = [*(note for kernel in group for note in kernel.warnings), adopted, turned, _pool_note(options)]
         return tuple(dict.fromkeys(filter(None, said)))
 
+    def kind(group: Sequence[Kernel], source: PictureSource) -> str:
+        banks = [as_bank(kernel.weights, source.shape[1], options)[0] for kernel in group]
+        if options.combine:
+            return auto_display(banks, options.combine, processed)
+        return choose_kind(banks[0], processed=processed)
+
     def step(kernel: Kernel) -> Step:
         return Step(
             name=kernel.name,
             spec=kernel.spec,
             plan=lambda source: plan_maps(source, [kernel], options),
-            auto="clip" if options.cast and not processed else choose_kind(kernel.weights, processed=processed),
+            auto=lambda source: "clip" if options.cast and not processed else kind([kernel], source),
             parameters={"kernel": kernel.weights.tolist(), **words},
             notes=notes([kernel]),
         )
@@ -95,7 +118,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
         name=options.combine,
         spec=step_title(kernels, options.combine),
         plan=lambda source: plan_maps(source, kernels, options),
-        auto=auto_display(kernels, options.combine, processed),
+        auto=lambda source: kind(kernels, source),
         parameters={"kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words},
         notes=notes(kernels),
     )
@@ -116,11 +139,14 @@ def plain_step(name: str, options: Options) -> Step:
     def plan(source: PictureSource) -> MapPlan:
         return plan_maps(source, [], options)
 
+    def auto(_source: PictureSource) -> str:
+        return "clip" if options.pool is None and options.activation is None else "minmax"
+
     return Step(
         name=name,
         spec=name,
         plan=plan,
-        auto="minmax",
+        auto=auto,
         parameters=_words(options),
         notes=tuple(filter(None, [_pool_note(options)])),
     )
@@ -150,19 +176,28 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
     Raises
     ------
     ShapeError
-        If a kernel does not fit the picture.
+        If a kernel does not fit the picture, or colours are to be coloured.
     ResourceError
         If the job needs more memory than allowed; nothing has been computed then.
     """
     source, plans, cost = plan_image(request, picture, outputs)
     check_cost(cost, picture.name, request.max_memory)
-    held = held_for(request, outputs)
-    if any(output.label is None for output in outputs):
-        return _stacked(request, picture, source, [plan.maps(held) for plan in plans], outputs)
-    return [
-        _one(request, picture, source, index, plan.maps(held), [one for one in outputs if one.label == index])
-        for index, plan in enumerate(plans)
-    ]
+    looks = [_look(request, step, source, plan) for step, plan in zip(request.steps, plans, strict=True)]
+    hold = held_for(request, outputs)
+
+    def one(index: int, maps: Maps) -> Done:
+        its = [output for output in outputs if output.label == index]
+        return _one(request, source, index, maps, looks[index], its)
+
+    if made_together(request, outputs):
+        made = [plan.maps(hold) for plan in plans]
+        if request.scale == "shared":
+            looks = shared_looks(made, looks)
+        stacked = any(output.label is None for output in outputs)
+        done = _stacked(request, source, made, looks, outputs) if stacked else [*map(one, range(len(made)), made)]
+    else:  # a map is gone before the next is made
+        done = [one(index, plan.maps(hold)) for index, plan in enumerate(plans)]
+    return _with_flat_note(done, looks[0].display) if outputs else done
 
 
 def plan_image(
@@ -173,14 +208,19 @@ def plan_image(
     Raises
     ------
     ShapeError
-        If a kernel does not fit the picture.
+        If a kernel does not fit the picture, or colours are to be coloured.
     ParameterError
         If a place that is to be shown lies outside the maps.
+    OutputError
+        If the maps would be drawn larger than allowed.
     """
     source = PictureSource(picture, request.options)
     plans = [step.plan(source) for step in request.steps]
     for plan in plans:
         check_place(request.at, plan.shape)
+        check_colormap(request.colormap, plan.shape[0])
+    if any(output.format not in DUMP_FORMATS.values() for output in outputs):
+        check_zoom([plan.shape for plan in plans], request.zoom, request.max_pixels)
     return source, plans, cost_of(request, plans, picture, outputs)
 
 
@@ -197,16 +237,23 @@ def check_place(at: Pair | None, shape: Sequence[int]) -> None:
         raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {rows} x {columns} map (both count from 0)")
 
 
-def _one(
-    request: Request, picture: Picture, source: PictureSource, index: int, maps: Maps, outputs: list[Output]
-) -> Done:
+def _with_flat_note(done: list[Done], shared: Display | None) -> list[Done]:
+    """Return the results; the first says so where most maps show next to nothing under the mapping that they share."""
+    notes = flat_note([one.result.statistics for one in done], shared) if shared else []
+    first = done[0].result
+    return [done[0]._replace(result=first._replace(notes=(*first.notes, *notes))), *done[1:]]
+
+
+def _one(request: Request, source: PictureSource, index: int, maps: Maps, look: Look, outputs: list[Output]) -> Done:
     """Write the outputs of one kernel."""
-    step = request.steps[index]
+    step, picture = request.steps[index], source.picture
     pictures = [output for output in outputs if output.format not in DUMP_FORMATS.values()]
-    display: Display | None = None
-    look = _look(request, step, picture, source, maps)
+    displays: Sequence[Display] = ()
+    notes: list[str] = []
     if pictures:
-        facts, display = draw(maps, look, pictures)
+        facts, displays, kept, ranges = draw(maps, look, pictures)
+        notes = flat_note(ranges, displays[-1]) if ranges and look.scale != "each" else []
+        notes += lost_profile(picture, look, displays, maps.shape[0], sheet=maps.shape[0] not in (1, 3), kept=kept)
     else:
         facts = measure(maps)
     info = {"source": picture.name, "kernel": step.name, "spec": step.spec, "parameters": step.parameters}
@@ -215,44 +262,50 @@ def _one(
             from cnnfilter.job.dump import write_dump  # its formats take as long to load as a small image to do
 
             write_dump(output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False)
-    result = _result(request, picture, step.name, step, maps.shape, facts, display, outputs)
-    return Done(result, maps if request.keep else None, display)
+    return Done(
+        _result(request, source, step, maps, look, facts, displays, outputs, notes),
+        maps if request.keep else None, look,
+    )  # fmt: skip
 
 
 def _result(
-    request: Request, picture: Picture, name: str, step: Step, shape: tuple[int, ...], facts: Any,
-    display: Display | None, outputs: Sequence[Output],
+    request: Request, source: PictureSource, step: Step, maps: Maps, look: Look, facts: Statistics,
+    displays: Sequence[Display], outputs: Sequence[Output], more: Sequence[str],
 ) -> MapResult:  # fmt: skip
     """Return the summary row; a single channel is no axis."""
+    picture, shape = source.picture, maps.shape
     notes = [*picture.notes, *step.notes]
     if request.options.range == "unit" and not picture.full_scale:
         notes.append(f"--range unit divided by {picture.white:g}: no value of the input is larger than this white")
     strange = f"holds {facts.nan} NaN and {facts.infinite} infinite values"
     if (facts.nan or facts.infinite) and strange not in picture.notes:
-        notes.append(f"its map {name} {strange}")
+        notes.append(f"its map {step.name} {strange}")
+    notes += notes_on_maps(step.name, facts, displays, source, request.options)
     return MapResult(
         source=picture.name,
-        kernel=name,
+        kernel=step.name,
         spec=step.spec,
         shape=shape[1:] if shape[0] == 1 else shape,
         statistics=facts,
-        display=str(display) if display else "",
+        display=look.said(displays),
         outputs=tuple(str(output.path) if output.path else "-" for output in outputs),
-        notes=tuple(notes),
+        notes=(*notes, *more),
     )
 
 
 def _stacked(
-    request: Request, picture: Picture, source: PictureSource, made: list[Maps], outputs: Sequence[Output]
+    request: Request, source: PictureSource, made: list[Maps], looks: list[Look], outputs: Sequence[Output]
 ) -> list[Done]:
     """Write all kernels to one file: an array with the kernels in front, or a contact sheet."""
     done: list[Done] = []
+    picture = source.picture
     pictures = [output for output in outputs if output.format not in DUMP_FORMATS.values()]
-    looks = [_look(request, step, picture, source, maps) for step, maps in zip(request.steps, made, strict=True)]
     names = [step.name for step in request.steps]
     displays: list[Display | None] = [None] * len(made)
     if pictures:
-        displays = [*draw_sheet(made, looks, names, pictures)]
+        facts, displays[:] = draw_sheet(made, looks, names, pictures)
+    else:
+        facts = [measure(maps) for maps in made]
     for output in outputs:
         if output not in pictures:
             from cnnfilter.job.dump import write_dump
@@ -261,29 +314,35 @@ def _stacked(
             info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": _words(request.options)}
             held = [(name, maps.hold()) for name, maps in zip(names, made, strict=True)]
             write_dump(output, held, info, flatten=request.flatten, stack=True)
-    for step, maps, display in zip(request.steps, made, displays, strict=True):
-        result = _result(request, picture, step.name, step, maps.shape, measure(maps), display, outputs)
-        done.append(Done(result, maps if request.keep else None, display))
+    for step, maps, look, its, display in zip(request.steps, made, looks, facts, displays, strict=True):
+        shown = [display] if display else []
+        notes = lost_profile(picture, look, shown, maps.shape[0], sheet=True, kept=False)
+        result = _result(request, source, step, maps, look, its, shown, outputs, notes)
+        done.append(Done(result, maps if request.keep else None, look._replace(display=display)))
     return done
 
 
-def _look(request: Request, step: Step, picture: Picture, source: PictureSource, maps: Maps) -> Look:
+def _look(request: Request, step: Step, source: PictureSource, plan: MapPlan) -> Look:
     """Return how one step's maps are shown."""
-    carries = picture.has_alpha and request.colormap is None and maps.shape[0] in (1, 3)
+    picture, channels = source.picture, plan.shape[0]
     return Look(
-        kind=step.auto if request.display == "auto" else request.display,
+        kind=auto_kind(picture, step.auto(source)) if request.display == "auto" else request.display,
         colormap=request.colormap,
         compress=request.compress,
         white=source.white,
         bits=16 if is_deep(picture) else 8,
-        alpha=_alpha(picture, source, maps, request.options) if carries else None,
+        alpha=_alpha(picture, plan) if carries_alpha(picture, channels, request.colormap) else None,
         text={"Kernel": step.spec, "Source": picture.name},
+        zoom=request.zoom,
+        scale=request.scale,
+        exact=exact_type(picture, request.options, request.display, request.colormap),
+        profile=kept_profile(picture, source, channels, request.colormap),
     )
 
 
-def _alpha(picture: Picture, source: PictureSource, maps: Maps, options: Options) -> Alpha:
+def _alpha(picture: Picture, plan: MapPlan) -> Alpha:
     """Return the transparency of each output cell: that of the input cell at the middle of its window."""
-    rows, columns = _centres(maps, options, (picture.height, picture.width))
+    rows, columns = _centres(plan, (picture.height, picture.width))
 
     def alpha(start: int, stop: int) -> Array:
         wanted = rows[start:stop]
@@ -295,14 +354,14 @@ def _alpha(picture: Picture, source: PictureSource, maps: Maps, options: Options
     return alpha
 
 
-def _centres(maps: Maps, options: Options, size: Pair) -> tuple[Array, Array]:
+def _centres(plan: MapPlan, size: Pair) -> tuple[Array, Array]:
     """Return the input row of each output row, and the input column of each output column."""
     axes = []
-    pooled = None if options.pool is None else options.pool.plan(size if maps.sizes is None else maps.sizes.out)
+    pooled, its = plan.pooling, plan.sizes
     for axis in range(2):
         middle = np.arange(size[axis])
-        if maps.sizes is not None:
-            its, before = maps.sizes, (maps.sizes.pads.top, maps.sizes.pads.left)[axis]
+        if its is not None:
+            before = (its.pads.top, its.pads.left)[axis]
             middle = np.arange(its.out[axis]) * its.stride[axis] - before + its.span[axis] // 2
         if pooled is not None:
             cells = [pooled.middle(axis, index) for index in range(pooled.out[axis])]

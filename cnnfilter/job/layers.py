@@ -16,9 +16,12 @@ from cnnfilter.errors import ParameterError, UnknownNameError, closest
 from cnnfilter.files import atomic_output
 from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
+from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
+from cnnfilter.job.look import check_zoom, flat_note
 from cnnfilter.job.names import DUMP_FORMATS, Output, place_outputs
+from cnnfilter.job.render import enlarged, range_text
 from cnnfilter.network.plan import LayerPlan
 from cnnfilter.network.results import LayerResult, NetworkResult
 from cnnfilter.text import distinct
@@ -41,6 +44,12 @@ class Save(NamedTuple):
         Names of the layers.
     single
         Each map as a picture of its own, beside the layer's sheet.
+    scale
+        ``each`` stretches every map by itself; else a layer's maps have one mapping, so that they can be compared.
+    zoom
+        Pixels along each side of the square that one value becomes.
+    max_pixels
+        Pixels of the largest map that is drawn enlarged.
     """
 
     layers: tuple[str, ...]
@@ -50,6 +59,9 @@ class Save(NamedTuple):
     colormap: str | None = None
     compress: str = "fast"
     single: bool = False
+    scale: str | None = None
+    zoom: int = 1
+    max_pixels: int = MAX_PIXELS
 
 
 class Named(Protocol):
@@ -147,7 +159,18 @@ def write_layers(
             continue
         with atomic_output(output.path, durable=output.durable) as file:
             file.write(data)
-    return replace(result, outputs=tuple(str(output.path or "-") for output, _, _ in files))
+    drawn = [layers[name] for name in dict.fromkeys(one[1] for one in files if one[0].format not in WRITERS)]
+    notes = [note for layer in drawn for note in _flat_notes(layer, save)]
+    outputs = tuple(str(output.path or "-") for output, _, _ in files)
+    return replace(result, outputs=outputs, notes=(*result.notes, *notes))
+
+
+def _flat_notes(layer: LayerResult, save: Save) -> list[str]:
+    """Return the note that most of a layer's maps show next to nothing, if that is so."""
+    if layer.values.ndim != 3 or save.scale == "each":
+        return []
+    ranges = [extent_of([one]) for one in _floats(layer)]
+    return [f"layer {layer.name}: {note}" for note in flat_note(ranges, layer_displays(layer, save.display)[0])]
 
 
 def _encoded(result: NetworkResult, layer: LayerResult, index: int | None, output: Output, save: Save) -> bytes:
@@ -160,37 +183,67 @@ def _encoded(result: NetworkResult, layer: LayerResult, index: int | None, outpu
         values = layer.values if layer.values.ndim else layer.values.reshape(1)
         WRITERS[output.format](stream, Dump([(layer.name, values)], info=info))
         return stream.getvalue()
-    display = layer_display(layer, save.display)
-    pixels = draw_layer(layer, display, save.colormap, index)
+    check_zoom([layer.values.shape] if layer.values.ndim > 1 else [], save.zoom, save.max_pixels)
+    displays = layer_displays(layer, save.display, save.scale, index)
+    pixels = draw_layer(layer, displays, save.colormap, index, save.zoom)
+    kind = "minmax" if save.display == "auto" else save.display
+    shown = str(displays[0]) if len(displays) == 1 else f"each map by itself, {kind}"
     text = {
-        "Software": f"cnnfilter {cnnfilter.__version__}", "Display": str(display), "Source": result.source,
-        "Network": result.network, "Layer": layer.name,
+        "Software": f"cnnfilter {cnnfilter.__version__}",
+        "Display": f"{shown}, {save.colormap}" if save.colormap else shown,
+        "Source": result.source, "Network": result.network, "Layer": layer.name,
     }  # fmt: skip
     return encode_image(pixels, output.format, text, compress=save.compress)
 
 
-def layer_display(layer: LayerResult, kind: str) -> Display:
-    """Return the mapping of a layer's values to pixels: one for all of its maps, so that they can be compared."""
+def _floats(layer: LayerResult) -> Array:
+    """Return a layer's values as floats."""
+    return layer.values if layer.values.dtype.kind == "f" else layer.values.astype(np.float32)
+
+
+def layer_displays(
+    layer: LayerResult, kind: str, scale: str | None = None, index: int | None = None
+) -> list[Display]:  # fmt: skip
+    """Return the mapping of a layer's values to pixels: one, so that its maps can be compared, or one for each map.
+
+    With `index`, only that of one map.
+    """
     kind = "minmax" if kind == "auto" else kind
-    values = layer.values.astype(np.float32) if layer.values.dtype.kind in "iub" else layer.values
+    values = _floats(layer)
     white = max(1.0, layer.maximum) if np.isfinite(layer.maximum) else 1.0
-    return resolve(kind, white, extent_of([values], kind))
+    parts = [values]
+    if scale == "each" and values.ndim == 3:
+        parts = [*values] if index is None else [values[index]]
+    return [resolve(kind, white, extent_of([part], kind)) for part in parts]
 
 
 def draw_layer(
-    layer: LayerResult, display: Display, colormap: str | None = None, index: int | None = None
+    layer: LayerResult, displays: Sequence[Display], colormap: str | None = None, index: int | None = None,
+    zoom: int = 1,
 ) -> Array:  # fmt: skip
-    """Return a layer as pixels ``(H, W, C)``: a contact sheet of its maps, one map, or a vector as a strip of cells."""
-    values = layer.values if layer.values.dtype.kind == "f" else layer.values.astype(np.float32)
-    if values.ndim == 3 and index is None:
-        tiles = [_colored(to_pixels(one, display), colormap) for one in values]
-        return contact_sheet(tiles, [str(number) for number in range(len(tiles))])
-    if values.ndim == 3:
-        return _colored(to_pixels(values[index], display), colormap)
+    """Return a layer as pixels ``(H, W, C)``: a contact sheet of its maps, one map, or a vector as a strip of cells.
+
+    Parameters
+    ----------
+    displays
+        One mapping, or one for each map.
+    index
+        The map; None for all of them.
+    """
+    values = _floats(layer)
     if values.ndim > 3:
         raise ParameterError(f"layer {layer.name!r} of shape {values.shape} is no picture (use -f npy, npz or json)")
+    if values.ndim == 3:
+        chosen = range(len(values)) if index is None else [index]
+        shown = displays if len(displays) == len(values) else [displays[0]] * len(values)
+        tiles = [enlarged(_colored(to_pixels(values[one], shown[one]), colormap), zoom) for one in chosen]
+        if index is not None:
+            return tiles[0]
+        ranges = [range_text(*extent_of([one])) for one in values]
+        return contact_sheet(tiles, [str(number) for number in chosen], notes=ranges)
     plane = values if values.ndim == 2 else _strip(values.reshape(-1))
-    return contact_sheet([_colored(to_pixels(plane, display), colormap)], [layer.name])
+    tile = enlarged(_colored(to_pixels(plane, displays[0]), colormap), zoom)
+    return contact_sheet([tile], [layer.name], notes=[range_text(*extent_of([values]))])
 
 
 def _strip(vector: Array) -> Array:

@@ -26,7 +26,7 @@ Use = Callable[[int, Array], Any]
 #: Called with the first row of a strip and the maps of all filters ``(F, rows, W)``; returns ``(C, rows, W)``.
 Finish = Callable[[int, Array], Array]
 
-#: Rows of a held map that are worked on at a time.
+#: Fewest rows of held maps that are worked on at a time.
 HELD_ROWS = 64
 
 
@@ -68,7 +68,7 @@ class HeldMaps(NamedTuple):
     def walk(self, use: Use) -> Iterator[Any]:
         """Yield ``use(row, values)`` for each strip in order."""
         channels, height, width = self.shape
-        step = max(HELD_ROWS, (1 << 18) // (channels * width))
+        step = held_rows(channels, width)
         starts = range(0, height, step)
         threads = min(thread_count(self.threads), len(starts))
 
@@ -80,6 +80,11 @@ class HeldMaps(NamedTuple):
     def hold(self) -> Array:
         """Return the array."""
         return self.values
+
+
+def held_rows(channels: int, width: int) -> int:
+    """Return the rows of held maps that are worked on at a time."""
+    return max(HELD_ROWS, (1 << 18) // (channels * width))
 
 
 class ComputedMaps(NamedTuple):
@@ -145,6 +150,11 @@ class MapPlan(NamedTuple):
     parts: tuple[ComputedMaps, ...] = ()
     way: Way | None = None
     fused: bool = False
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The sizes of the convolution, if there is one."""
+        return self.parts[0].sizes if self.parts else None
 
     @property
     def computed(self) -> tuple[int, int, int]:

@@ -14,7 +14,8 @@ from cnnfilter.core.strips import thread_count
 from cnnfilter.errors import ResourceError
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.maps import MapPlan
+from cnnfilter.job.look import exact_type
+from cnnfilter.job.maps import MapPlan, held_rows
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import DTYPES
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 #: Bytes for each pixel that an encoder takes beside the pixels that it is given, gray and colour: what Pillow keeps
 #: (RGB in four bytes), the file, and what libwebp works with. Measured.
 ENCODER_BYTES = {"jpg": (1.2, 5.0), "tiff": (0.7, 2.0), "webp": (28.0, 25.0)}
+#: Bytes for each byte of floats in a TIFF: its strips, compressed, and the file. Rows of repeated values take no more
+#: for it, and columns do. Measured.
+FLOAT_TIFF_BYTES = 1.8
 #: The pixels of a strip are held as pixels, as filtered rows, and compressed, in each thread and in what waits.
 STRIP_COPIES = 3
 #: Most pixels of a contact sheet, and the bytes that Pillow and NumPy keep of each.
@@ -84,9 +88,55 @@ class Sizes(NamedTuple):
     made: int
     whole: bool
 
+    @property
+    def all_cells(self) -> int:
+        """Cells of all channels."""
+        return self.channels * self.cells
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the maps are drawn as one picture; more channels become a contact sheet."""
+        return self.channels in (1, 3)
+
     def held(self, hold: bool) -> int:
         """Return the bytes of the maps that stay; 0 where they are computed strip by strip, each time anew."""
         return self.values if hold or self.whole else 0
+
+
+class Drawing(NamedTuple):
+    """What a value becomes in a picture.
+
+    Attributes
+    ----------
+    zoom
+        Pixels along each side of the square that one value becomes; 0 where nothing is drawn.
+    streamed
+        Pixels of the square in strips that are drawn by themselves: only those of a PNG are enlarged.
+    depth
+        Bytes of a pixel in each channel.
+    alpha
+        Channels of transparency that maps of one or three channels get: 1 or none.
+    floats
+        Bytes of a value in a TIFF that holds the values themselves; 0 where it holds pixels.
+    mapped
+        Whether a gray becomes a colour.
+    """
+
+    zoom: int
+    streamed: int
+    depth: int
+    alpha: int
+    floats: int
+    mapped: bool
+
+    @property
+    def area(self) -> int:
+        """Pixels of the square that one value becomes."""
+        return self.zoom**2
+
+    def colored(self, pixels: int) -> int:
+        """Return the bytes of gray pixels of 8 bits once they are coloured."""
+        return 3 * pixels if self.mapped else pixels
 
 
 def sizes_of(plan: MapPlan) -> Sizes:
@@ -117,20 +167,24 @@ def cost_of(request: Request, plans: Sequence[MapPlan], picture: Picture, output
         If an activation or a pooling does not fit the maps.
     """
     all_sizes = [sizes_of(plan) for plan in plans]
-    stacks = [one for one in outputs if one.label is None]
-    hold, depth = held_for(request, outputs), 2 if is_deep(picture) else 1
+    hold, together = held_for(request, outputs), made_together(request, outputs)
+    drawing, held = _drawing(request, picture, outputs), [sizes.held(hold) for sizes in all_sizes]
     kept = maps = output = 0
     for index, sizes in enumerate(all_sizes):
         maps = max(maps, kept + (sizes.made if hold or sizes.whole else 0))
-        files = [_writing(request, index, sizes, one, hold, depth) for one in outputs if one.label == index]
-        output = max(output, kept + sizes.held(hold) + max(files, default=0))
-        kept += sizes.held(hold) if stacks or request.keep else 0
-    shown = max((one.cells * min(one.channels, 3) for one in all_sizes), default=0) if request.preview else 0
+        files = [_writing(request, sizes, one, hold, drawing) for one in outputs if one.label == index]
+        output = max(output, (sum(held) if together else kept + held[index]) + max(files, default=0))
+        kept += held[index] if together or request.keep else 0
+    beside = [_stacking(request, all_sizes, one, hold, drawing) for one in outputs if one.label is None]
+    if request.scale == "shared" and request.display.startswith("percentile"):
+        beside.append(_ordered(all_sizes, hold))
+    if request.preview:
+        beside.append(sum(drawing.colored(one.all_cells) for one in all_sizes))
     return Cost(
         reading=picture.reading or picture.nbytes, picture=picture.nbytes,
-        working=max((_working(plan, hold, depth) for plan in plans), default=0), maps=maps,
-        output=max(output, kept + max([shown, *(_stacking(request, all_sizes, one) for one in stacks)])),
-        drawn=max((one.channels * one.cells * depth for one in all_sizes), default=0),
+        working=max((_working(plan, hold, drawing) for plan in plans), default=0), maps=maps,
+        output=max(output, kept + max(beside, default=0)),
+        drawn=max((drawing.area * drawing.depth * one.all_cells for one in all_sizes), default=0),
     )  # fmt: skip
 
 
@@ -142,6 +196,11 @@ def is_deep(picture: Picture) -> bool:
 def held_for(request: Request, outputs: Sequence[Output]) -> bool:
     """Say whether all maps are held, for dumps, tables, sheets and measures; pictures are made strip by strip."""
     return request.keep or any(one.label is None or one.format in DUMP_FORMATS.values() for one in outputs)
+
+
+def made_together(request: Request, outputs: Sequence[Output]) -> bool:
+    """Say whether the maps of all steps are made before any is written: for one file, or for one mapping of all."""
+    return request.scale == "shared" or any(one.label is None for one in outputs)
 
 
 def check_cost(cost: Cost, name: str, limit: int | None) -> None:
@@ -164,48 +223,94 @@ def check_cost(cost: Cost, name: str, limit: int | None) -> None:
         )
 
 
-def _working(plan: MapPlan, hold: bool, depth: int) -> int:
+def _drawing(request: Request, picture: Picture, outputs: Sequence[Output]) -> Drawing:
+    """Return what values become in the pictures that are made."""
+    formats = {one.format for one in outputs}.difference(DUMP_FORMATS.values())
+    exact = exact_type(picture, request.options, request.display, request.colormap)
+    return Drawing(
+        zoom=request.zoom if formats else 0,
+        streamed=request.zoom**2 if "png" in formats else min(len(formats), 1),
+        depth=2 if is_deep(picture) and not request.colormap else 1,
+        alpha=int(picture.has_alpha and not request.colormap),
+        floats=DTYPES[exact] if exact else 0,
+        mapped=bool(request.colormap),
+    )
+
+
+def _working(plan: MapPlan, hold: bool, drawing: Drawing) -> int:
     """Return the bytes of the strips that all threads have at hand."""
-    drawn = plan.shape[0] in (1, 3) and not (hold or plan.whole)
-    threads, itemsize, total = thread_count(plan.options.threads), DTYPES[plan.options.dtype], 0
+    held, (channels, rows, columns) = hold or plan.whole, plan.shape
+    drawn = channels + drawing.alpha if channels in (1, 3) else 0
+    pixel = STRIP_COPIES * drawing.depth * drawn * drawing.streamed
+    threads, itemsize = thread_count(plan.options.threads), DTYPES[plan.options.dtype]
+    step = held_rows(channels, columns)
+    total = min(threads, -(-rows // step)) * pixel * min(rows, step) * columns if held else 0
     for part in plan.parts:
         strips = part.convolution.plan
         cells = strips.rows * strips.sizes.out[1]
         ordered = strips.sizes.filters * cells * itemsize if plan.options.combine == "argmax" else 0  # NumPy's copy
-        pixels = STRIP_COPIES * depth * part.channels * cells if drawn else 0
+        pixels = 0 if held else pixel * cells
         total = max(total, min(threads, strips.strip_count) * (strips.strip_bytes + ordered + pixels))
     return total
 
 
-def _writing(request: Request, index: int, sizes: Sizes, output: Output, hold: bool, depth: int) -> int:
+def _writing(request: Request, sizes: Sizes, output: Output, hold: bool, drawing: Drawing) -> int:
     """Return the bytes that are made of one step's maps for one file."""
     if output.format in DUMP_FORMATS.values():
         return sizes.values if request.flatten else 0
-    anew = sizes.values - sizes.held(hold)
-    display = request.steps[index].auto if request.display == "auto" else request.display
-    values = sizes.channels * sizes.cells
-    ordered = anew + sizes.values + values if display.startswith("percentile") else 0  # in order, and which are finite
-    if sizes.channels not in (1, 3):
-        return max(ordered, anew + values + _sheet(sizes.channels, sizes.cells, color=False))
-    if output.format == "png":
+    anew, carried = sizes.values - sizes.held(hold), drawing.alpha * sizes.is_picture
+    if output.format == "tiff" and drawing.floats:
+        values = (sizes.all_cells + carried * sizes.cells) * drawing.floats
+        enlarged = drawing.area * values if drawing.zoom > 1 else 0
+        return anew + carried * values + enlarged + int(FLOAT_TIFF_BYTES * drawing.zoom * values)
+    ordered = _ordered([sizes], hold) if _orders_each(request) else 0
+    if output.format == "png" and sizes.is_picture:
         return ordered
-    pixels = values * (depth if output.format == "tiff" else 1)
-    mapped = 3 * sizes.cells if request.colormap else 0
-    encoder = ENCODER_BYTES[output.format][sizes.channels == 3 or bool(mapped)] * sizes.cells
-    return max(ordered, pixels + mapped + int(encoder))
+    return max(ordered, _painting(sizes, output.format, hold, drawing))
 
 
-def _stacking(request: Request, all_sizes: Sequence[Sizes], output: Output) -> int:
+def _painting(sizes: Sizes, form: str, hold: bool, drawing: Drawing) -> int:
+    """Return the bytes of one step's maps as a whole picture, and of what its encoder makes of them."""
+    if not sizes.is_picture:
+        tiles, anew = drawing.area * drawing.colored(sizes.all_cells), sizes.values - sizes.held(hold)
+        sheet = SHEET_BYTES[drawing.mapped] * _sheet_pixels(sizes.channels, drawing.area * sizes.cells)
+        return anew + tiles + sheet
+    channels = sizes.channels + (drawing.alpha if form != "jpg" else 0)
+    pixels = channels * sizes.cells * (drawing.depth if form == "tiff" else 1)
+    final = drawing.colored(pixels)
+    copies = (final if drawing.mapped else 0) + (drawing.area * final if drawing.zoom > 1 else 0)
+    encoder = ENCODER_BYTES[form][sizes.channels == 3 or drawing.mapped] * sizes.cells * drawing.area
+    return pixels + copies + int(encoder)
+
+
+def _ordered(all_sizes: Sequence[Sizes], hold: bool) -> int:
+    """Return the bytes that a percentile of maps takes: those made anew, the finite values, and which these are."""
+    anew = sum(one.values - one.held(hold) for one in all_sizes)
+    finite = sum(one.values for one in all_sizes)
+    return anew + (finite if len(all_sizes) == 1 else 2 * finite) + max(one.all_cells for one in all_sizes)
+
+
+def _stacking(request: Request, all_sizes: Sequence[Sizes], output: Output, hold: bool, drawing: Drawing) -> int:
     """Return the bytes that are made of all maps together for one file."""
     if output.format in DUMP_FORMATS.values():
         return 0 if output.format == "npz" and not request.flatten else sum(one.values for one in all_sizes)
-    color = any(one.channels == 3 for one in all_sizes) or bool(request.colormap)
-    tiles = sum(one.cells * (3 if color else 1) for one in all_sizes)
-    largest = max(one.cells for one in all_sizes)
-    return tiles + (8 if color else 2) * largest + _sheet(len(all_sizes), largest, color=color)
+    color = any(one.channels == 3 for one in all_sizes) or drawing.mapped
+    pixels = [  # many channels are a sheet themselves
+        drawing.area * one.cells if one.is_picture else _sheet_pixels(one.channels, drawing.area * one.cells)
+        for one in all_sizes
+    ]
+    tiles = sum(pixels) * (3 if color else 1)
+    own = max((drawing.area * drawing.colored(one.all_cells) for one in all_sizes if not one.is_picture), default=0)
+    ordered = max(_ordered([one], hold) for one in all_sizes) if _orders_each(request) else 0
+    sheet = (8 if color else 2) * max(pixels) + SHEET_BYTES[color] * _sheet_pixels(len(pixels), max(pixels))
+    return tiles + max(own, ordered, sheet)
 
 
-def _sheet(tiles: int, cells: int, *, color: bool) -> int:
-    """Return the bytes of a contact sheet: as large as its tiles, but for a bound, and for small ones enlarged."""
-    pixels = min(SHEET_PIXELS, tiles * max(cells, 160 * 160))
-    return SHEET_BYTES[color] * pixels
+def _sheet_pixels(tiles: int, cells: int) -> int:
+    """Return the pixels of a contact sheet: those of its tiles, but for a bound, and for small ones enlarged."""
+    return min(SHEET_PIXELS, tiles * max(cells, 160 * 160))
+
+
+def _orders_each(request: Request) -> bool:
+    """Say whether the values of every map are put in order, by themselves."""
+    return request.display.startswith("percentile") and request.scale != "shared"

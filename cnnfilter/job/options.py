@@ -141,30 +141,6 @@ def _check_fits(name: str, value: float | None, dtype: str) -> None:
 _LARGEST = {"float32": 3.4028234663852886e38, "float64": 1.7976931348623157e308}
 
 
-def make_looks(display: str = "auto", colormap: str | None = None, compress: str = "fast") -> dict[str, Any]:
-    """Return what the flags about pictures mean, by name, so that no wrong word costs a file.
-
-    Raises
-    ------
-    CnnFilterError
-        At the first word that is not understood.
-
-    Examples
-    --------
-    >>> make_looks("percentile:99.0")
-    {'display': 'percentile:99', 'colormap': None, 'compress': 'fast'}
-    """
-    from cnnfilter.images.deflate import COMPRESSIONS
-    from cnnfilter.images.display import parse_display
-
-    lookup(COMPRESSIONS, compress, "compression")
-    if colormap is not None:
-        from cnnfilter.images.colour import colour_table
-
-        colour_table(colormap)
-    return {"display": parse_display(display), "colormap": colormap, "compress": compress}
-
-
 #: Bytes in each unit that a size may be typed in.
 _UNITS = {"": 1} | {
     prefix + suffix: base**power

@@ -274,7 +274,7 @@ def find(name: str, kind: str, search: Sequence[Path]) -> Entry:
 def _files(folder: Path, mention: str) -> Iterator[KernelFile]:
     """Yield the files of a folder whose bytes mention a name."""
     ours = folder == shipped_folder()
-    sought = os.fsencode(mention)  # bytes that are no text come through the command line too
+    sought = mention.encode("utf-8", "backslashreplace")  # what is no text comes through the command line too
     for path in kernel_files(folder):
         data = read_bytes(path)
         if sought in data.lower().replace(b"_", b"-"):

@@ -49,9 +49,10 @@ def convert(document: Document, model: type[Model], value: Any = ..., steps: Ste
     """
     whole = document.value if value is ... else value
     try:
-        return msgspec.convert(whole, model, strict=True)
-    except msgspec.ValidationError as error:
-        _explain(document, model, whole, steps, str(error))
+        try:
+            return msgspec.convert(whole, model, strict=True)
+        except msgspec.ValidationError as error:
+            _explain(document, model, whole, steps, str(error))
     except UnicodeEncodeError:
         document.fail(steps, "holds half of a surrogate pair, which is no text (save the file as UTF-8)")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from rich.box import SIMPLE_HEAD
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -36,9 +37,9 @@ def print_comparison(found: Comparison) -> None:
     first, last = found.tools
     out.print(Text(f"{found.kernel} between {first} and {last}", style="bold"))
     for tool, call in zip(found.tools, found.calls, strict=True):
-        out.print(Text(f"  {tool}: {call}", style="dim"))
-        note = CONVENTIONS[tool].note
-        out.print(Text(f"    {note}", style="dim") if note else "", end="\n" if note else "")
+        out.print(Padding(Text(f"{tool}: {call}", style="dim"), (0, 0, 0, 2), expand=False))
+        if CONVENTIONS[tool].note:
+            out.print(Padding(Text(CONVENTIONS[tool].note, style="dim"), (0, 0, 0, 4), expand=False))
     out.print()
     out.print(_facts(found))
     if not found.steps:

@@ -378,7 +378,7 @@ def test_show_at_a_place_prints_numbers(cnnfilter_run, samples):
 
 
 def test_small_maps_are_better_read_as_numbers(cnnfilter_run, samples):
-    hint = "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv)\n"
+    hint = "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)\n"
     assert cnnfilter_run("convolve", samples / "grid-5x5.csv", "-k", "1").err == hint
     assert cnnfilter_run("convolve", samples / "grid-5x5.csv", "-k", "1", "--padding", "14").err == ""
     for words in (["--table"], ["-f", "csv"], ["-o", "a.png"], ["-q"], ["--json"]):

@@ -1,5 +1,6 @@
 """A wrong word costs no file: every flag of every command, and words that stand where others belong."""
 
+import json
 import os
 import re
 import signal
@@ -235,6 +236,8 @@ def test_a_file_of_that_name_comes_first(program, here):
     [
         (["activate", "2.5 1.8 0.2", "-a", "softmax"], "inline.softmax.csv", [0.62624, 0.31098, 0.06279]),
         (["activate", "[-1, 2]", "-a", "relu"], "inline.relu.csv", [0, 2]),
+        (["activate", "-1.5 2 -3", "-a", "relu"], "inline.relu.csv", [0, 2, 0]),
+        (["activate", "-1,2;3,-4", "-a", "relu"], "inline.relu.csv", [[0, 2], [3, 0]]),
         (["pool", "1 2; 3 4", "--pool", "max:2"], "inline.max-2.csv", 4),
         (["convolve", "[[1, 2, 3], [4, 5, 6], [7, 8, 9]]", "-k", "box"], "inline.box.csv", 5),
         (["convolve", "1,2,3", "-k", "1 1"], "inline.matrix-1x2.csv", [3, 5]),
@@ -244,6 +247,15 @@ def test_numbers_in_place_are_an_input(program, here, words, name, values):
     code, _, err = program(*words, "-f", "csv")
     assert (code, err) == (0, "")
     np.testing.assert_allclose(np.loadtxt(here / name, delimiter=","), values, atol=1e-5)
+
+
+def test_a_kernel_may_begin_with_a_minus(program):
+    code, out, err = program("kernels", "show", "-1 0 1; -2 0 2; -1 0 1", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["kernels"][0]["weights"] == [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+    code, out, err = program("convolve", "1 2 3", "-k", "-1,2", "--bias", "-2", "-f", "json", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["results"][0]["min"] == 1  # 2*2 - 1 - 2
 
 
 def test_numbers_in_place_are_shown(program):

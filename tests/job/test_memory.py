@@ -63,8 +63,9 @@ cnnfilter.conv2d(image, numpy.arange(9.0).reshape(3, 3), padding={padding!r}, th
 def pictures(tmp_path_factory):
     """Return folders with a large and a tiny picture of each kind, under the same names."""
     from cnnfilter.images.png import encode_png
+    from cnnfilter.images.tiff import encode_tiff
 
-    folders = []
+    folders, noise = [], np.random.default_rng(1)
     for name, rows, columns in (("large", ROWS, COLUMNS), ("tiny", 40, 50)):
         folder = tmp_path_factory.mktemp(name)
         values = np.arange(rows * columns, dtype=np.uint32).reshape(rows, columns) * 7919 >> 12
@@ -72,6 +73,7 @@ def pictures(tmp_path_factory):
         (folder / "gray.png").write_bytes(encode_png(gray))
         (folder / "rgb.png").write_bytes(encode_png(np.stack([gray, gray.T.reshape(rows, columns), ~gray], axis=-1)))
         np.save(folder / "float.npy", values.astype(np.float32))
+        (folder / "float.tif").write_bytes(encode_tiff(noise.random((rows, columns, 1), np.float32)))
         folders.append(folder)
     return folders
 
@@ -94,6 +96,15 @@ def pictures(tmp_path_factory):
         ["rgb.png", "-k", "sobel-x", "--preview"],
         ["float.npy", "-k", "sobel-x", "-f", "csv", "--flatten"],
         ["gray.png", "-k", "sobel-x", "--dtype", "float64", "--table"],
+        ["gray.png", "-k", "sobel-x", "--pool", "max:2", "--zoom", "3"],
+        ["gray.png", "-k", "sobel-x", "-f", "tiff", "--zoom", "2"],
+        ["gray.png", "-k", "sobel-x", "--colormap", "viridis", "-f", "jpg"],
+        ["gray.png", "-k", "sobel-x", "-k", "blur", "-f", "npy", "--scale", "shared"],
+        ["gray.png", "-k", "sobel-x", "-k", "blur", "--scale", "shared", "--display", "percentile:99"],
+        ["gray.png", "-k", "sobel-x", "-k", "blur", "--stack", "--scale", "shared", "--zoom", "2"],
+        ["float.tif", "-k", "sobel-x", "-f", "tiff"],
+        ["float.tif", "-k", "sobel-x", "-f", "tiff", "--zoom", "2"],
+        ["gray.png", "-k", "sobel-x", "-k", "blur", "--preview"],
     ],
     ids=" ".join,
 )

@@ -27,6 +27,9 @@ JOBS = [
     ["-f", "npy", "--dtype", "float64"], ["--table"], ["--preview"],
     ["--padding", "20"], ["--display", "percentile:99"], ["-f", "jpg"], ["-f", "tiff", "-f", "webp"], ["--flatten"],
     ["--as", "opencv", "--range", "unit"], ["--colormap", "viridis", "-f", "jpg"], ["--pool", "fractional-max:2"],
+    ["--zoom", "3"], ["-f", "jpg", "-f", "tiff", "--zoom", "2"], ["-k", "blur", "--scale", "shared"],
+    ["-k", "blur", "--stack", "--scale", "shared", "--zoom", "2"], ["--pool", "max:2", "--zoom", "3"],
+    ["-k", "blur", "--scale", "shared", "--display", "percentile:90"],
 ]  # fmt: skip
 
 
@@ -57,6 +60,8 @@ def test_plan_and_run_and_limit_have_one_figure(cnnfilter_run, grid, tmp_path, w
         (["-f", "npy", "-k", "blur"], HELD),  # one after the other
         (["-f", "npz", "-k", "blur", "--stack"], 2 * HELD),
         (["-f", "npy", "-k", "blur", "--table"], 2 * HELD),
+        (["-f", "npy", "-k", "blur", "--scale", "shared"], 2 * HELD),
+        (["-k", "blur", "--scale", "shared"], 0),
         (["-f", "npy", "-k", "blur", "--combine", "max"], HELD),
         (["-f", "npy", "-k", "1", "--combine", "max", "--padding", "same"], 4 * 40 * 50 * 4),
         (["-f", "npy", "--pool", "max:2"], HELD + 19 * 24 * 4),
@@ -81,7 +86,11 @@ def test_plan_takes_every_flag_of_convolve():
 
 
 def test_plan_never_writes_and_reads_words_as_convolve_does(cnnfilter_run, grid, tmp_path):
-    for words in (["-o", "a.png", "-k", "blur"], ["--display", "nosuch"], ["--colormap", "nosuch"], ["--at", "1"]):
+    wrong = [
+        ["-o", "a.png", "-k", "blur"], ["--display", "nosuch"], ["--colormap", "nosuch"], ["--at", "1"],
+        ["--scale", "nosuch"], ["--zoom", "0"],
+    ]  # fmt: skip
+    for words in wrong:
         results = [cnnfilter_run(command, grid, "-k", "sobel-x", *words) for command in ("convolve", "plan")]
         assert [one.code for one in results] == [2, 2]
         assert results[0].err == results[1].err

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 
+import cnnfilter
 from cnnfilter.errors import CnnFilterError, KernelFileError, UnknownNameError
 from cnnfilter.library import load_kernel, load_kernels
 
@@ -145,3 +149,14 @@ def test_specs_that_mean_nothing(here, tmp_path, spec):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(CnnFilterError):
         load_kernels(spec)
+
+
+@pytest.mark.skipif(shutil.which("vips") is None, reason="needs libvips's program")
+def test_a_matrix_means_what_libvips_makes_of_it(here):
+    image = np.random.default_rng(5).integers(0, 256, (20, 24)).astype(np.float64)
+    np.savetxt(here("image.csv", ""), image, fmt="%d", delimiter=",")
+    here("k.mat", "3 2 4 10\n1 2 3\n-1 0 5\n")
+    subprocess.run(["vips", "conv", "image.csv", "out.csv", "k.mat", "--precision", "float"], check=True)
+    theirs = np.loadtxt("out.csv")[1:, 1:-1]  # the middle of an even side is its later cell
+    ours = cnnfilter.conv2d(image, load_kernel("k.mat")) + 10
+    np.testing.assert_allclose(theirs, ours, rtol=0, atol=1e-4)
