@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from cnnfilter.errors import OutputError
 from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
+from cnnfilter.job.combine import check_kernels
 from cnnfilter.job.image import Done, Request, do_image, kernel_steps
 from cnnfilter.job.names import DUMP_FORMATS, Endings, Output
 from cnnfilter.job.options import Options
@@ -108,6 +109,7 @@ class Convolve:
     reading: Reading = READ
 
     def __post_init__(self) -> None:
+        check_kernels(self.kernels, self.options.combine)
         if self.flatten and any(form not in DUMP_FORMATS.values() for form in self.formats):
             raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
 
@@ -151,7 +153,14 @@ class Convolve:
     def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Made]:
         """Convolve one picture with every kernel, and write the outputs."""
         done = do_image(self._request._replace(max_memory=max_memory), picture, outputs)
-        return [Made(_row(one), one.maps.hold) for one in done]
+        return [Made(_row(one), partial(_values, one)) for one in done]
+
+
+def _values(done: Done) -> Array:
+    """Return the values of maps that the request kept."""
+    if done.maps is None:
+        raise RuntimeError("the maps were not kept")
+    return done.maps.hold()
 
 
 def _row(done: Done) -> dict[str, Any]:

@@ -62,8 +62,8 @@ def activate(
     )
     request = Request(
         steps=(plain_step(activation.replace(":", "-"), options),), options=options, flatten=flatten,
-        max_memory=memory_limit(max_memory), max_pixels=max_pixels, at=position(at),
-        **make_looks(display, colormap, compress, scale, zoom),
+        keep=table or preview, preview=preview, max_memory=memory_limit(max_memory), max_pixels=max_pixels,
+        at=position(at), **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
     reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(

@@ -1,10 +1,17 @@
 """``cnnfilter convolve``."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import typer
 
 from cnnfilter.cli import flags
 from cnnfilter.cli.job import Files, Show, memory_limit, position, run
 from cnnfilter.cli.words import check_inputs, missing_flag
+
+if TYPE_CHECKING:
+    from cnnfilter.job.image import Request
+    from cnnfilter.library.kernel import Kernel
 
 
 def convolve(
@@ -58,32 +65,45 @@ def convolve(
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
     from cnnfilter.images.frames import parse_reading
-    from cnnfilter.job.image import Request, kernel_steps
-    from cnnfilter.job.look import make_looks
-    from cnnfilter.job.options import make_options
     from cnnfilter.library import search_path
-    from cnnfilter.library.conventions import adopt_words, load_as
     from cnnfilter.library.load import files_read
 
     if not kernel:
         raise missing_flag("'--kernel' / '-k'", "-k sobel-x", images, "convolve")
     check_inputs(images, "convolve", kernel_dir or ())
     words = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
-    options = make_options(
-        channels=channels, stride=stride, dilation=dilation, bias=bias, activation=activation, pool=pool,
-        missing=missing, engine=engine, threads=threads, combine=combine,
-        **adopt_words(as_, words, flags.given(context)),
-    )  # fmt: skip
-    search = search_path(kernel_dir or ())
-    kernels = [one for spec in kernel for one in load_as(spec, as_, search)]
-    request = Request(
-        steps=kernel_steps(kernels, options),
-        options=options, flatten=flatten, keep=table or preview, max_memory=memory_limit(max_memory),
-        max_pixels=max_pixels, at=position(at), **make_looks(display, colormap, compress, scale, zoom),
+    kernels, request = request_of(
+        kernel, kernel_dir, as_, words, flags.given(context), display=display, scale=scale, zoom=zoom,
+        colormap=colormap, compress=compress, flatten=flatten, table=table, preview=preview, at=at,
+        max_pixels=max_pixels, max_memory=max_memory, channels=channels, stride=stride, dilation=dilation, bias=bias,
+        activation=activation, pool=pool, missing=missing, engine=engine, threads=threads, combine=combine,
     )  # fmt: skip
     reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
-        also_read=files_read(kernels, search), reading=reading,
+        also_read=files_read(kernels, search_path(kernel_dir or ())), reading=reading,
     )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))
+
+
+def request_of(
+    specs: Sequence[str], folders: Sequence[str] | None, tool: str, adopted: dict[str, Any], given: frozenset[str], *,
+    display: str, scale: str | None, zoom: int, colormap: str | None, compress: str, flatten: bool, table: bool,
+    preview: bool, at: str | None, max_pixels: int, max_memory: str | None, **words: Any,
+) -> tuple[list["Kernel"], "Request"]:  # fmt: skip
+    """Return the kernels, and what they and the flags ask for of every picture."""
+    from cnnfilter.job.image import Request, kernel_steps
+    from cnnfilter.job.look import make_looks
+    from cnnfilter.job.options import make_options
+    from cnnfilter.library import search_path
+    from cnnfilter.library.conventions import adopt_words, load_as
+
+    options = make_options(**words, **adopt_words(tool, adopted, given))
+    search = search_path(folders or ())
+    kernels = [one for spec in specs for one in load_as(spec, tool, search)]
+    request = Request(
+        steps=kernel_steps(kernels, options), options=options, flatten=flatten, keep=table or preview,
+        preview=preview, max_memory=memory_limit(max_memory), max_pixels=max_pixels, at=position(at),
+        **make_looks(display, colormap, compress, scale, zoom),
+    )  # fmt: skip
+    return kernels, request

@@ -28,6 +28,13 @@ def activation_names(incomplete: str) -> list[str]:
     return [name for name in ACTIVATIONS if name.startswith(incomplete)]
 
 
+def pool_names(incomplete: str) -> list[str]:
+    """Complete pooling names for the shell."""
+    from cnnfilter.core.pools import POOL_NAMES
+
+    return [name for name in POOL_NAMES if name.startswith(incomplete)]
+
+
 def combinations(incomplete: str) -> list[str]:
     """Complete the ways to combine maps for the shell."""
     from cnnfilter.job.options import COMBINATIONS
@@ -54,6 +61,13 @@ def given(context: typer.Context) -> frozenset[str]:
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return frozenset(name for name, source in sources.items() if source is not None and source.name != "DEFAULT")
 
+
+#: How poolings are typed.
+POOL_METAVAR = "KIND[:SIZE[:STRIDE]]"
+POOL_HELP = (
+    "max, min, avg, sum or lp, as max:2 or avg:3:2, then :ceil, :pad=1, :dilation=2, :count-include-pad=no, lp:2:p=3; "
+    "global-avg, adaptive-avg:3 (rows and columns that are left), fractional-max:2:ratio=0.7 (or out=5,6; seed=1)."
+)
 
 Images = Annotated[
     list[str],
@@ -131,15 +145,17 @@ Activation = Annotated[
 Pool = Annotated[
     str | None,
     typer.Option(
-        "--pool", metavar="KIND:SIZE[:STRIDE]", rich_help_panel=_STEP,
-        help="Applied last: max, min, avg, sum or lp, as in max:2 or avg:3,3:1.",
+        "--pool", metavar=POOL_METAVAR, rich_help_panel=_STEP, autocompletion=pool_names,
+        help=f"Applied last: {POOL_HELP}",
     ),
 ]  # fmt: skip
 Combine = Annotated[
     str,
     typer.Option(
         "--combine", metavar="HOW", rich_help_panel=_STEP, autocompletion=combinations,
-        help="One map of all kernels: magnitude, max, min, sum, mean, or argmax (which kernel is strongest).",
+        help="One map of all kernels: magnitude, max, min, sum, mean, argmax (which kernel is strongest), or angle of "
+        "two, across then down: degrees, clockwise; 0 is brighter to the right, 90 below, 180 left, -90 above; NaN "
+        "where both are 0; --colormap twilight suits it.",
     ),
 ]  # fmt: skip
 As = Annotated[

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cnnfilter.images.picture import Picture
     from cnnfilter.job.image import Done, Request
+    from cnnfilter.job.names import Output
 
 
 #: A map with both sides below this is a picture of a few specks.
@@ -65,19 +66,11 @@ class Files(NamedTuple):
 def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
     """Do every image, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
-    from cnnfilter.job.names import DUMP_FORMATS, make_folder, parse_formats, plan_outputs
+    from cnnfilter.job.names import make_folder
 
-    default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
-    formats = parse_formats(default, files.output)
-    if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
-        raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
-    refuse_terminal(files.output, formats)
-    names = [step.name for step in request.steps]
+    refuse_terminal(files.output, formats_of(files))
     inputs = inputs_of(images, files)
-    outputs = plan_outputs(
-        [one.name for one in inputs], names, formats, files.output,
-        stack=files.stack, also_read=chain(images, files.also_read),
-    )  # fmt: skip
+    outputs = outputs_of([one.name for one in inputs], images, request, files)
     make_folder(files.output)
     done: list[Done] = []
     failures: list[tuple[str, CnnFilterError]] = []
@@ -103,6 +96,33 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
     if failures:
         resource = any(isinstance(error, ResourceError) for _, error in failures)
         raise typer.Exit(4 if resource else 3)
+
+
+def outputs_of(names: Sequence[str], images: Sequence[str], request: Request, files: Files) -> list[list[Output]]:
+    """Return the files that every input is made into, by their names; `images` are what the user typed."""
+    from cnnfilter.job.names import plan_outputs
+
+    steps = [step.name for step in request.steps]
+    return plan_outputs(
+        names, steps, formats_of(files), files.output, stack=files.stack, also_read=chain(images, files.also_read)
+    )  # fmt: skip
+
+
+def formats_of(files: Files) -> list[str]:
+    """Return the formats that are asked for, or that a file's name asks for.
+
+    Raises
+    ------
+    OutputError
+        If a vector is to become a picture.
+    """
+    from cnnfilter.job.names import DUMP_FORMATS, parse_formats
+
+    default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
+    formats = parse_formats(default, files.output)
+    if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
+        raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
+    return formats
 
 
 #: Formats that a terminal can show.
@@ -288,11 +308,15 @@ def _print_previews(done: Sequence[Done], out: Console) -> None:
 
     color = draws_blocks(out)
     named = []
-    for one in done:  # without colours, characters show the brightness before any colour map
-        tiles = tiles_of(one.maps, one.look if color else one.look._replace(colormap=None))
+    for one in done:
+        if one.maps is None:
+            continue
+        look = one.look if color else one.look._replace(colormap=None)  # characters show the brightness before it
+        tiles = tiles_of(one.maps, look)
         name = printable(one.result.kernel)
         named += [(f"{name} {index}" if len(tiles) > 1 else name, tile) for index, tile in enumerate(tiles)]
-    out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=color), end="")
+    if named:
+        out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=color), end="")
 
 
 def _print_table(one: Done, show: Show, out: Console) -> None:
@@ -300,7 +324,7 @@ def _print_table(one: Done, show: Show, out: Console) -> None:
     from cnnfilter.views.numbers import number_table
 
     at = position(show.at)
-    values = one.maps.hold()
+    values = () if one.maps is None else one.maps.hold()
     for index, channel in enumerate(values):
         label = one.result.kernel if len(values) == 1 else f"{one.result.kernel}, channel {index}"
         out.print(label, style="bold")

@@ -1,27 +1,41 @@
 """``cnnfilter plan``."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files
+from cnnfilter.cli.job import Files, Show, inputs_of, open_image, outputs_of
+from cnnfilter.errors import ParameterError
+
+if TYPE_CHECKING:
+    from cnnfilter.job.image import Request
+
+#: Flags that mean something with a network.
+FOR_NETWORKS = frozenset({
+    "network_or_images", "size", "layout", "frame", "allow_truncated", "json", "quiet", "max_pixels", "max_memory",
+    "debug",
+})  # fmt: skip
 
 
 def plan(
-    network_or_image: Annotated[
-        str | None,
-        typer.Argument(metavar="[NETWORK or IMAGE]", help="A network file, an ONNX model, or a picture."),
-    ] = None,
-    image: Annotated[
-        str | None, typer.Argument(metavar="[IMAGE]", help="After a network: a picture, of which only the size counts.")
+    context: typer.Context,
+    network_or_images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NETWORK or IMAGE]...",
+            show_default=False,
+            help="A network file or an ONNX model, then a picture if its size is needed; or pictures.",
+        ),
     ] = None,
     kernel: flags.Kernels = ["sobel-x"],  # noqa: B006 - Typer copies it
     size: Annotated[
-        str | None, typer.Option("--size", metavar="ROWSxCOLS", help="A size instead of a picture.")
+        str | None, typer.Option("--size", metavar="ROWSxCOLS", help="A size instead of a picture: gray, 8 bits.")
     ] = None,
     channels: flags.Channels = "each",
+    range: flags.Range = "stored",
     layout: flags.Layout = "auto",
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
@@ -32,51 +46,92 @@ def plan(
     dilation: flags.Dilation = "1",
     flip: flags.Flip = False,
     bias: flags.Bias = None,
+    combine: flags.Combine = "",
+    as_: flags.As = "",
     activation: flags.Activation = None,
     pool: flags.Pool = None,
     missing: flags.Missing = "propagate",
     dtype: flags.Dtype = "float32",
+    output: flags.Output = None,
+    format: flags.Formats = None,
+    stack: flags.Stack = False,
+    flatten: flags.Flatten = False,
+    display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
+    colormap: flags.Colormap = None,
+    compress: flags.Compress = "fast",
+    table: flags.Table = False,
+    at: flags.At = None,
+    preview: flags.Preview = False,
+    json: flags.Json = False,
+    quiet: flags.Quiet = False,
     engine: flags.Engine = "auto",
     threads: flags.Threads = None,
-    json: flags.Json = False,
     max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
+    max_memory: flags.MaxMemory = None,
     debug: flags.Debug = False,
 ) -> None:
-    """Say how a network, or a convolution, would be computed, without computing it.
+    """Say how a network, or a convolution, would be computed, without computing it or writing anything.
 
-    Every shape with its formula, what a stride drops, receptive field and jump, engine, multiply-adds, memory.
+    Every shape with its formula, what a stride drops, receptive field and jump, engine, multiply-adds, memory. It
+    takes every flag of convolve: put plan where convolve stands. The memory is what --max-memory is held against.
 
     Example: cnnfilter plan samples/digits/digits.yaml
 
-    Example: cnnfilter plan --size 3000x4000 -k gaussian:size=31 --pool max:2
+    Example: cnnfilter plan --size 3000x4000 -k gaussian:size=31 --pool max:2 -f npy
     """
-    from cnnfilter.errors import ParameterError
     from cnnfilter.images.frames import parse_reading
 
-    files = Files(max_pixels=max_pixels, reading=parse_reading(layout, frame, truncated=allow_truncated))
-    if network_or_image is not None and is_network(network_or_image):
-        _plan_network(network_or_image, image, size, files, json=json)
+    names = network_or_images or []
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
+    if any(is_network(name) for name in names[1:]):
+        raise ParameterError("the network comes first (plan NETWORK PICTURE), and there is one at most")
+    if names and is_network(names[0]):
+        files = Files(max_pixels=max_pixels, max_memory=max_memory, reading=reading)
+        _plan_network(names, size, files, Show(json=json, quiet=quiet), flags.given(context))
         return
-    if image is not None:
-        raise ParameterError(f"{network_or_image!r} is no network, and plan takes one image only")
-    if (network_or_image is None) == (size is None):
-        raise ParameterError("plan needs a network, an image, or --size ROWSxCOLS")
-    from cnnfilter.job.options import make_options
-    from cnnfilter.job.plans import plan_kernels
-    from cnnfilter.library import load_kernels, search_path
-    from cnnfilter.views.columns import terminal_width, write
-    from cnnfilter.views.plans import ANY_WIDTH, plan_json, plan_table, print_warnings
+    if bool(names) == (size is not None):
+        raise ParameterError("plan needs a network, pictures, or --size ROWSxCOLS")
+    from cnnfilter.cli.convolve import request_of
+    from cnnfilter.cli.words import check_inputs
 
-    shape, pixel_bytes = _shape(network_or_image, size, files)
-    options = make_options(
-        channels=channels, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation, flip=flip,
-        bias=bias, activation=activation, pool=pool, missing=missing, dtype=dtype, engine=engine, threads=threads,
+    check_inputs(names, "plan", kernel_dir or ())
+    job = request_of(
+        kernel, kernel_dir, as_,
+        {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype},
+        flags.given(context), display=display, scale=scale, zoom=zoom, colormap=colormap, compress=compress,
+        flatten=flatten, table=table, preview=preview, at=at, max_pixels=max_pixels, max_memory=max_memory,
+        channels=channels, stride=stride, dilation=dilation, bias=bias, activation=activation, pool=pool,
+        missing=missing, engine=engine, threads=threads, combine=combine,
+    )[1]  # fmt: skip
+    files = Files(
+        output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels,
+        max_memory=max_memory, reading=reading,
     )  # fmt: skip
-    search = search_path(kernel_dir or ())
-    kernels = [one for spec in kernel for one in load_kernels(spec, search=search)]
-    plans = plan_kernels(kernels, shape, options, pixel_bytes=pixel_bytes)
-    write(plan_json(plans) if json else plan_table(plans, terminal_width(ANY_WIDTH)))
-    print_warnings([(step.kernel.name, step.warnings) for step in plans])
+    _plan_pictures(job, names, size, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))
+
+
+def _plan_pictures(request: "Request", names: Sequence[str], size: str | None, files: Files, show: Show) -> None:
+    """Print the plan of every picture, or of a size; raise where a limit that was given is passed."""
+    from cnnfilter.core.shapes import pair
+    from cnnfilter.job.memory import check_cost
+    from cnnfilter.job.plans import picture_of_size, plan_job
+    from cnnfilter.views.plans import print_plans, print_warnings
+
+    if size is not None:
+        pictures = [picture_of_size(pair(size.lower().replace("x", ","), "--size"))]
+    else:
+        pictures = [open_image(one, files) for one in inputs_of(names, files)]
+    outputs = outputs_of([picture.name for picture in pictures], names, request, files)
+    jobs = [plan_job(request, picture, files) for picture, files in zip(pictures, outputs, strict=True)]
+    if not show.quiet:
+        print_plans(jobs, json_wanted=show.json)
+    for job in jobs:
+        if files.max_memory is not None:
+            check_cost(job.cost, job.image, request.max_memory)
+        elif request.max_memory is not None and job.cost.peak > request.max_memory:
+            print_warnings([(job.image, [f"convolve would refuse this (--max-memory {job.cost.peak} allows it)"])])
 
 
 def is_network(path: str) -> bool:
@@ -88,40 +143,36 @@ def is_network(path: str) -> bool:
     return name.endswith((".yaml", ".yml", ".onnx"))
 
 
-def _shape(image: str | None, size: str | None, files: Files) -> tuple[tuple[int, int, int], int]:
-    """Return ``(C, H, W)`` and the bytes of one stored value."""
-    if size is not None:
-        from cnnfilter.core.shapes import pair
-
-        return (1, *pair(size.lower().replace("x", ","), "--size")), 1
-    from cnnfilter.cli.job import inputs_of, open_image
-
-    picture = open_image(inputs_of([str(image)], files)[0], files)  # all frames are of one size
-    return (picture.channels - picture.has_alpha, picture.height, picture.width), picture.dtype.itemsize
-
-
-def _plan_network(path: str, image: str | None, size: str | None, files: Files, *, json: bool) -> None:
-    """Print the plan of a network."""
+def _plan_network(names: Sequence[str], size: str | None, files: Files, show: Show, given: frozenset[str]) -> None:
+    """Print the plan of a network; raise where a limit that was given is passed."""
     from dataclasses import replace
 
+    from cnnfilter.cli.job import memory_limit
     from cnnfilter.core.shapes import pair
-    from cnnfilter.errors import ParameterError, ShapeError
+    from cnnfilter.errors import ShapeError
     from cnnfilter.files import quoted
+    from cnnfilter.job.network import check_peak
     from cnnfilter.network.model import open_model
-    from cnnfilter.views.columns import terminal_width, write
-    from cnnfilter.views.plans import ANY_WIDTH, network_plan_json, network_plan_table, print_warnings
+    from cnnfilter.views.plans import print_network_plan
 
-    if image is not None and size is not None:
-        raise ParameterError("plan takes an image or --size, not both")
+    path, *images = names
+    if strange := sorted(given - FOR_NETWORKS):
+        flag = "--" + strange[0].rstrip("_").replace("_", "-")
+        raise ParameterError(f"{flag} goes with pictures, and {quoted(path)} is a network (leave it out)")
+    if len(images) + (size is not None) > 1:
+        raise ParameterError("plan takes one image after a network, or --size, not both")
     model = open_model(path)
     wanted = None
     if size is not None:
         wanted = pair(size.lower().replace("x", ","), "--size")
         model = model.with_input(replace(model.input, size=wanted))
-    elif image is not None and model.input.size is None:
-        wanted = _shape(image, None, files)[0][1:]
+    elif images and model.input.size is None:
+        picture = open_image(inputs_of(images, files)[0], files)  # all frames are of one size
+        wanted = (picture.height, picture.width)
     made = model.plan(wanted, partial=True)
-    write(network_plan_json(model.name, made) if json else network_plan_table(made, terminal_width(ANY_WIDTH)))
-    print_warnings([(layer.name, layer.warnings) for layer in made.layers])
+    if not show.quiet:
+        print_network_plan(model.name, made, json_wanted=show.json)
     if made.failure:
         raise ShapeError(f"{quoted(path)}: {made.failure}")
+    if files.max_memory is not None:
+        check_peak(made, images[0] if images else path, memory_limit(files.max_memory))

@@ -14,7 +14,10 @@ def pool(
     pool: Annotated[
         str,
         typer.Option(
-            "--pool", metavar="KIND:SIZE[:STRIDE]", help="max, min, avg, sum or lp, as in avg:2 or max:3,3:1."
+            "--pool",
+            metavar=flags.POOL_METAVAR,
+            autocompletion=flags.pool_names,
+            help=flags.POOL_HELP[0].upper() + flags.POOL_HELP[1:],
         ),
     ] = "",
     channels: flags.Channels = "each",
@@ -43,10 +46,13 @@ def pool(
     max_memory: flags.MaxMemory = None,
     debug: flags.Debug = False,
 ) -> None:
-    """Pool images or dumps: the largest, smallest, mean or summed value of each window.
+    """Pool images or dumps: the largest, smallest, mean or summed value of each window, or of whole channels.
 
     Example: cnnfilter pool maps.npy --pool avg:2 -f csv --table
+
+    Example: cnnfilter pool photo.png --pool global-avg --table
     """
+    from cnnfilter.core.pools import pool_label
     from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step
     from cnnfilter.job.look import make_looks
@@ -65,8 +71,8 @@ def pool(
         threads=threads,
     )
     request = Request(
-        steps=(plain_step(pool.replace(":", "-").replace(",", "x"), options),), options=options,
-        flatten=flatten, max_memory=memory_limit(max_memory), max_pixels=max_pixels, at=position(at),
+        steps=(plain_step(pool_label(pool), options),), options=options, flatten=flatten, keep=table or preview,
+        preview=preview, max_memory=memory_limit(max_memory), max_pixels=max_pixels, at=position(at),
         **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
     reading = parse_reading(layout, frame, truncated=allow_truncated)

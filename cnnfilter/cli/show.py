@@ -30,7 +30,7 @@ def show(
 
     Example: cnnfilter show map.npy --heat --at 120,80
     """
-    from cnnfilter.cli.job import Files, Show, inputs_of, open_image, position, show_done
+    from cnnfilter.cli.job import Files, Show, inputs_of, memory_limit, open_image, position, show_done
     from cnnfilter.cli.words import check_inputs
     from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Done, Request, do_image, plain_step
@@ -43,13 +43,17 @@ def show(
     files = Files(max_pixels=max_pixels, max_memory=max_memory, reading=reading)
     options = make_options(range=range)
     looks, place = make_looks(display, colormap), position(at)
+    asked = table or heat or at is not None
     done: list[Done] = []
     small = True
     for one in inputs_of([file], files):
         picture = open_image(one, files, fold=True)
         small = small and picture.height <= 32 and picture.width <= 32
-        request = Request(steps=(plain_step(stem(one.name), options),), options=options, at=place, **looks)
+        request = Request(
+            steps=(plain_step(stem(one.name), options),), options=options, at=place, keep=True,
+            preview=preview or not (asked or small), max_memory=memory_limit(max_memory), **looks,
+        )  # fmt: skip
         done += do_image(request, picture, [])
-    numbers = table or heat or at is not None or (small and not preview)
+    numbers = asked or (small and not preview)
     wanted = Show(table=numbers, heat=heat, preview=preview or not numbers, at=at, json=json)
     show_done(done, [], wanted)

@@ -20,6 +20,7 @@ _FOR_FOLDERS = {
     "pool": "batch {} -k 1 --pool max:2 -o OUT",
     "activate": "batch {} -k 1 -a relu -o OUT",
     "show": "show FILE, one of them",
+    "plan": "plan FILE, one of them",
 }
 #: Commands that take kernels beside their inputs.
 _WITH_KERNELS = ("convolve", "batch")
@@ -159,7 +160,7 @@ def _is_activation(name: str, _: Sequence[str]) -> bool:
 
 def _is_pool(name: str, _: Sequence[str]) -> bool:
     """Say whether a word is a pooling as it is typed."""
-    from cnnfilter.core.words import parse_pool
+    from cnnfilter.core.pools import parse_pool
 
     return _understood(parse_pool, name)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
-from cnnfilter.core.blocks import for_each
+from cnnfilter.core.blocks import for_each, row_blocks
 from cnnfilter.core.layout import channels_back, channels_first
 from cnnfilter.core.missing import ignores, pool_present
 from cnnfilter.core.reduce import find_pooling, in_a_type_that_holds, pool_bounds
-from cnnfilter.core.shapes import Pair, pair
+from cnnfilter.core.shapes import pair
+from cnnfilter.core.windows import fractional_size
 from cnnfilter.errors import ParameterError, ShapeError
 
 
@@ -48,7 +50,8 @@ def fractional_pool2d(
         ``(N, C, 2)`` in [0, 1), without N for an image without it: as in PyTorch, the first of each pair places the
         columns of that channel, the second its rows.
     seed
-        Draws the samples where they are not given; the same seed gives the same result.
+        Draws the samples where they are not given, ``numpy.random.default_rng(seed).random((N, C, 2))``, without N for
+        an image without it: the same seed gives the same result.
     missing
         ``propagate``: a window with NaN gives NaN. ``ignore``: NaN is a cell that is missing, and a window is reduced
         from the cells that are there; NaN where none is.
@@ -100,43 +103,26 @@ def fractional_pool2d(
     pooling = find_pooling(kind)
     window = pair(size, "size")
     length = planes.shape[1], planes.shape[2]
-    wanted = _output_size(length, window, output_size, output_ratio)
+    wanted = fractional_size(length, window, output_size, output_ratio)
     draws = _samples(samples, seed, lead).astype(computing_type(planes))  # (P, 2)
 
     def compute(dtype: np.dtype[Any]) -> Array:
         out: Array = np.empty((len(planes), *wanted), dtype)
 
-        def work(plane: int) -> None:
-            part = slice(plane, plane + 1)
+        def work(block: tuple[int, slice]) -> None:
+            plane, part = block
             rows = _bounds(draws[plane, 1], length[0], window[0], wanted[0])
             columns = _bounds(draws[plane, 0], length[1], window[1], wanted[1])
-            pool_bounds(planes[part], rows, columns, pooling, out[part])
+            one = slice(plane, plane + 1)
+            pool_bounds(planes[one], rows[part], columns, pooling, out[one, part])
 
-        for_each(work, range(len(planes)), threads)
+        row_bytes = length[1] * out.itemsize * math.ceil(length[0] / wanted[0])
+        parts = [part for _, part in row_blocks(1, wanted[0], row_bytes)]
+        for_each(work, [(plane, part) for plane in range(len(planes)) for part in parts], threads)
         return out
 
     out = in_a_type_that_holds(planes, kind, 2, window[0] * window[1], compute)
     return channels_back(out.reshape((*lead, *wanted)), layout)
-
-
-def _output_size(length: Pair, window: Pair, output_size: Any, output_ratio: Any) -> Pair:
-    """Return the rows and columns of the result, from whichever of the two arguments is given."""
-    if (output_size is None) == (output_ratio is None):
-        raise ParameterError("fractional pooling needs either output_size or output_ratio, and not both")
-    if output_ratio is None:
-        wanted = pair(output_size, "output_size")
-    else:
-        ratios = real_array(output_ratio, "output_ratio").ravel()
-        if ratios.size not in (1, 2) or not np.all((ratios > 0) & (ratios < 1)):
-            raise ParameterError(f"output_ratio must be one or two numbers between 0 and 1, got {output_ratio!r}")
-        wanted = int(length[0] * ratios[0]), int(length[1] * ratios[-1])
-    for name, n, k, out in zip(("rows", "columns"), length, window, wanted, strict=True):
-        if out < 1 or out + k - 1 > n:
-            raise ShapeError(
-                f"{out} {name} of output from {n} with windows of {k}: output + size - 1 = {out + k - 1} must be at "
-                f"most {n}, and output at least 1 (use a smaller output or window)"
-            )
-    return wanted
 
 
 def _samples(samples: Any, seed: int | None, lead: tuple[int, ...]) -> Array:
@@ -153,6 +139,14 @@ def _samples(samples: Any, seed: int | None, lead: tuple[int, ...]) -> Array:
     if not np.all((values >= 0) & (values < 1)):
         raise ParameterError(f"samples must be at least 0 and below 1, got {values.min()} to {values.max()}")
     return values.reshape(-1, 2)
+
+
+def draw_samples(seed: int, lead: tuple[int, ...]) -> Array:
+    """Return samples ``(C, 2)`` or ``(N, C, 2)`` for planes ``(C,)`` or ``(N, C)``: the same for each image of a batch.
+
+    They are those that `fractional_pool2d` draws from the same seed for one image of C channels.
+    """
+    return np.broadcast_to(np.random.default_rng(seed).random((lead[-1], 2)), (*lead, 2))
 
 
 def _bounds(sample: Any, length: int, window: int, count: int) -> Array:

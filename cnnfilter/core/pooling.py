@@ -132,9 +132,8 @@ def _slide(
     """Pool planes ``(P, H, W)`` in `dtype`; `padded` says whether cells of padding count."""
     out: Array = np.empty((len(planes), rows.count, columns.count), dtype)
     whole: float = rows.size * columns.size
-    counts = None
-    if pooling.finish and not (rows.inside and columns.inside):
-        counts = np.outer(_cells(rows, padded), _cells(columns, padded)).astype(dtype)  # (oH, oW)
+    uneven = pooling.finish is not None and not (rows.inside and columns.inside)
+    cells = [_cells(axis, padded).astype(dtype) for axis in (rows, columns)]
 
     def work(block: tuple[slice, slice]) -> None:
         depth, part = block
@@ -146,7 +145,7 @@ def _slide(
         target = out[block]
         slide_windows(strip, -1, columns, columns.count, pooling.combine, target)  # (P, rows, oW)
         if pooling.finish:
-            pooling.finish(target, whole if counts is None else counts[part], whole, p)
+            pooling.finish(target, np.outer(cells[0][part], cells[1]) if uneven else whole, whole, p)  # (rows, oW)
 
     row_bytes = (columns.length + columns.span) * out.itemsize * min(rows.stride, rows.span, 8)
     for_each(work, row_blocks(len(planes), rows.count, row_bytes, rows.span // rows.stride), threads)
@@ -170,10 +169,7 @@ def _refuse_empty_windows(rows: Windows, columns: Windows, kind: str) -> None:
             continue
         empty = np.flatnonzero(_cells(axis, padding=False) == 0)
         if empty.size:
-            raise ShapeError(
-                f"window {empty[0]} of the {name} holds only padding, so its {kind} has no value: {axis.before} and "
-                f"{axis.after} cells of padding around {axis.length}, windows of {axis.size} (use less padding)"
-            )
+            raise ShapeError(axis.empty(int(empty[0]), name, kind))
 
 
 def _gather(planes: Array, rows: Pair, columns: Pair, padding: float, dtype: np.dtype[Any]) -> Array:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cnnfilter.core.shapes import Pair, check_cells, formula, pair, resolve_pads
-from cnnfilter.errors import ShapeError
+from cnnfilter.errors import ParameterError, ShapeError
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,37 @@ class Windows:
     def inside(self) -> bool:
         """Whether every window lies wholly on the image."""
         return not self.before and self.covered(0, self.count)[1] <= self.length
+
+    @property
+    def formula(self) -> str:
+        """The count with its numbers filled in, and the window that hangs over where one does."""
+        exact = formula(self.length, self.before + self.after, self.size, self.stride, self.dilation)
+        floor = int(exact.rpartition("= ")[2])
+        return exact if floor == self.count else f"{exact}, and one more that hangs over = {self.count}"
+
+    @property
+    def dropped(self) -> int:
+        """Cells, padding included, behind the last window."""
+        end = (self.count - 1) * self.stride + self.span
+        return max(0, self.length + self.before + self.after - end)
+
+    def middle(self, index: int) -> int:
+        """Return the image cell in the middle of a window; it may lie on the padding."""
+        return index * self.stride - self.before + (self.span - 1) // 2
+
+    def check_ends(self, name: str, kind: str) -> None:
+        """Raise if the first or the last window holds padding alone, and so has no value."""
+        for index in (0, self.count - 1):
+            start, stop = self.covered(index, index + 1)
+            if stop <= 0 or start >= self.length:
+                raise ShapeError(self.empty(index, name, kind))
+
+    def empty(self, index: int, name: str, kind: str) -> str:
+        """Say that a window holds padding alone."""
+        return (
+            f"window {index} of the {name} holds only padding, so its {kind} has no value: {self.before} and "
+            f"{self.after} cells of padding around {self.length}, windows of {self.size} (use less padding)"
+        )
 
     def covered(self, first: int, last: int) -> Pair:
         """Return the image cells ``start, stop`` that the windows ``first:last`` cover, padding included.
@@ -96,3 +127,47 @@ def plan_windows(
         planned.append(Windows(count, k, s, d, n, before, after))
     check_cells(planned[0].count, planned[1].count)
     return planned[0], planned[1]
+
+
+def fractional_size(length: Pair, window: Pair, output_size: Any, output_ratio: Any) -> Pair:
+    """Return the rows and columns that a fractional pooling leaves, from whichever of the two is given.
+
+    ``out = output_size``, or ``floor(in * output_ratio)``
+
+    Raises
+    ------
+    ParameterError
+        If not exactly one of `output_size` and `output_ratio` is given, or a ratio is not between 0 and 1.
+    ShapeError
+        If ``output_size + size - 1`` is larger than the image.
+
+    Examples
+    --------
+    >>> fractional_size((20, 30), (2, 2), None, 0.7)
+    (14, 21)
+    """
+    if (output_size is None) == (output_ratio is None):
+        raise ParameterError("fractional pooling needs either output_size or output_ratio, and not both")
+    if output_ratio is None:
+        wanted = pair(output_size, "output_size")
+    else:
+        ratios = _ratios(output_ratio)
+        wanted = int(length[0] * ratios[0]), int(length[1] * ratios[-1])
+    for name, n, k, out in zip(("rows", "columns"), length, window, wanted, strict=True):
+        if out < 1 or out + k - 1 > n:
+            raise ShapeError(
+                f"{out} {name} of output from {n} with windows of {k}: output + size - 1 = {out + k - 1} must be at "
+                f"most {n}, and output at least 1 (use a smaller output or window)"
+            )
+    return wanted
+
+
+def _ratios(value: Any) -> list[float]:
+    """Return one or two numbers between 0 and 1."""
+    try:
+        ratios = [float(one) for one in (value if isinstance(value, Iterable) else [value])]
+    except (TypeError, ValueError):
+        ratios = []
+    if isinstance(value, str) or len(ratios) not in (1, 2) or not all(0 < ratio < 1 for ratio in ratios):
+        raise ParameterError(f"output_ratio must be one or two numbers between 0 and 1, got {value!r}")
+    return ratios

@@ -1,7 +1,7 @@
-"""The words for activations and poolings: their names, parameters and formulas, and how they are typed.
+"""The words for activations: their names, parameters and formulas, and how they are typed.
 
 Nothing here needs NumPy, so the command line can list, complete and check them before any image is read.
-The functions behind the names are in `cnnfilter.core.activations` and `cnnfilter.core.pooling`.
+The functions behind the names are in `cnnfilter.core.activations`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
-from cnnfilter.core.shapes import Pair, pair
 from cnnfilter.errors import ParameterError, lookup
 
 Parameters: TypeAlias = dict[str, Any]
@@ -173,34 +172,6 @@ def takes_axis(name: str) -> bool:
     return ACTIVATIONS[name].over_axis or name == "prelu"
 
 
-def parse_pool(text: str) -> tuple[str, Pair, Pair | None]:
-    """Return the kind, the window and the stride of a pooling as it is typed, ``KIND:SIZE[:STRIDE]``.
-
-    The stride is None where it is left out, which means the window's own size.
-
-    Raises
-    ------
-    UnknownNameError
-        If the kind is unknown.
-    ParameterError
-        If the text has another form, or a size is not one or two whole numbers of at least 1.
-
-    Examples
-    --------
-    >>> parse_pool("max:2:1"), parse_pool("avg:2,3")
-    (('max', (2, 2), (1, 1)), ('avg', (2, 3), None))
-    """
-    kind, *sizes = (part.strip() for part in text.split(":"))
-    if kind[:1].isdecimal():
-        raise ParameterError(f"pooling {text!r} does not say which (write max:{text} or avg:{text})")
-    lookup(POOL_FORMULAS, kind, "pooling")
-    if len(sizes) not in (1, 2):
-        raise ParameterError(f"pooling {text!r} is not KIND:SIZE[:STRIDE], as in {kind}:2 or {kind}:3:1")
-    size = pair(sizes[0], f"size of pooling {text!r}")
-    stride = pair(sizes[1], f"stride of pooling {text!r}") if len(sizes) == 2 else None
-    return kind, size, stride
-
-
 #: The largest float32: a parameter beyond it would be infinite.
 LARGEST_PARAMETER = (2 - 2**-23) * 2.0**127
 
@@ -215,15 +186,6 @@ MISSING = {
 
 #: What gelu's `approximate` may be.
 APPROXIMATIONS = ("none", "tanh")
-
-#: What a pooling computes from the values x of one window.
-POOL_FORMULAS: dict[str, str] = {
-    "max": "the largest x",
-    "min": "the smallest x",
-    "avg": "sum(x) / number of cells",
-    "sum": "sum(x)",
-    "lp": "sum(abs(x)^p)^(1/p)",
-}
 
 #: Every activation. The defaults are PyTorch's.
 ACTIVATIONS: dict[str, Activation] = {

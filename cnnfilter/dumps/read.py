@@ -21,6 +21,8 @@ _LONGEST_HEADER = 10_000
 
 #: Bytes of memory for each byte of text, and for each line of it, while its numbers are read.
 _TEXT_BYTE, _TEXT_LINE, _JSON_BYTE = 4, 150, 24
+#: Bytes of memory for each number that is read from JSON.
+_JSON_VALUE = 32
 
 
 class Bounds(NamedTuple):
@@ -259,6 +261,13 @@ def _nested_shape(document: Any) -> tuple[int, ...]:
             break
         document = document[0]
     return tuple(shape)
+
+
+def reading_bytes(form: str, data: bytes, grid: Grid) -> int:
+    """Return the bytes of memory that there were at most while a grid was read from the bytes of a file."""
+    if form == "csv":
+        return _TEXT_BYTE * len(data) + _TEXT_LINE * data.count(b"\n")
+    return 2 * len(data) + _JSON_VALUE * grid.size if form == "json" else len(data) + grid.nbytes
 
 
 def _flattened(rows: list[Any], width: int, axis: int) -> list[Any]:

@@ -20,6 +20,7 @@ from cnnfilter.text import distinct, slug
 
 Array = NDArray[Any]
 
+_VECTOR_PIECE = 65_536
 _WRITE_BYTES = 1 << 22
 _OLDEST = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
 
@@ -106,7 +107,11 @@ def write_csv(file: BinaryIO, dump: Dump) -> None:
     """
     array = dump.array()
     if array.ndim <= 2 and not dump.stack:
-        for text in rows_as_text(np.atleast_2d(array)):
+        if array.ndim <= 1:
+            file.writelines(_vector(array))
+            file.write(b"\n")
+            return
+        for text in rows_as_text(array):
             file.write(text + b"\n")
         return
     height, width = np.atleast_2d(array[0]).shape[-2:]
@@ -189,14 +194,25 @@ def _plain(value: Any) -> Any:
     return _plain(str(value))
 
 
+def _vector(values: Array, empty: bytes = b"") -> Iterator[bytes]:
+    """Yield one row of numbers, however long, as text in pieces."""
+    values = np.atleast_1d(values)
+    for start in range(0, len(values), _VECTOR_PIECE):
+        yield b"," if start else b""
+        yield from rows_as_text(values[None, start : start + _VECTOR_PIECE], empty)
+
+
 def _nested(array: Array) -> Iterator[bytes]:
     """Yield an array as JSON lists, one row a line."""
     if array.ndim <= 1:
-        yield b"[" + b"".join(rows_as_text(np.atleast_2d(array), empty=b"null")) + b"]"
+        yield b"["
+        yield from _vector(array, empty=b"null")
+        yield b"]"
         return
     yield b"["
     if array.ndim == 2:
-        yield b",\n".join(b"[" + text + b"]" for text in rows_as_text(array, empty=b"null"))
+        for index, text in enumerate(rows_as_text(array, empty=b"null")):
+            yield (b",\n[" if index else b"[") + text + b"]"
     else:
         for index, part in enumerate(array):
             yield b",\n" if index else b""

@@ -25,6 +25,10 @@ def colormap_names() -> list[str]:
     return sorted({str(name) for name in Colormap.catalog().short_keys()}, key=str.lower)
 
 
+#: Rows that go through a table at a time.
+_ROWS = 256
+
+
 def colour_table(name: str) -> NDArray[np.uint8]:
     """Return the 256 colours of a colour map, ``(256, 3)``, black to white.
 
@@ -89,5 +93,7 @@ def apply_colormap(pixels: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArr
         pixels = pixels[..., 0]
     if pixels.dtype != np.uint8:
         raise ShapeError(f"a colormap needs 8-bit pixels, got {pixels.dtype}")
-    colours: NDArray[np.uint8] = np.take(table, pixels, axis=0)  # (R, W, 3)
+    colours: NDArray[np.uint8] = np.empty((*pixels.shape, 3), np.uint8)  # (R, W, 3)
+    for start in range(0, len(pixels), _ROWS):  # the indices of a whole picture would take eight times its bytes
+        colours[start : start + _ROWS] = np.take(table, pixels[start : start + _ROWS], axis=0)
     return colours

@@ -251,6 +251,7 @@ def _by_pillow(
         profile=profile,
         strip=upright(reader, height, width, orientation),
         full_scale={"u1": 255.0, "u2": 65535.0}.get(dtype.str[1:], 0.0),
+        stored=height * width * (8 if deep else _mode(image).size),
     )
 
 

@@ -169,10 +169,11 @@ def extent_of(arrays: Iterable[Values], kind: str = "minmax") -> Extent:
     """
     if kind.startswith("percentile"):
         share = float(kind.partition(":")[2])
-        values = np.concatenate([array[np.isfinite(array)] for array in arrays])
+        finite = [array[np.isfinite(array)] for array in arrays]
+        values = finite[0] if len(finite) == 1 else np.concatenate(finite)
         if not values.size:
             return Extent(math.inf, -math.inf)
-        low, high = np.percentile(values, sorted((share, 100 - share)))
+        low, high = np.percentile(values, sorted((share, 100 - share)), overwrite_input=True)
         if low == high:  # most values are one: nothing would be left of the others
             low, high = values.min(), values.max()
         return Extent(float(low), float(high))
@@ -198,7 +199,7 @@ def resolve(kind: str, white: float, statistics: Range | None = None) -> Display
     kind
         Any display but ``auto``, or `NUMBERS`.
     white
-        The value of white in the input, for ``clip`` and ``abs``.
+        The value of white in the input, for ``clip`` and ``abs``; ``angle`` goes from -180 to 180.
     statistics
         The extremes of the values, for the displays that stretch; `extent_of` gives them, percentiles too.
 
@@ -319,6 +320,11 @@ def _to_white(white: float, _statistics: Range) -> tuple[float, float]:
     return 0.0, float(white)
 
 
+def _to_half_turns(_white: float, _statistics: Range) -> tuple[float, float]:
+    """Black is half a turn to the left and white half a turn to the right, in degrees."""
+    return -180.0, 180.0
+
+
 def _to_extremes(_white: float, statistics: Range) -> tuple[float, float]:
     """Black is the smallest value and white the largest."""
     return float(statistics.minimum), float(statistics.maximum)
@@ -337,4 +343,5 @@ DISPLAYS: dict[str, Callable[[float, Range], tuple[float, float]]] = {
     "minmax": _to_extremes,
     "symmetric": _to_either_side,
     "percentile": _to_extremes,
+    "angle": _to_half_turns,
 }

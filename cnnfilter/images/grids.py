@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnfilter.core.layout import looks_channels_last, may_be_channels_last
 from cnnfilter.dumps.names import GRID_EXTENSIONS, sniff_grid
-from cnnfilter.dumps.read import read_grid
+from cnnfilter.dumps.read import read_grid, reading_bytes
 from cnnfilter.errors import CnnFilterError, ImageError
 from cnnfilter.files import quoted
 from cnnfilter.images.limits import MOST_CHANNELS, Limits
@@ -44,13 +45,14 @@ def grid_picture(data: bytes, name: str, limits: Limits, layout: str, *, fold: b
             raise
         raise ImageError(f"{quoted(name)}: not {_KNOWN}") from error
     try:
+        reading = reading_bytes(sniff_grid(data, name), data, grid)
         notes: list[str] = []
         if grid.ndim == 3 or (grid.ndim == 4 and fold):
             grid, notes = _channels_first(grid, layout, known=_is_own(data, name))
         if fold and grid.ndim > 3:
             notes = [*notes, f"{' x '.join(map(str, grid.shape))}: its maps are shown one after another"]
             grid = grid.reshape(-1, *grid.shape[-2:])
-        return _from_array(grid, name, notes, limits)
+        return replace(_from_array(grid, name, notes, limits), reading=reading)
     except CnnFilterError as error:
         raise type(error)(f"{quoted(name)}: {error}") from error
 

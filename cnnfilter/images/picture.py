@@ -43,6 +43,10 @@ class Picture:
         The ICC profile that says what the colours are; empty for none.
     grid
         Whether it is a grid of numbers, and no picture.
+    stored
+        Bytes of the pixels as they are kept, where these are other than the values.
+    reading
+        Bytes that there were at most while it was read, where that is known.
     """
 
     name: str
@@ -56,6 +60,13 @@ class Picture:
     full_scale: float = 0.0
     profile: bytes = field(default=b"", repr=False)
     grid: bool = False
+    stored: int = 0
+    reading: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that it takes in memory."""
+        return self.stored or self.channels * self.height * self.width * self.dtype.itemsize
 
     @property
     def shape(self) -> tuple[int, int, int]:

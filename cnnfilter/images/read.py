@@ -279,7 +279,7 @@ def _picture(data: bytes | None, path: str, name: str, how: How) -> Picture:
 
         key = (path, *_stamp(path)) if path else None
         picture = decode(path if data is None else data, form, name, how.limits, how.reading, key)
-    return _with_note(picture, form, name)
+    return _with_note(replace(picture, reading=picture.nbytes + len(data or b"")), form, name)
 
 
 def _stamp(path: str) -> tuple[int, ...]:

@@ -84,9 +84,10 @@ def encode_tiff(
     entries.append((339, _SHORT, [_FLOAT if floats else _UNSIGNED] * channels))
     if profile:
         entries.append((34675, _BYTES, profile))
-    body = b"".join(strips)
-    body += b"\0" * (len(body) % 2)
-    return struct.pack("<2sHI", b"II", 42, 8 + len(body)) + body + _directory(entries, 8 + len(body))
+    length = int(lengths.sum())
+    end = 8 + length + length % 2
+    header, filler = struct.pack("<2sHI", b"II", 42, end), b"\0" * (length % 2)
+    return b"".join([header, *strips, filler, _directory(entries, end)])
 
 
 def _compressed(rows: NDArray[Any]) -> bytes:

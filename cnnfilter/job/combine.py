@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnfilter.errors import ShapeError
+from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.images.display import choose_kind
 from cnnfilter.library.kernel import Kernel
 
@@ -15,17 +15,45 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def magnitude(maps: Array) -> Array:
-    """Return the root of the sum of squares.
+    """Return the root of the sum of squares, without the squares of huge or tiny values; NaN where any is NaN.
 
     Examples
     --------
     >>> magnitude(np.array([[[3.0, -1.0]], [[4.0, 0.0]]]))
     array([[5., 1.]])
     """
-    total: Array = np.square(maps[0])
+    total: Array = np.abs(maps[0])
     for one in maps[1:]:
-        total += np.square(one)
-    return np.sqrt(total, out=total)
+        np.hypot(total, one, out=total)
+    endless = np.isinf(total)
+    if endless.any():  # to hypot, infinity and NaN are infinity
+        total[endless & np.isnan(maps).any(axis=0)] = np.nan
+    return total
+
+
+def angle(maps: Array) -> Array:
+    """Return the direction in which the picture grows, in degrees above -180 and up to 180; NaN where it grows nowhere.
+
+    The first map is the change from left to right, the second the change from top to bottom:
+    ``degrees(atan2(second, first))``. Rows grow downwards, and so angles go round as a clock's hand does: 0 is
+    brighter to the right, 90 brighter below, 180 brighter to the left, -90 brighter above.
+
+    Parameters
+    ----------
+    maps
+        ``(2, ...)``.
+
+    Examples
+    --------
+    >>> across, down = np.array([1.0, 1.0, 0.0, -1.0, 0.0, 0.0]), np.array([0.0, 1.0, 1.0, 0.0, -2.0, 0.0])
+    >>> angle(np.stack([across, down]))
+    array([  0.,  45.,  90., 180., -90.,  nan])
+    """
+    across, down = maps
+    found: Array = np.degrees(np.arctan2(down, across))
+    found[found <= -180] = 180  # a change upwards of next to nothing, or of minus zero
+    found[(across == 0) & (down == 0)] = np.nan
+    return found
 
 
 def argmax(maps: Array) -> Array:
@@ -47,8 +75,9 @@ COMBINERS: dict[str, Callable[[Array], Array]] = {
     "max": lambda maps: maps.max(axis=0),
     "min": lambda maps: maps.min(axis=0),
     "sum": lambda maps: maps.sum(axis=0),
-    "mean": lambda maps: maps.mean(axis=0),
+    "mean": lambda maps: maps.mean(axis=0, dtype=np.float64).astype(maps.dtype),
     "argmax": argmax,
+    "angle": angle,
 }
 
 
@@ -110,6 +139,45 @@ def same_shape(names: Sequence[str], shapes: Sequence[tuple[int, ...]], how: str
         )
 
 
+def check_kernels(kernels: Sequence[Kernel], how: str) -> None:
+    """Raise unless a combination can be made of these kernels.
+
+    Raises
+    ------
+    ParameterError
+        If an angle is wanted of other than two of them.
+    """
+    if how == "angle" and len(kernels) != 2:
+        raise ParameterError(
+            f"--combine angle takes two kernels, the change to the right and then the change downwards, got "
+            f"{len(kernels)} (-k sobel-x -k sobel-y --combine angle)"
+        )
+
+
+def angle_note(kernels: Sequence[Kernel], flip: bool) -> str:
+    """Return what to know where 0 degrees is not to the right, or 90 not downwards; nothing else."""
+    ways = [_way(kernel.weights, flip) for kernel in kernels]
+    if None in ways:
+        name = kernels[ways.index(None)].name
+        return f"--combine angle: {name} answers no slope, so this is the angle of no gradient (-k sobel-x -k sobel-y)"
+    if ways == [0, 90]:
+        return ""
+    first, second = (
+        f"in which {kernel.name} grows ({way:.4g} degrees clockwise from the right)"
+        for kernel, way in zip(kernels, ways, strict=True)
+    )
+    return f"--combine angle: 0 degrees is the direction {first}, 90 that {second}"
+
+
+def _way(weights: Array, flip: bool) -> float | None:
+    """Return the direction in degrees of the slope that a kernel answers most; None where it answers none."""
+    rows, columns = (np.arange(n) - (n - 1) / 2 for n in weights.shape[-2:])
+    down, across = float((weights * rows[:, None]).sum()), float((weights * columns).sum())
+    least = 1e-9 * float(np.abs(weights).sum()) * max(weights.shape[-2:])
+    down, across = (0.0 if abs(one) <= least else one * (-1 if flip else 1) for one in (down, across))
+    return None if down == across == 0 else float(angle(np.array([[across], [down]]))[0])
+
+
 def auto_display(banks: Sequence[Array], how: str, processed: bool) -> str:
     """Return the display mapping that suits a combined map of a picture.
 
@@ -130,6 +198,8 @@ def auto_display(banks: Sequence[Array], how: str, processed: bool) -> str:
     """
     if processed or how == "argmax":
         return "minmax"
+    if how == "angle":
+        return "angle"
     kinds = {choose_kind(bank, processed=False) for bank in banks}
     if how == "magnitude":
         return "abs" if kinds == {"abs"} else "minmax"

@@ -9,16 +9,18 @@ import numpy as np
 
 from cnnfilter.core.missing import check_sum
 from cnnfilter.core.shapes import Pair
-from cnnfilter.errors import ParameterError, ShapeError
+from cnnfilter.errors import ParameterError
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.adopt import describe
-from cnnfilter.job.combine import auto_display, step_title
+from cnnfilter.job.combine import angle_note, auto_display, check_kernels, step_title
 from cnnfilter.job.look import (
     Alpha,
     Look,
     auto_kind,
+    carries_alpha,
+    check_colormap,
     check_zoom,
     exact_type,
     flat_note,
@@ -26,8 +28,8 @@ from cnnfilter.job.look import (
     lost_profile,
     notes_on_maps,
 )
-from cnnfilter.job.maps import HeldMaps, Maps, after, as_bank, convolved
-from cnnfilter.job.memory import Need, check_memory, need_of
+from cnnfilter.job.maps import MapPlan, Maps, as_bank, plan_maps
+from cnnfilter.job.memory import Cost, check_cost, cost_of, held_for, is_deep, made_together
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import Options
 from cnnfilter.job.render import draw, draw_sheet, measure, shared_looks
@@ -40,19 +42,18 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Step(NamedTuple):
-    """One thing to make from every image: its name, how to type it, the maps, what they take and how they are shown."""
+    """One thing to make from every image: its name, how to type it, how the maps are made, and how they are shown."""
 
     name: str
     spec: str
-    make: Callable[[PictureSource, bool], Maps]
-    need: Callable[[PictureSource], Need]
+    plan: Callable[[PictureSource], MapPlan]
     auto: Callable[[PictureSource], str]
     parameters: dict[str, Any]
     notes: tuple[str, ...] = ()
 
 
 class Request(NamedTuple):
-    """What to do with every image."""
+    """What to do with every image; the maps are kept for what looks at them afterwards, `preview` at their picture."""
 
     steps: tuple[Step, ...]
     options: Options
@@ -63,21 +64,29 @@ class Request(NamedTuple):
     scale: str | None = None
     flatten: bool = False
     keep: bool = False
+    preview: bool = False
     max_memory: int | None = None
     at: Pair | None = None
     max_pixels: int = MAX_PIXELS
 
 
 class Done(NamedTuple):
-    """A result, and the maps it is about and how they are shown, for views that show the values."""
+    """A result, and the maps it is about where the request keeps them, and how they are shown, for views of values."""
 
     result: MapResult
-    maps: Maps
+    maps: Maps | None
     look: Look
 
 
 def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
-    """Return one step for each kernel, or a single one where they are combined; no two kernels have one name."""
+    """Return one step for each kernel, or a single one where they are combined; no two kernels have one name.
+
+    Raises
+    ------
+    ParameterError
+        If they cannot be combined so, however the pictures are.
+    """
+    check_kernels(kernels, options.combine)
     kernels = distinct_kernels(kernels)
     if options.missing == "ignore":
         for kernel in kernels:
@@ -87,7 +96,9 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
     words = _words(options)
 
     def notes(group: Sequence[Kernel]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(note for kernel in group for note in kernel.warnings)) + (adopted,) * bool(adopted)
+        turned = angle_note(group, options.flip) if options.combine == "angle" else ""
+        said = [*(note for kernel in group for note in kernel.warnings), adopted, turned, _pool_note(options)]
+        return tuple(dict.fromkeys(filter(None, said)))
 
     def kind(group: Sequence[Kernel], source: PictureSource) -> str:
         banks = [as_bank(kernel.weights, source.shape[1], options)[0] for kernel in group]
@@ -99,8 +110,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
         return Step(
             name=kernel.name,
             spec=kernel.spec,
-            make=lambda source, hold: convolved(source, [kernel], options, hold=hold),
-            need=lambda source: need_of([kernel], options, source),
+            plan=lambda source: plan_maps(source, [kernel], options),
             auto=lambda source: "clip" if options.cast and not processed else kind([kernel], source),
             parameters={"kernel": kernel.weights.tolist(), **words},
             notes=notes([kernel]),
@@ -111,8 +121,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
     combined = Step(
         name=options.combine,
         spec=step_title(kernels, options.combine),
-        make=lambda source, hold: convolved(source, kernels, options, hold=hold),
-        need=lambda source: need_of(kernels, options, source),
+        plan=lambda source: plan_maps(source, kernels, options),
         auto=lambda source: kind(kernels, source),
         parameters={"kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words},
         notes=notes(kernels),
@@ -131,16 +140,25 @@ def plain_step(name: str, options: Options) -> Step:
     if options.channels == "sum":
         raise ParameterError("--channels sum adds channels up in a filter, and there is none here (each or gray)")
 
-    def make(source: PictureSource, _hold: bool) -> Maps:
-        return HeldMaps(np.atleast_3d(after(source.array(), options)), options.threads)
-
-    def need(source: PictureSource) -> Need:
-        return need_of([], options, source)
+    def plan(source: PictureSource) -> MapPlan:
+        return plan_maps(source, [], options)
 
     def auto(_source: PictureSource) -> str:
         return "clip" if options.pool is None and options.activation is None else "minmax"
 
-    return Step(name=name, spec=name, make=make, need=need, auto=auto, parameters=_words(options))
+    return Step(
+        name=name,
+        spec=name,
+        plan=plan,
+        auto=auto,
+        parameters=_words(options),
+        notes=tuple(filter(None, [_pool_note(options)])),
+    )
+
+
+def _pool_note(options: Options) -> str:
+    """Return what a pooling chose for the user, or nothing."""
+    return "" if options.pool is None else options.pool.note
 
 
 def _words(options: Options) -> dict[str, Any]:
@@ -150,7 +168,7 @@ def _words(options: Options) -> dict[str, Any]:
         "padding_mode": options.padding_mode, "dilation": list(options.dilation), "flip": options.flip,
         "bias": options.bias, "range": options.range,
         "activation": None if options.activation is None else options.activation._asdict(),
-        "pool": None if options.pool is None else options.pool._asdict(),
+        "pool": None if options.pool is None else options.pool.words(),
         **({"combine": options.combine} if options.combine else {}),
         **({"missing": options.missing} if options.missing != "propagate" else {}),
         **({"as": options.tool, "convention": describe(options)} if options.tool else {}),
@@ -163,32 +181,52 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
     Raises
     ------
     ShapeError
-        If a kernel does not fit the picture.
+        If a kernel does not fit the picture, or colours are to be coloured.
     ResourceError
         If the job needs more memory than allowed; nothing has been computed then.
     """
-    source = PictureSource(picture, request.options)
-    stacked = any(output.label is None for output in outputs)
-    dumps = any(output.format in DUMP_FORMATS.values() for output in outputs)
-    held = stacked or dumps or request.keep or request.display.startswith("percentile")
-    needs = [step.need(source) for step in request.steps]
-    check_memory(needs, request.options, source, request.max_memory, held=held, zoom=request.zoom)
-    made = [step.make(source, held) for step in request.steps]
-    for maps in made if request.at is not None else ():
-        check_place(request.at, maps.shape)
-    if any(output.format not in DUMP_FORMATS.values() for output in outputs):
-        check_zoom([maps.shape for maps in made], request.zoom, request.max_pixels)
-    looks = [_look(request, step, picture, source, maps) for step, maps in zip(request.steps, made, strict=True)]
-    if request.scale == "shared":
-        looks = shared_looks(made, looks)
-    if stacked:
-        done = _stacked(request, source, made, looks, outputs)
-    else:
-        done = [
-            _one(request, source, index, maps, look, [output for output in outputs if output.label == index])
-            for index, (maps, look) in enumerate(zip(made, looks, strict=True))
-        ]
+    source, plans, cost = plan_image(request, picture, outputs)
+    check_cost(cost, picture.name, request.max_memory)
+    looks = [_look(request, step, source, plan) for step, plan in zip(request.steps, plans, strict=True)]
+    hold = held_for(request, outputs)
+
+    def one(index: int, maps: Maps) -> Done:
+        its = [output for output in outputs if output.label == index]
+        return _one(request, source, index, maps, looks[index], its)
+
+    if made_together(request, outputs):
+        made = [plan.maps(hold) for plan in plans]
+        if request.scale == "shared":
+            looks = shared_looks(made, looks)
+        stacked = any(output.label is None for output in outputs)
+        done = _stacked(request, source, made, looks, outputs) if stacked else [*map(one, range(len(made)), made)]
+    else:  # a map is gone before the next is made
+        done = [one(index, plan.maps(hold)) for index, plan in enumerate(plans)]
     return _with_flat_note(done, looks[0].display) if outputs else done
+
+
+def plan_image(
+    request: Request, picture: Picture, outputs: Sequence[Output]
+) -> tuple[PictureSource, list[MapPlan], Cost]:
+    """Return how a picture goes through every step, and what that takes; nothing is computed.
+
+    Raises
+    ------
+    ShapeError
+        If a kernel does not fit the picture, or colours are to be coloured.
+    ParameterError
+        If a place that is to be shown lies outside the maps.
+    OutputError
+        If the maps would be drawn larger than allowed.
+    """
+    source = PictureSource(picture, request.options)
+    plans = [step.plan(source) for step in request.steps]
+    for plan in plans:
+        check_place(request.at, plan.shape)
+        check_colormap(request.colormap, plan.shape[0])
+    if any(output.format not in DUMP_FORMATS.values() for output in outputs):
+        check_zoom([plan.shape for plan in plans], request.zoom, request.max_pixels)
+    return source, plans, cost_of(request, plans, picture, outputs)
 
 
 def check_place(at: Pair | None, shape: Sequence[int]) -> None:
@@ -239,7 +277,10 @@ def _one(request: Request, source: PictureSource, index: int, maps: Maps, look: 
             from cnnfilter.job.dump import write_dump  # its formats take as long to load as a small image to do
 
             write_dump(output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False)
-    return Done(_result(request, source, step, maps, look, facts, displays, outputs, notes), maps, look)
+    return Done(
+        _result(request, source, step, maps, look, facts, displays, outputs, notes),
+        maps if request.keep else None, look,
+    )  # fmt: skip
 
 
 def _result(
@@ -292,41 +333,31 @@ def _stacked(
         shown = [display] if display else []
         notes = lost_profile(picture, look, shown, maps.shape[0], sheet=True, kept=False)
         result = _result(request, source, step, maps, look, its, shown, outputs, notes)
-        done.append(Done(result, maps, look._replace(display=display)))
+        done.append(Done(result, maps if request.keep else None, look._replace(display=display)))
     return done
 
 
-def _look(request: Request, step: Step, picture: Picture, source: PictureSource, maps: Maps) -> Look:
-    """Return how one step's maps are shown.
-
-    Raises
-    ------
-    ShapeError
-        If colours are to be coloured.
-    """
-    if request.colormap and maps.shape[0] == 3:
-        raise ShapeError("a colour map needs one channel, the maps have 3 (--channels gray)")
-    carries = picture.has_alpha and request.colormap is None and maps.shape[0] in (1, 3)
-    automatic = request.display == "auto"
+def _look(request: Request, step: Step, source: PictureSource, plan: MapPlan) -> Look:
+    """Return how one step's maps are shown."""
+    picture, channels = source.picture, plan.shape[0]
     return Look(
-        kind=auto_kind(picture, step.auto(source)) if automatic else request.display,
+        kind=auto_kind(picture, step.auto(source)) if request.display == "auto" else request.display,
         colormap=request.colormap,
         compress=request.compress,
         white=source.white,
-        bits=16 if picture.dtype.itemsize == 2 and picture.dtype.kind == "u" else 8,
-        alpha=_alpha(picture, source, maps, request.options) if carries else None,
+        bits=16 if is_deep(picture) else 8,
+        alpha=_alpha(picture, plan) if carries_alpha(picture, channels, request.colormap) else None,
         text={"Kernel": step.spec, "Source": picture.name},
         zoom=request.zoom,
         scale=request.scale,
-        exact=exact_type(picture, request.options) if automatic and not request.colormap else "",
-        profile=kept_profile(picture, source, maps.shape[0], request.colormap),
+        exact=exact_type(picture, request.options, request.display, request.colormap),
+        profile=kept_profile(picture, source, channels, request.colormap),
     )
 
 
-def _alpha(picture: Picture, source: PictureSource, maps: Maps, options: Options) -> Alpha:
+def _alpha(picture: Picture, plan: MapPlan) -> Alpha:
     """Return the transparency of each output cell: that of the input cell at the middle of its window."""
-    _, height, width = maps.shape
-    rows, columns = _centres(maps, options, (picture.height, picture.width), (height, width))
+    rows, columns = _centres(plan, (picture.height, picture.width))
 
     def alpha(start: int, stop: int) -> Array:
         wanted = rows[start:stop]
@@ -338,16 +369,17 @@ def _alpha(picture: Picture, source: PictureSource, maps: Maps, options: Options
     return alpha
 
 
-def _centres(maps: Maps, options: Options, size: Pair, out: Pair) -> tuple[Array, Array]:
+def _centres(plan: MapPlan, size: Pair) -> tuple[Array, Array]:
     """Return the input row of each output row, and the input column of each output column."""
     axes = []
+    pooled, its = plan.pooling, plan.sizes
     for axis in range(2):
         middle = np.arange(size[axis])
-        if maps.sizes is not None:
-            its, before = maps.sizes, (maps.sizes.pads.top, maps.sizes.pads.left)[axis]
+        if its is not None:
+            before = (its.pads.top, its.pads.left)[axis]
             middle = np.arange(its.out[axis]) * its.stride[axis] - before + its.span[axis] // 2
-        if options.pool is not None:
-            step, window = (options.pool.stride or options.pool.size)[axis], options.pool.size[axis]
-            middle = middle[np.minimum(np.arange(out[axis]) * step + (window - 1) // 2, len(middle) - 1)]
+        if pooled is not None:
+            cells = [pooled.middle(axis, index) for index in range(pooled.out[axis])]
+            middle = middle[np.clip(cells, 0, len(middle) - 1)]
         axes.append(np.clip(middle, 0, size[axis] - 1))
     return axes[0], axes[1]

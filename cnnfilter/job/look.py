@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.errors import OutputError, lookup
+from cnnfilter.errors import OutputError, ShapeError, lookup
 from cnnfilter.images.deflate import COMPRESSIONS
 from cnnfilter.images.display import NUMBERS, Display, parse_display
 from cnnfilter.images.picture import Picture
@@ -142,6 +142,23 @@ def check_zoom(shapes: Sequence[tuple[int, ...]], zoom: int, most: int) -> None:
             )
 
 
+def check_colormap(colormap: str | None, channels: int) -> None:
+    """Raise if colours would be coloured.
+
+    Raises
+    ------
+    ShapeError
+        With the way out.
+    """
+    if colormap and channels == 3:
+        raise ShapeError("a colour map needs one channel, the maps have 3 (--channels gray)")
+
+
+def carries_alpha(picture: Picture, channels: int, colormap: str | None) -> bool:
+    """Say whether a picture's transparency goes into that of its maps."""
+    return picture.has_alpha and not colormap and channels in (1, 3)
+
+
 def auto_kind(picture: Picture, kernel_kind: str) -> str:
     """Return the display that ``auto`` means for maps of a picture, or `NUMBERS`.
 
@@ -151,19 +168,22 @@ def auto_kind(picture: Picture, kernel_kind: str) -> str:
         What they are made of: a picture whose values are brightness, or numbers. A picture with values below 0 holds
         heights or the like, and no brightness. Stored arrays of bytes may well be pictures: a blur shows them as such.
     kernel_kind
-        The display that suits the kernel.
+        The display that suits the kernel. An angle is one, whatever it is made of.
     """
+    if kernel_kind == "angle":
+        return kernel_kind
     bytes_of_light = picture.dtype in (np.uint8, np.uint16) and kernel_kind == "clip"
     return kernel_kind if picture.is_light or bytes_of_light else NUMBERS
 
 
-def exact_type(picture: Picture, options: Options) -> str:
+def exact_type(picture: Picture, options: Options, display: str, colormap: str | None) -> str:
     """Return the type of the floats that a TIFF of a picture's maps holds; empty where these become pixels.
 
     A picture of floats, or of integers whose type says nothing about white, comes back as it is: its values are
-    measurements, and no mapping to 8 bits would keep them.
+    measurements, and no mapping to 8 bits would keep them. A mapping or colours that are asked for make pixels of it.
     """
-    return "" if picture.grid or picture.full_scale else options.dtype
+    asked = display != "auto" or colormap
+    return "" if asked or picture.grid or picture.full_scale else options.dtype
 
 
 def kept_profile(picture: Picture, source: PictureSource, channels: int, colormap: str | None) -> bytes:

@@ -11,6 +11,7 @@ from cnnfilter.core.conv import plan_source
 from cnnfilter.core.convolution import Convolution
 from cnnfilter.core.ordered import OrderedConvolution
 from cnnfilter.core.plan import Sizes
+from cnnfilter.core.pools import PoolPlan
 from cnnfilter.core.strips import Scratch, map_in_threads, thread_count
 from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ShapeError
@@ -26,7 +27,7 @@ Use = Callable[[int, Array], Any]
 #: Called with the first row of a strip and the maps of all filters ``(F, rows, W)``; returns ``(C, rows, W)``.
 Finish = Callable[[int, Array], Array]
 
-#: Rows of a held map that are worked on at a time.
+#: Fewest rows of held maps that are worked on at a time.
 HELD_ROWS = 64
 
 
@@ -68,7 +69,7 @@ class HeldMaps(NamedTuple):
     def walk(self, use: Use) -> Iterator[Any]:
         """Yield ``use(row, values)`` for each strip in order."""
         channels, height, width = self.shape
-        step = max(HELD_ROWS, (1 << 18) // (channels * width))
+        step = held_rows(channels, width)
         starts = range(0, height, step)
         threads = min(thread_count(self.threads), len(starts))
 
@@ -80,6 +81,11 @@ class HeldMaps(NamedTuple):
     def hold(self) -> Array:
         """Return the array."""
         return self.values
+
+
+def held_rows(channels: int, width: int) -> int:
+    """Return the rows of held maps that are worked on at a time."""
+    return max(HELD_ROWS, (1 << 18) // (channels * width))
 
 
 class ComputedMaps(NamedTuple):
@@ -122,8 +128,82 @@ class ComputedMaps(NamedTuple):
         return whole
 
 
-def convolved(source: PictureSource, kernels: Sequence[Kernel], options: Options, *, hold: bool = False) -> Maps:
-    """Return the maps of a picture through a kernel, or through several combined; then what the options ask for.
+class MapPlan(NamedTuple):
+    """The maps of one step before anything is computed: how they are made, their shape, and what they take.
+
+    Attributes
+    ----------
+    source
+        The picture.
+    options
+        The job's options.
+    parts
+        The convolutions: none where a picture is pooled or activated as it is, one, or one for each of the kernels
+        that are combined where these are of several sizes.
+    way
+        How the tool that is adopted does it; None without a convolution.
+    fused
+        Whether the activation is applied to each strip.
+    """
+
+    source: PictureSource
+    options: Options
+    parts: tuple[ComputedMaps, ...] = ()
+    way: Way | None = None
+    fused: bool = False
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The sizes of the convolution, if there is one."""
+        return self.parts[0].sizes if self.parts else None
+
+    @property
+    def computed(self) -> tuple[int, int, int]:
+        """Shape of the maps before an activation that needs them whole, and before the pooling."""
+        channels, rows, columns = self.parts[0].shape if self.parts else self.source.shape[1:]
+        return channels, rows, columns
+
+    @property
+    def activated(self) -> tuple[int, int, int]:
+        """Shape of the maps before the pooling."""
+        if self.options.activation is None or self.fused:
+            return self.computed
+        return activated_shape(self.computed, self.options)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of the maps in the end: channels, rows, columns."""
+        channels, rows, columns = self.activated
+        return (channels, rows, columns) if self.pooling is None else (channels, *self.pooling.out)
+
+    @property
+    def pooling(self) -> PoolPlan | None:
+        """What the pooling does, if there is one."""
+        return None if self.options.pool is None else self.options.pool.plan(self.activated[1:])
+
+    @property
+    def whole(self) -> bool:
+        """Whether the maps cannot be computed strip by strip, each time anew."""
+        return len(self.parts) != 1 or needs_whole(self.options)
+
+    def maps(self, hold: bool) -> Maps:
+        """Return the maps; with `hold` they are computed at once and kept, for dumps and tables."""
+        if not self.parts:
+            return HeldMaps(after(self.source.array(), self.options), self.options.threads)
+        first = self.parts[0]
+        if not (hold or self.whole):
+            return first
+        if len(self.parts) == 1:
+            values = first.hold()
+        else:
+            way = self.way or Way(first.convolution.weights, self.options)
+            values = combine(self.options.combine, np.stack([one.hold() for one in self.parts]), way.root_mean)
+            values = _cast(way, values)
+        return HeldMaps(after(values, self.options, activated=self.fused), self.options.threads, first.sizes)
+
+
+def plan_maps(source: PictureSource, kernels: Sequence[Kernel], options: Options) -> MapPlan:
+    """Return how a picture goes through a kernel, or through several combined, and through what comes after.
 
     Parameters
     ----------
@@ -131,30 +211,27 @@ def convolved(source: PictureSource, kernels: Sequence[Kernel], options: Options
         The picture.
     kernels
         One, unless ``options.combine`` says how several become one map. ``(kH, kW)`` filters each channel by itself
-        (or, with ``channels="sum"``, all of them summed), ``(C, kH, kW)`` is as deep as the picture.
+        (or, with ``channels="sum"``, all of them summed), ``(C, kH, kW)`` is as deep as the picture. None where there
+        is no convolution.
     options
         The job's options.
-    hold
-        Compute the maps once and keep them, for dumps and tables.
 
     Raises
     ------
     ShapeError
         If a kernel does not fit the picture, or maps that are to be combined differ in size.
     """
+    if not kernels:
+        return MapPlan(source, options)
     ways = [way_of(kernel, options, source.picture) for kernel in kernels]
     activation = _fused(options)
     maps = _one_plan(source, ways, activation)
-    if maps is None:
-        single = options._replace(combine="", cast=False, activation=None, pool=None)
-        held = [convolved(source, [kernel], single, hold=True) for kernel in kernels]
-        same_shape([kernel.name for kernel in kernels], [one.shape for one in held], options.combine)
-        values = combine(options.combine, np.stack([one.hold() for one in held]), ways[0].root_mean)
-        return HeldMaps(after(_cast(ways[0], values), options), options.threads, held[0].sizes)
-    if not (hold or needs_whole(options)):
-        return maps
-    values = after(maps.hold(), options, activated=activation is not None)
-    return HeldMaps(values, options.threads, maps.sizes)
+    if maps is not None:
+        return MapPlan(source, options, (maps,), ways[0], activation is not None)
+    single = options._replace(combine="", cast=False, activation=None, pool=None)
+    parts = [plan_maps(source, [kernel], single).parts[0] for kernel in kernels]
+    same_shape([kernel.name for kernel in kernels], [one.shape for one in parts], options.combine)
+    return MapPlan(source, options, tuple(parts), ways[0])
 
 
 def needs_whole(options: Options) -> bool:
@@ -164,12 +241,14 @@ def needs_whole(options: Options) -> bool:
 
 def _cast(way: Way, values: Array) -> Array:
     """Return `values`, changed to what the adopted tool gives."""
-    if way.options.combine != "argmax":
+    if way.options.combine not in ("argmax", "angle"):  # these are no pixels
         way.cast(values)
     return values
 
 
-def _one_plan(source: PictureSource, ways: Sequence[Way], activation: Callable[[Array], None] | None) -> Maps | None:
+def _one_plan(
+    source: PictureSource, ways: Sequence[Way], activation: Callable[[Array], None] | None
+) -> ComputedMaps | None:
     """Return the maps of kernels of one size, computed together strip by strip; None where sizes differ."""
     way = ways[0]
     options, channels = way.options, source.shape[1]
@@ -215,29 +294,32 @@ def after(values: Array, options: Options, *, activated: bool = False) -> Array:
     if options.activation is not None and not activated:
         parameters = dict(options.activation.parameters)
         if takes_axis(options.activation.name) and "axis" not in parameters:
-            parameters["axis"] = _activation_axis(values, options.activation.name)
+            parameters["axis"] = _activation_axis(values.shape, options.activation.name)
         from cnnfilter.core.activations import activate
 
         values = activate(
             values, options.activation.name, missing=options.missing, threads=options.threads, **parameters
         )
     if options.pool is not None:
-        from cnnfilter.core.pooling import pool2d
-
-        values = pool2d(
-            values,
-            options.pool.kind,
-            options.pool.size,
-            stride=options.pool.stride,
-            missing=options.missing,
-            threads=options.threads,
-        )
+        values = options.pool.run(values, options.threads, options.missing)
     return values
 
 
-def _activation_axis(values: Array, name: str) -> int:
+def activated_shape(shape: tuple[int, int, int], options: Options) -> tuple[int, int, int]:
+    """Return the shape that an activation leaves: glu halves the axis that it works along."""
+    if options.activation is None or not takes_axis(options.activation.name):
+        return shape
+    axis = options.activation.parameters.get("axis", None)
+    axis = _activation_axis(shape, options.activation.name) if axis is None else axis
+    sides = list(shape)
+    if options.activation.name == "glu" and -3 <= axis < 3:
+        sides[axis] //= 2
+    return sides[0], sides[1], sides[2]
+
+
+def _activation_axis(shape: tuple[int, ...], name: str) -> int:
     """Return the axis along which softmax and its kind work: the only one of a vector, else the channels."""
-    channels, rows, columns = values.shape
+    channels, rows, columns = shape
     if channels == 1 and min(rows, columns) > 1 and name != "prelu":
         raise ShapeError(
             f"{name} works along a vector or over channels; this is one channel of {rows} x {columns} "

@@ -232,12 +232,7 @@ def plan_picture(
     size = model.input.size_for((picture.height, picture.width))
     channels = model.input.channels or picture.channels - picture.has_alpha
     plan = model.plan(size, channels, itemsize=np.dtype(options.dtype).itemsize)
-    need, limit = plan.peak_bytes + (save_bytes(save, plan.layers) if save else 0), options.max_memory
-    if limit is not None and need > limit:
-        raise ResourceError(
-            f"{quoted(picture.name)}: the network needs {bytes_text(need)} for it, the limit is {bytes_text(limit)} "
-            f"(--max-memory {need} raises it)"
-        )
+    check_peak(plan, picture.name, options.max_memory, drawing=save_bytes(save, plan.layers) if save else 0)
     return plan
 
 
@@ -259,6 +254,22 @@ def check_options(model: Model, plan: NetworkPlan, options: NetworkOptions) -> N
         raise ParameterError("--softmax takes scores, and the network ends in sigmoids: probabilities, each by itself")
     if min(shape, default=1) > 0 and max(shape, default=1) != math.prod(shape):
         raise ParameterError(f"--softmax takes a vector, and the network ends in {' x '.join(map(str, shape))} maps")
+
+
+def check_peak(plan: NetworkPlan, name: str, limit: int | None, *, drawing: int = 0) -> None:
+    """Raise if a network, and drawing what is saved of it, take more bytes for a picture than allowed.
+
+    Raises
+    ------
+    ResourceError
+        With what it needs, and what is allowed.
+    """
+    need = plan.peak_bytes + drawing
+    if limit is not None and need > limit:
+        raise ResourceError(
+            f"{quoted(name)}: the network needs {bytes_text(need)} for it, the limit is {bytes_text(limit)} "
+            f"(--max-memory {need} raises it)"
+        )
 
 
 def classify(

@@ -6,8 +6,9 @@ import math
 from typing import Any, NamedTuple
 
 from cnnfilter.core.plan import ENGINE_NAMES
+from cnnfilter.core.pools import Pooling, parse_pool
 from cnnfilter.core.shapes import Pair, pair, parse_border, resolve_pads
-from cnnfilter.core.words import MISSING, parse_activation, parse_pool
+from cnnfilter.core.words import MISSING, parse_activation
 from cnnfilter.errors import ParameterError, lookup
 
 CHANNEL_MODES = {
@@ -24,15 +25,8 @@ COMBINATIONS = {
     "sum": "the sum",
     "mean": "the mean",
     "argmax": "which kernel gives the largest value, counted from 0",
+    "angle": "the direction in degrees, clockwise from the right, of two kernels: across, then down",
 }
-
-
-class Pooling(NamedTuple):
-    """A pooling as it is typed, ``KIND:SIZE[:STRIDE]``."""
-
-    kind: str
-    size: Pair
-    stride: Pair | None
 
 
 class Activation(NamedTuple):
@@ -70,8 +64,8 @@ class Options(NamedTuple):
 
     def words(self) -> dict[str, Any]:
         """Return every option as plain values."""
-        plain = {name: getattr(self, name) for name in ("activation", "pool")}
-        return self._asdict() | {name: record._asdict() for name, record in plain.items() if record is not None}
+        activation = None if self.activation is None else self.activation._asdict()
+        return self._asdict() | {"activation": activation, "pool": None if self.pool is None else self.pool.words()}
 
     def convolution(self) -> dict[str, Any]:
         """Return the arguments that the convolution itself takes."""
@@ -102,14 +96,14 @@ def make_options(
 
     Examples
     --------
-    >>> make_options(stride="2,1", pool="max:2").pool
-    Pooling(kind='max', size=(2, 2), stride=None)
+    >>> make_options(stride="2,1", pool="global-avg").pool[:2]
+    ('avg', 'global')
     """
     options = Options(
         stride=pair(stride, "stride"),
         dilation=pair(dilation, "dilation"),
-        activation=Activation(*parse_activation(activation)) if activation else None,
-        pool=Pooling(*parse_pool(pool)) if pool else None,
+        activation=Activation(*parse_activation(activation)) if activation is not None else None,
+        pool=parse_pool(pool) if pool is not None else None,
         **words,
     )
     lookup(CHANNEL_MODES, options.channels, "channels mode")

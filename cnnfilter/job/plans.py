@@ -1,108 +1,124 @@
-"""Plans without pixels: what a convolution of this size would do."""
+"""Plans without pixels: what a job would do with a picture of this size, and what it would take."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from cnnfilter.core.conv import plan_source
-from cnnfilter.core.missing import check_sum
 from cnnfilter.core.plan import Plan
-from cnnfilter.core.shapes import Pair, formula
-from cnnfilter.core.strips import NoPixels, thread_count
-from cnnfilter.core.windows import plan_windows
-from cnnfilter.core.words import ACTIVATIONS
+from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ShapeError
-from cnnfilter.job.maps import as_bank, sums_channels
-from cnnfilter.job.options import Options
-from cnnfilter.library.kernel import Kernel
-from cnnfilter.library.load import distinct_kernels
+from cnnfilter.images.picture import Picture
+from cnnfilter.job.image import Request, Step, plan_image
+from cnnfilter.job.maps import MapPlan
+from cnnfilter.job.memory import Cost
+from cnnfilter.job.names import Output
 
 #: Steps of one kind after which maps that are gone are warned of.
 FEW_STEPS = 2
 
+#: Input rows and columns from one value to the next.
+Jump: TypeAlias = tuple[float, float]
+
 
 class StepPlan(NamedTuple):
-    """What convolving with one kernel, and activating and pooling after it, would do.
+    """What one step, a kernel or several combined, and activation and pooling after it, would do.
 
     Attributes
     ----------
+    name
+        The step's name.
     plan
-        The convolution's own plan.
+        The convolution's own plan; the first where kernels of several sizes are combined.
+    macs
+        Multiply-adds of all convolutions, computed directly.
     shape
         ``(C, H, W)`` of the maps in the end.
     pooling
         The size formulas of the pooling, rows and columns; nothing without one.
     field, jump
-        Input rows and columns that one value sees, and from one value to the next.
+        Input rows and columns that one value sees, and from one value to the next; None where there is no next.
     dropped
         Rows and columns that the strides leave out: those of the convolution's padded input, then the pooling's.
-    peak_bytes
-        The decoded picture, the working memory of all threads, and maps that have to be held.
+    cost
+        What the step takes by itself.
+    notes
+        What a run would say.
     """
 
-    kernel: Kernel
+    name: str
     plan: Plan
+    macs: int
     shape: tuple[int, int, int]
     pooling: tuple[str, ...]
     field: Pair
-    jump: Pair
+    jump: Jump | None
     dropped: tuple[Pair, ...]
-    peak_bytes: int
+    cost: Cost
+    notes: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
-def plan_kernels(
-    kernels: Sequence[Kernel], shape: tuple[int, int, int], options: Options, *, pixel_bytes: int = 1
-) -> list[StepPlan]:
-    """Return the plan of each kernel for an image of shape ``(C, H, W)`` whose values take `pixel_bytes` each.
+class JobPlan(NamedTuple):
+    """Every step of a job on one picture, and what all of them take, which is what a run is checked against."""
+
+    image: str
+    steps: tuple[StepPlan, ...]
+    cost: Cost
+
+
+def picture_of_size(size: Pair) -> Picture:
+    """Return a gray picture of 8 bits that has a size and nothing else."""
+
+    def strip(start: int, stop: int) -> Any:
+        raise AssertionError("a plan reads no pixels")
+
+    return Picture(
+        f"{size[0]}x{size[1]}", size[0], size[1], 1, has_alpha=False, dtype=np.dtype(np.uint8), notes=(), strip=strip,
+        full_scale=255.0,
+    )  # fmt: skip
+
+
+def plan_job(request: Request, picture: Picture, outputs: Sequence[Output]) -> JobPlan:
+    """Return what a request would do with a picture, by the very plans that a run is made from.
 
     Raises
     ------
     ShapeError
         If nothing would be left of the maps: the kernel, the shape and the formula.
     """
-    if options.missing == "ignore":
-        for kernel in kernels:
-            check_sum(kernel.weights, kernel.name)
-    return [_plan_step(kernel, shape, options, pixel_bytes) for kernel in distinct_kernels(kernels)]
+    steps = []
+    for index, step in enumerate(request.steps):
+        own = [one._replace(label=0) for one in outputs if one.label in (None, index)]
+        try:
+            _, (plan,), cost = plan_image(request._replace(steps=(step,)), picture, own)
+        except ShapeError as error:
+            size = f"{picture.height}x{picture.width}"
+            gone = "nothing is left of the maps: " if " // " in str(error) else ""  # it shows the sum
+            raise ShapeError(f"{step.name} on {size}: {gone}{error}") from error
+        steps.append(_plan_step(step, plan, cost))
+    return JobPlan(picture.name, tuple(steps), plan_image(request, picture, outputs)[2])
 
 
-def _plan_step(kernel: Kernel, shape: tuple[int, int, int], options: Options, pixel_bytes: int) -> StepPlan:
-    """Return the plan of one kernel."""
-    colors = 1 if options.channels == "gray" else shape[0]
-    whole = (1, colors, *shape[1:])
-    groups = 1 if sums_channels(kernel.weights, options) else colors
-    bank = as_bank(kernel.weights, colors, options)
-    try:
-        job = plan_source(
-            NoPixels(), whole, bank, np.dtype(options.dtype), bias=options.bias, groups=groups, **options.convolution()
-        )
-        sizes = job.plan.sizes
-        field, jump, out = sizes.span, sizes.stride, sizes.out
-        texts: tuple[str, ...] = ()
-        added = (sizes.pads.rows, sizes.pads.columns)
-        dropped = [_pair((n + p - k) % s for n, p, k, s in zip(sizes.size, added, field, jump, strict=True))]
-        if options.pool is not None:
-            windows = plan_windows(out, options.pool.size, options.pool.stride, 0, 1, False)
-            texts = tuple(formula(one.length, 0, one.size, one.stride, 1) for one in windows)
-            dropped.append(_pair((one.length - one.span) % one.stride for one in windows))
-            field = _pair(f + (one.span - 1) * j for f, one, j in zip(field, windows, jump, strict=True))
-            jump = _pair(j * one.stride for j, one in zip(jump, windows, strict=True))
-            out = _pair(one.count for one in windows)
-    except ShapeError as error:
-        raise ShapeError(
-            f"{kernel.name} on {'x'.join(map(str, whole[1:]))}: nothing is left of the maps: {error}"
-        ) from error
-    held = sizes.filters * (sizes.out[0] * sizes.out[1] + out[0] * out[1]) * sizes.itemsize if _holds(options) else 0
-    threads = min(thread_count(options.threads), job.plan.strip_count)
+def _plan_step(step: Step, plan: MapPlan, cost: Cost) -> StepPlan:
+    """Return the plan of one step."""
+    convolution = plan.parts[0].convolution.plan
+    sizes, pooled = convolution.sizes, plan.pooling
+    added = (sizes.pads.rows, sizes.pads.columns)
+    dropped = [_pair((n + p - k) % s for n, p, k, s in zip(sizes.size, added, sizes.span, sizes.stride, strict=True))]
+    field, jump = sizes.span, sizes.stride
+    shrinks = pooled is None or plan.options.pool is None or plan.options.pool.mode == "window"
+    after: Jump | None = jump
+    if pooled is not None:
+        field, after = pooled.seen(field, jump)
+        dropped.append(pooled.dropped)
     return StepPlan(
-        kernel=kernel, plan=job.plan, shape=(sizes.filters, *out), pooling=texts, field=field, jump=jump,
-        dropped=tuple(dropped),
-        peak_bytes=shape[0] * shape[1] * shape[2] * pixel_bytes + threads * job.plan.strip_bytes + held,
-        warnings=_warnings(sizes.size, out, field, jump),
+        name=step.name, plan=convolution, macs=sum(part.sizes.macs for part in plan.parts), shape=plan.shape,
+        pooling=() if pooled is None else pooled.texts, field=field, jump=after, dropped=tuple(dropped), cost=cost,
+        notes=step.notes,
+        warnings=_warnings(sizes.size, plan.shape[1:], field, after) if after is not None and shrinks else (),
     )  # fmt: skip
 
 
@@ -112,13 +128,7 @@ def _pair(numbers: Any) -> Pair:
     return rows, columns
 
 
-def _holds(options: Options) -> bool:
-    """Say whether the maps have to be held whole: for a pooling, or an activation over channels."""
-    activation = options.activation
-    return options.pool is not None or (activation is not None and ACTIVATIONS[activation.name].over_axis)
-
-
-def _warnings(size: Pair, out: Pair, field: Pair, jump: Pair) -> tuple[str, ...]:
+def _warnings(size: Pair, out: Pair, field: Pair, jump: Jump) -> tuple[str, ...]:
     """Warn of cells that no window sees, and of maps that are gone after few more such steps."""
     found = []
     if jump[0] > field[0] or jump[1] > field[1]:
@@ -143,6 +153,6 @@ def _warnings(size: Pair, out: Pair, field: Pair, jump: Pair) -> tuple[str, ...]
     return tuple(found)
 
 
-def _again(size: int, before: int, after: int, lost: int, jump: int) -> int:
+def _again(size: int, before: int, after: int, lost: int, jump: float) -> int:
     """Return what one more step like the one from `before` to `after` leaves of `size`."""
-    return size - lost if jump == 1 else (size - (before - after * jump)) // jump
+    return size - lost if jump == 1 else int((size - (before - after * jump)) // jump)

@@ -26,7 +26,7 @@ from cnnfilter.library.kernel import IN_PLACE, FilterBank, Kernel
 from cnnfilter.library.numbers import MAX_WEIGHTS, MatrixError, describe, matrix, row_note
 from cnnfilter.library.parameters import unknown_parameter
 from cnnfilter.library.spec import DOCUMENT_SUFFIXES, MAX_SWEEP, TEXT_SUFFIXES, Spec, parse_spec
-from cnnfilter.library.suggest import choice_note
+from cnnfilter.library.suggest import choice_note, direction_note
 from cnnfilter.library.transform import COMMON_NAMES
 from cnnfilter.text import distinct
 
@@ -171,7 +171,8 @@ class _Loader:
                 raise ParameterError(f"{describe(text)} means {len(kernels)} kernels, expected one")
             return kernels[0]
 
-        notes = choice_note(spec.body, entry) if not (spec.parameters or self.steps) else ()
+        notes: tuple[str, ...] = () if spec.parameters or self.steps else choice_note(spec.body, entry)
+        notes = notes or (() if self.steps else direction_note(spec, entry))
         made = (build_kernel(entry, given, load_one) for given in spec.combinations())
         return _bounded(spec, (replace(one, warnings=(*one.warnings, *notes)) if notes else one for one in made))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cnnfilter.errors import UnknownNameError, closest
 from cnnfilter.library.numbers import describe
-from cnnfilter.library.spec import KERNEL_SUFFIXES, canonical
+from cnnfilter.library.spec import KERNEL_SUFFIXES, Spec, canonical
 
 if TYPE_CHECKING:
     from cnnfilter.library.catalog import Entry
@@ -34,6 +34,9 @@ JOBS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("vertical", "vertical-edge"), ("sobel-x", "line-vertical")),
     **dict.fromkeys(("none", "nothing", "original", "copy"), ("identity",)),
 }
+
+#: Generators that differentiate across (dx) and down (dy), across unless a spec says otherwise.
+DIRECTED = ("sobel", "gaussian-derivative")
 
 _PICTURE = "a picture is no kernel: it stands before -k"
 #: Endings of files that are no kernels, and what to do about each.
@@ -119,6 +122,22 @@ def choice_note(name: str, entry: Entry) -> tuple[str, ...]:
         if name in map(canonical, (key, *bank.get("aliases", ()))):
             members = ", ".join(bank["kernels"])
             shown = members if len(members) < 60 else bank.get("title", members[:60])
-            return (f"{name!r} alone is one kernel; bank:{name} is all of them: {shown}",)
+            both = f" ({_both(*bank['kernels'])})" if len(bank["kernels"]) == 2 else ""
+            return (f"{name!r} alone is one kernel; bank:{name} is all of them: {shown}{both}",)
     others = [spec for spec in JOBS.get(name, ()) if spec != entry.name]
     return (f"{name!r} is {entry.name} here (others: {', '.join(others)})",) if others else ()
+
+
+def direction_note(spec: Spec, entry: Entry) -> tuple[str, ...]:
+    """Return a note where a kernel has a direction that neither its name nor its parameters say: across, not down."""
+    said = {key for key, _ in spec.parameters} | {*entry.data.get("parameters", {})}
+    if entry.data.get("generator") not in DIRECTED or said & {"dx", "dy", "rotate"}:
+        return ()
+    more = spec.text + ("," if spec.parameters else ":")
+    across, down = (f"{more}dx={dx},dy={dy}" for dx, dy in ((1, 0), (0, 1)))
+    return (f"{spec.text!r} alone is one direction, {across} ({_both(across, down)})",)
+
+
+def _both(first: str, second: str) -> str:
+    """Return how two directions become one picture."""
+    return f"both in one: -k {first} -k {second} --combine magnitude"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from cnnfilter.core.pools import POOL_FORMULAS, Pooling, parse_pool
 from cnnfilter.core.shapes import pair, parse_border, resolve_pads
-from cnnfilter.core.words import POOL_FORMULAS, parse_activation
-from cnnfilter.errors import lookup
+from cnnfilter.core.words import parse_activation
 from cnnfilter.library.strict import Document
 from cnnfilter.network import schema
 from cnnfilter.network.place import Place
@@ -53,9 +53,14 @@ def _check_activation(document: Document, index: int, entry: schema.Activation) 
 
 
 def _check_pool(document: Document, index: int, entry: schema.Pool) -> None:
-    """Check a pooling's words: each mode has its own."""
-    with Place(document, ("layers", index, "pool")):
-        lookup(POOL_FORMULAS, entry.pool, "pooling")
+    """Check a pooling's words: each mode has its own; or all of it is one text, as on the command line."""
+    if entry.pool not in POOL_FORMULAS:
+        with Place(document, ("layers", index, "pool")):
+            parse_pool(entry.pool)
+        for key in Pooling._fields[1:]:
+            if getattr(entry, key) != Pooling._field_defaults.get(key, "window"):
+                document.fail(("layers", index, key), f"means nothing beside pool: {entry.pool}, which says it all")
+        return
     _check_padding(document, index, entry)
     given = {key for key in ("size", "stride", "output_size", "output_ratio") if getattr(entry, key) is not None}
     takes = {

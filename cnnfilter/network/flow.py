@@ -53,7 +53,7 @@ def slid(flow: Flow, span: Pair, stride: Pair) -> tuple[Pair | None, Jump | None
     return (rows, columns), (flow.jump[0] * stride[0], flow.jump[1] * stride[1])
 
 
-def skips(span: Pair, stride: Pair) -> tuple[str, ...]:
+def skips(span: Pair, stride: Jump) -> tuple[str, ...]:
     """Warn of windows that never touch some of the input."""
     if stride[0] > span[0] or stride[1] > span[1]:
         return (f"stride {stride[0]},{stride[1]} is larger than the window {span[0]}x{span[1]}: cells are never seen",)

@@ -13,12 +13,11 @@ from cnnfilter.core.arrays import computing_type
 from cnnfilter.core.blocks import for_each
 from cnnfilter.core.conv import conv2d
 from cnnfilter.core.dense import dense
-from cnnfilter.core.fractional import fractional_pool2d
-from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
 from cnnfilter.core.strips import blas_in_one_thread
 from cnnfilter.core.transpose import conv_transpose2d
 from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import CnnFilterError, ShapeError
+from cnnfilter.network.pools import pooling_of
 from cnnfilter.network.spec import INPUT, Array, Layer, Network
 
 #: Takes a layer, its inputs ``(N, C, H, W)`` or ``(N, n)``, and the most threads.
@@ -176,43 +175,7 @@ def _softmax(layer: Layer, inputs: Sequence[Array], threads: int | None) -> Arra
 
 
 def _pool(layer: Layer, inputs: Sequence[Array], threads: int | None) -> Array:
-    return _POOLS[layer.settings.mode](layer.settings, inputs[0], threads)
-
-
-def _pool_windows(s: Any, values: Array, threads: int | None) -> Array:
-    return pool2d(
-        values, s.pool, s.size, stride=s.stride, padding=s.padding, dilation=s.dilation, ceil_mode=s.ceil_mode,
-        count_include_pad=s.count_include_pad, p=s.p, threads=threads,
-    )  # fmt: skip
-
-
-def _pool_global(s: Any, values: Array, threads: int | None) -> Array:
-    return global_pool2d(values, s.pool, threads=threads)[:, :, None, None]  # (N, C, 1, 1)
-
-
-def _pool_adaptive(s: Any, values: Array, threads: int | None) -> Array:
-    return adaptive_pool2d(values, s.output_size, s.pool, threads=threads)
-
-
-def draws(seed: int, channels: int) -> Array:
-    """Return the samples ``(C, 2)`` of a fractional pooling: the same for each image of a batch."""
-    return np.random.default_rng(seed).random((channels, 2), dtype=np.float32)
-
-
-def _pool_fractional(s: Any, values: Array, threads: int | None) -> Array:
-    samples = np.broadcast_to(draws(s.seed, values.shape[1]), (*values.shape[:2], 2))
-    return fractional_pool2d(
-        values, s.size, output_size=s.output_size, output_ratio=s.output_ratio, kind=s.pool, samples=samples,
-        threads=threads,
-    )  # fmt: skip
-
-
-_POOLS: dict[str, Callable[[Any, Array, int | None], Array]] = {
-    "window": _pool_windows,
-    "global": _pool_global,
-    "adaptive": _pool_adaptive,
-    "fractional": _pool_fractional,
-}
+    return pooling_of(layer.settings).run(inputs[0], threads)
 
 
 def batch_norm_line(weights: Mapping[str, Array], epsilon: float) -> tuple[Array, Array]:

@@ -114,7 +114,10 @@ class Activation(LayerEntry, tag_field="kind", tag="activation", frozen=True, kw
 class Pool(LayerEntry, tag_field="kind", tag="pool", frozen=True, kw_only=True):
     """Pooling over windows, over everything (global), to a size (adaptive), or over random windows (fractional)."""
 
-    pool: Annotated[str, Meta(description="max, min, avg, sum or lp.")]
+    pool: Annotated[
+        str,
+        Meta(description="max, min, avg, sum or lp; or all of it as on the command line: max:3:2:ceil, global-avg."),
+    ]
     mode: Literal["window", "global", "adaptive", "fractional"] = "window"
     size: Size | None = None
     stride: Size | None = None

@@ -23,7 +23,7 @@ BAR = 40
 LONGEST_CLASS = 40
 
 
-def crossed(shape: Sequence[int | str]) -> str:
+def crossed(shape: Sequence[float | str]) -> str:
     """Return a shape as text.
 
     Examples
@@ -31,7 +31,16 @@ def crossed(shape: Sequence[int | str]) -> str:
     >>> crossed((16, 8, 8)), crossed((10,)), crossed(())
     ('16 x 8 x 8', '10', 'one number')
     """
-    return " x ".join("?" if isinstance(side, int) and side < 0 else str(side) for side in shape) or "one number"
+    return " x ".join(map(_side, shape)) or "one number"
+
+
+def _side(side: float | str) -> str:
+    """Return one side of a shape as text: a question mark for one that is not known."""
+    if isinstance(side, str):
+        return side
+    if side < 0:
+        return "?"
+    return str(side) if isinstance(side, int) else short(side)
 
 
 def short(value: float) -> str:

@@ -10,6 +10,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from cnnfilter.images.display import extent_of
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 #: Most significant digits that a cell shows.
@@ -36,7 +38,8 @@ def number_table(values: Array, *, at: tuple[int, int] | None, width: int, heigh
     table.add_column("│", justify="right", style="dim", header_style="dim", no_wrap=True)
     for column in range(left, right):
         table.add_column(Text(str(column), style="dim"), justify="right", no_wrap=True)
-    largest = float(np.nanmax(np.abs(np.where(np.isfinite(values), values, 0)), initial=0))
+    extent = extent_of([values])
+    largest = max(abs(extent.minimum), abs(extent.maximum))
     for row in range(top, bottom):
         line = [
             Text(cells[row - top][column - left], style=_style(float(values[row, column]), largest, heat))

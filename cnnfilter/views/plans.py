@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from cnnfilter.core.shapes import formula
 from cnnfilter.files import bytes_text, printable
-from cnnfilter.job.plans import StepPlan
+from cnnfilter.job.memory import Cost
+from cnnfilter.job.plans import JobPlan, StepPlan
 from cnnfilter.network.plan import LayerPlan, NetworkPlan
-from cnnfilter.views.columns import columns, fitted, text_width
+from cnnfilter.views.columns import columns, fitted, terminal_width, text_width, write
 from cnnfilter.views.network import count_text, crossed, field_text
 
 #: Wide enough for every table.
@@ -25,7 +27,7 @@ def _facts(step: StepPlan) -> dict[str, Any]:
     rows, across = (formula(s.size[a], added[a], s.kernel[a], s.stride[a], s.dilation[a]) for a in range(2))
     pooling = {"pooled rows": step.pooling[0], "pooled columns": step.pooling[1]} if step.pooling else {}
     return {
-        "kernel": step.kernel.name,
+        "kernel": step.name,
         "input": [s.channels, *s.size],
         "output": list(step.shape),
         "rows": rows,
@@ -34,39 +36,56 @@ def _facts(step: StepPlan) -> dict[str, Any]:
         "dropped by the stride": list(step.dropped[0]),
         **({"dropped by the pooling": list(step.dropped[1])} if pooling else {}),
         "receptive field": list(step.field),
-        "jump": list(step.jump),
+        "jump": None if step.jump is None else list(step.jump),
         "engine": step.plan.engine,
         "why": step.plan.why,
         "strips": step.plan.strip_count,
         "rows in a strip": step.plan.rows,
         "bytes of a strip": step.plan.strip_bytes,
-        "peak bytes": step.peak_bytes,
-        "multiply-adds, computed directly": s.macs,
+        "peak bytes": step.cost.peak,
+        "multiply-adds, computed directly": step.macs,
+        "notes": list(step.notes),
         "warnings": list(step.warnings),
     }
 
 
-def plan_json(plans: Sequence[StepPlan]) -> str:
-    """Return the plans for machines."""
-    return json.dumps({"plans": [_facts(step) for step in plans]}, indent=2)
+def plan_json(jobs: Sequence[JobPlan]) -> str:
+    """Return the plans for machines: those of all steps, and for each picture what its job takes at its peak."""
+    plans = [{"image": job.image, **_facts(step)} for job in jobs for step in job.steps]
+    images = [{"image": job.image, "peak_bytes": job.cost.peak, "bytes": job.cost._asdict()} for job in jobs]
+    peak = max(job.cost.peak for job in jobs)
+    return json.dumps({"plans": plans, "images": images, "peak_bytes": peak}, indent=2)
 
 
-def plan_table(plans: Sequence[StepPlan], width: int = ANY_WIDTH) -> str:
-    """Return one column for each kernel, or one block for each where that is wider than `width`."""
-    facts = [_facts(step) for step in plans]
-    keys = [key for key in facts[0] if key not in ("kernel", "warnings")]
+def plan_table(job: JobPlan, width: int = ANY_WIDTH) -> str:
+    """Return one column for each step, or one block for each where that is wider than `width`; then the peak."""
+    facts = [_facts(step) for step in job.steps]
+    keys = [key for key in facts[0] if key not in ("kernel", "notes", "warnings")]
     names = [printable(one["kernel"]) for one in facts]
     table = columns(
         [[key, *(_text(one[key]) for one in facts)] for key in keys], "<" + "<" * len(facts), header=["", *names]
     )
-    if max(map(text_width, table.splitlines())) <= width:
-        return table
-    blocks = [[name, *(_text(one[key]) for key in keys)] for name, one in zip(names, facts, strict=True)]
-    return fitted(blocks, "<" * (len(keys) + 1), width, header=["kernel", *keys])
+    if max(map(text_width, table.splitlines())) > width:
+        blocks = [[name, *(_text(one[key]) for key in keys)] for name, one in zip(names, facts, strict=True)]
+        table = fitted(blocks, "<" * (len(keys) + 1), width, header=["kernel", *keys])
+    return f"{table}\n\n{_peak_text(job.cost, min(width, 80))}"
+
+
+def _peak_text(cost: Cost, width: int) -> str:
+    """Return where the memory of a job goes."""
+    parts = {
+        "the picture": cost.picture, "strips at work": cost.working,
+        "maps and what is made of them": max(cost.maps, cost.output),
+    }  # fmt: skip
+    shown = ", ".join(f"{name} {bytes_text(count)}" for name, count in parts.items() if count)
+    reading = f"; {bytes_text(cost.reading)} while it is read" if cost.peak == cost.reading else ""
+    return textwrap.fill(f"at most {bytes_text(cost.peak)} of memory for one picture: {shown}{reading}", width)
 
 
 def _text(value: Any) -> str:
     """Return a fact as text: sizes with crosses, large numbers in groups of three."""
+    if value is None:
+        return "-"
     if isinstance(value, list):
         return crossed(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
@@ -118,6 +137,24 @@ def network_plan_json(name: str, plan: NetworkPlan, chosen: Sequence[str] | None
         "failure": plan.failure or None,
     }  # fmt: skip
     return json.dumps(document, indent=2)
+
+
+def print_plans(jobs: Sequence[JobPlan], *, json_wanted: bool) -> None:
+    """Print what would be done with each picture; what a run would say, and warnings, on standard error."""
+    if json_wanted:
+        write(plan_json(jobs))
+        return
+    for job in jobs:
+        write((f"{printable(job.image)}\n" if len(jobs) > 1 else "") + plan_table(job, terminal_width(ANY_WIDTH)))
+        for note in dict.fromkeys(note for step in job.steps for note in step.notes):
+            sys.stderr.write(f"cnnfilter: note: {printable(note)}\n")
+        print_warnings([(step.name, step.warnings) for step in job.steps])
+
+
+def print_network_plan(name: str, plan: NetworkPlan, *, json_wanted: bool) -> None:
+    """Print the plan of a network, and its warnings."""
+    write(network_plan_json(name, plan) if json_wanted else network_plan_table(plan, terminal_width(ANY_WIDTH)))
+    print_warnings([(layer.name, layer.warnings) for layer in plan.layers])
 
 
 def print_warnings(named: Sequence[tuple[str, Sequence[str]]]) -> None:

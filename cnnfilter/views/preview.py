@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -94,7 +95,8 @@ def shrink(pixels: Array, width: int, height: int) -> Array:
     small_rows, small_columns = max(1, round(rows / scale)), max(1, round(columns / scale))
     by_row = np.linspace(0, rows, small_rows, endpoint=False).astype(int)
     by_column = np.linspace(0, columns, small_columns, endpoint=False).astype(int)
-    sums = np.add.reduceat(np.add.reduceat(gray.astype(np.float64), by_row, 0), by_column, 1)
+    lines = [gray[start:stop].sum(axis=0, dtype=np.float64) for start, stop in pairwise([*by_row, rows])]
+    sums = np.add.reduceat(np.stack(lines), by_column, 1)
     counts = np.diff([*by_row, rows])[:, None, None] * np.diff([*by_column, columns])[None, :, None]
     return np.broadcast_to((sums / counts).round(), (small_rows, small_columns, 3)).astype(np.uint8)
 

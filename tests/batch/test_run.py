@@ -208,9 +208,9 @@ def test_events_and_status_are_for_machines(photos, tmp_path, run):
 
 def test_a_picture_too_large_for_a_share_is_done_alone(photos, tmp_path, paint):
     paint(photos / "large.png", 1, (3, 400, 400))
-    totals = go(photos, tmp_path / "out", jobs=8, max_memory=1_400_000)
+    totals = go(photos, tmp_path / "out", jobs=8, max_memory=16_000_000)
     assert counts(totals) == (13, 0, 0)
-    totals = go(photos, tmp_path / "out2", jobs=8, max_memory=200_000)
+    totals = go(photos, tmp_path / "out2", jobs=8, max_memory=2_000_000)
     assert counts(totals) == (12, 0, 1)
     assert "--max-memory" in totals.failures[0].reason
 

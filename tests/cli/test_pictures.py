@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from cnnfilter.images.colour import colour_table
+from cnnfilter.job.memory import STRIP_COPIES
 
 RNG = np.random.default_rng(11)
 PHOTO = RNG.integers(20, 236, (18, 23, 3), np.uint8)
@@ -308,11 +309,25 @@ def test_zoom_is_bounded(cnnfilter_run, run):
 
 
 def test_zoom_counts_as_memory(cnnfilter_run, run):
-    words = ["convolve", "photo.png", "-k", BOX, "--channels", "gray", "-o", "o.png", "--max-memory", "5000"]
-    assert cnnfilter_run(*words, "--zoom", "2").code == 0
-    done = cnnfilter_run(*words, "--zoom", "4")  # 16 x 21 values as 16 pixels each
+    words = ["photo.png", "-k", BOX, "--channels", "gray", "-o", "o.png", "--threads", "1"]
+    peaks = [json.loads(cnnfilter_run("plan", *words, "--zoom", n, "--json").out)["peak_bytes"] for n in (2, 4)]
+    assert peaks[1] - peaks[0] == STRIP_COPIES * 16 * 21 * (4**2 - 2**2)
+    limit = ["--max-memory", peaks[1] - 1]
+    assert cnnfilter_run("convolve", *words, "--zoom", "2", *limit).code == 0
+    done = cnnfilter_run("convolve", *words, "--zoom", "4", *limit)
     assert done.code == 4
-    assert "--max-memory 5376 raises it" in done.err
+    assert f"--max-memory {peaks[1]} raises it" in done.err
+
+
+def test_floats_count_as_memory_of_a_tiff(cnnfilter_run, run):
+    words = ["heights.tif", "-k", BOX, "-o", "o.tif", "--threads", "1"]
+    sizes = [
+        json.loads(cnnfilter_run("plan", *words, *more, "--json").out)["images"][0]["bytes"]["output"]
+        for more in ([], ["--dtype", "float64"], ["--display", "minmax"])
+    ]
+    values = 18 * 22 * 4  # all of them, their strips, and the file
+    assert sizes[:2] == [values + int(1.8 * values), 2 * values + int(1.8 * 2 * values)]
+    assert sizes[2] < sizes[0] / 2
 
 
 def test_many_channels_are_tiles(run, tmp_path):

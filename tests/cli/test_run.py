@@ -118,7 +118,8 @@ def test_a_picture_of_another_size_is_made_to_fit_and_said_so(program):
         (("run", "none.yaml", SEVEN), "'none.yaml': no such file"),
         (("export", NETWORK, "-o", "model.txt"), "does not end in .onnx"),
         (("plan", NETWORK, "--size", "3x3"), "layer 'pool2' (pool) takes 32x1x1 from relu2"),
-        (("plan", SEVEN, SEVEN), "is no network"),
+        (("plan", SEVEN, NETWORK), "the network comes first"),
+        (("plan", NETWORK, "--stride", "2"), "--stride goes with pictures"),
     ],
 )
 def test_wrong_words_are_one_line_and_write_nothing(program, words, message):

@@ -67,7 +67,7 @@ def test_results_do_not_depend_on_threads():
         ({"output_size": 2, "output_ratio": 0.5}, ParameterError, "and not both"),
         ({"output_ratio": 1.0}, ParameterError, "between 0 and 1, got 1.0"),
         ({"output_ratio": (0.5, 0.5, 0.5)}, ParameterError, "one or two numbers"),
-        ({"output_ratio": "half"}, ParameterError, "output_ratio must hold real numbers"),
+        ({"output_ratio": "half"}, ParameterError, "output_ratio must be one or two numbers"),
         ({"output_size": 5}, ShapeError, r"5 rows of output from 6 with windows of 3: output \+ size - 1 = 7"),
         ({"output_size": (4, 6)}, ShapeError, "6 columns of output from 7"),
         ({"output_ratio": 0.1}, ShapeError, "0 rows of output"),

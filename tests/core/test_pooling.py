@@ -12,9 +12,9 @@ from hypothesis.extra.numpy import arrays
 
 from cnnfilter.core import blocks, reduce
 from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
+from cnnfilter.core.pools import POOL_FORMULAS
 from cnnfilter.core.reduce import POOLINGS
 from cnnfilter.core.windows import pool_size
-from cnnfilter.core.words import POOL_FORMULAS
 from cnnfilter.errors import ParameterError, ShapeError, UnknownNameError
 
 KINDS = sorted(POOLINGS)

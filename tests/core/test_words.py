@@ -1,4 +1,4 @@
-"""Activations and poolings as they are typed."""
+"""Activations as they are typed."""
 
 import subprocess
 import sys
@@ -7,13 +7,11 @@ import pytest
 
 from cnnfilter.core.words import (
     ACTIVATIONS,
-    POOL_FORMULAS,
     activation_name,
     check_activation,
     parse_activation,
-    parse_pool,
 )
-from cnnfilter.errors import CnnFilterError, ParameterError, UnknownNameError
+from cnnfilter.errors import ParameterError, UnknownNameError
 
 
 @pytest.mark.parametrize(
@@ -57,36 +55,6 @@ def test_activations_that_are_refused(text, error, message):
         parse_activation(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("max:2", ("max", (2, 2), None)),
-        ("max:2:1", ("max", (2, 2), (1, 1))),
-        ("avg:2,3:2", ("avg", (2, 3), (2, 2))),
-        ("lp : 3 : 1,2", ("lp", (3, 3), (1, 2))),
-    ],
-)
-def test_poolings(text, expected):
-    assert parse_pool(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("max", r"pooling 'max' is not KIND:SIZE\[:STRIDE\], as in max:2 or max:3:1"),
-        ("max:2:1:1", "is not KIND:SIZE"),
-        ("mix:2", "unknown pooling 'mix'"),
-        ("avg:0", "size of pooling 'avg:0' must be at least 1"),
-        ("avg:x", "size of pooling 'avg:x' 'x' is not a whole number"),
-        ("avg:2:0", "stride of pooling 'avg:2:0' must be at least 1"),
-        ("avg:", "is not a whole number"),
-    ],
-)
-def test_poolings_that_are_refused(text, message):
-    with pytest.raises(CnnFilterError, match=message):
-        parse_pool(text)
-
-
 def test_every_name_alias_and_default_is_accepted():
     for name, facts in ACTIVATIONS.items():
         assert facts.formula
@@ -95,8 +63,6 @@ def test_every_name_alias_and_default_is_accepted():
         assert check_activation(name, facts.parameters) == (name, dict(facts.parameters))
         for key, default in facts.parameters.items():
             assert parse_activation(f"{name}:{key}={default}") == (name, {key: default})
-    for kind in POOL_FORMULAS:
-        assert parse_pool(f"{kind}:3") == (kind, (3, 3), None)
 
 
 def test_no_alias_has_two_meanings():
@@ -105,5 +71,5 @@ def test_no_alias_has_two_meanings():
 
 
 def test_words_need_no_numpy():
-    script = "import sys, cnnfilter.core.words; assert 'numpy' not in sys.modules"
+    script = "import sys, cnnfilter.core.words, cnnfilter.core.pools; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -33,10 +33,10 @@ def maps_of(*specs, image=IMAGE, **options):
 
 
 def test_every_word_has_a_function_and_an_oracle():
-    assert set(COMBINERS) == set(COMBINATIONS) == set(ORACLES)
+    assert set(COMBINERS) == set(COMBINATIONS) == {*ORACLES, "angle"}
 
 
-@pytest.mark.parametrize("how", COMBINERS)
+@pytest.mark.parametrize("how", ORACLES)
 def test_one_map_for_each_channel(cnnfilter_run, picture, tmp_path, how):
     words = ["-k", "sobel-x", "-k", "sobel-y", "-k", "laplacian-8", "--combine", how]
     done = cnnfilter_run("convolve", "picture.png", *words, "-f", "npy", "-f", "png")
@@ -111,3 +111,118 @@ def test_a_word_that_is_none(cnnfilter_run, picture):
     done = cnnfilter_run("convolve", "picture.png", "-k", "sobel-x", "--combine", "magnitud")
     assert done.code == 2
     assert "unknown combination 'magnitud' (did you mean magnitude?)" in done.err
+
+
+def test_the_angle_of_a_picture(cnnfilter_run, picture, tmp_path):
+    """Against atan2 in float64: whole numbers through Sobel kernels are exact."""
+    words = ["-k", "sobel-x", "-k", "sobel-y", "--combine", "angle"]
+    done = cnnfilter_run("convolve", "picture.png", *words, "-f", "npy", "-f", "png", "--json")
+    assert done.code == 0, done.err
+    across, down = maps_of("sobel-x", "sobel-y").astype(np.float64)
+    expected = np.where((across == 0) & (down == 0), np.nan, np.degrees(np.arctan2(down, across)))
+    found = np.load(tmp_path / "picture.angle.npy")
+    np.testing.assert_allclose(found, expected, rtol=2e-7, atol=1e-6)
+    assert np.nanmin(found) > -180
+    assert np.nanmax(found) <= 180
+    (result,) = json.loads(done.out)["results"]
+    assert result["display"] == "angle -180..180"
+    with Image.open(tmp_path / "picture.angle.png") as image:
+        drawn = np.moveaxis(np.asarray(image), -1, 0)
+        assert np.array_equal(drawn, np.rint((np.nan_to_num(found, nan=-180) + 180) * 255 / 360))
+
+
+@pytest.mark.parametrize(("way", "degrees"), [("right", 0), ("down", 90), ("left", 180), ("up", -90)])
+def test_angles_go_clockwise_from_the_right(cnnfilter_run, tmp_path, way, degrees):
+    ramp = np.arange(6.0) * np.ones((6, 1))
+    np.save(tmp_path / "r.npy", {"right": ramp, "left": -ramp, "down": ramp.T, "up": -ramp.T}[way])
+    words = ["-k", "prewitt-x", "-k", "prewitt-y", "--combine", "angle", "-o", "angle.npy"]
+    assert cnnfilter_run("convolve", "r.npy", *words).code == 0
+    assert np.array_equal(np.load(tmp_path / "angle.npy"), np.full((4, 4), degrees))
+
+
+def test_no_gradient_has_no_angle_and_it_is_said(cnnfilter_run, tmp_path):
+    image = np.full((6, 8), 7.0)
+    image[:, 6:] = 9
+    np.save(tmp_path / "flat.npy", image)
+    words = ["-k", "sobel-x", "-k", "sobel-y", "--combine", "angle", "-f", "csv", "-f", "png"]
+    done = cnnfilter_run("convolve", "flat.npy", *words)
+    assert done.code == 0
+    assert "its map angle holds 16 NaN" in done.err
+
+
+def test_the_smallest_change_upwards_is_no_turn_to_minus_180():
+    maps = np.array([[-1.0, -1.0, -1.0], [-0.0, -1e-300, -1e-6]])
+    assert np.array_equal(combine("angle", maps), [180, 180, np.degrees(np.arctan2(-1e-6, -1))])
+    maps = np.array([[0.0, -0.0, np.nan, np.inf], [-0.0, 0.0, 1, 1]])
+    assert np.array_equal(combine("angle", maps), [np.nan, np.nan, np.nan, 0], equal_nan=True)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("command", ["convolve", "batch", "plan"])
+def test_an_angle_takes_two_kernels(cnnfilter_run, picture, tmp_path, command, count):
+    words = ["-k", "sobel-x", "-k", "sobel-y", "-k", "laplacian-4"][: 2 * count]
+    where = [] if command == "plan" else ["-o", "out/"]
+    done = cnnfilter_run(command, "picture.png", *words, "--combine", "angle", *where)
+    assert done.code == 2
+    assert f"--combine angle takes two kernels, the change to the right and then the change downwards, got {count}" in (
+        done.err
+    )
+    assert list(tmp_path.iterdir()) == [picture]
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        (["sobel-x", "sobel-y"], ""),
+        (["gaussian-x:sigma=2", "gaussian-y:sigma=2"], ""),
+        (["sobel-y", "sobel-x"], "0 degrees is the direction in which sobel-y grows (90 degrees clockwise"),
+        (["roberts-1", "roberts-2"], "in which roberts-1 grows (-135 degrees clockwise from the right), 90 that"),
+        (["laplacian-4", "sobel-y"], "laplacian-4 answers no slope, so this is the angle of no gradient"),
+        (["sobel-x", "sobel-y", "--flip"], "sobel-x grows (180 degrees clockwise"),
+    ],
+)
+def test_a_note_says_where_an_angle_starts_elsewhere(cnnfilter_run, picture, words, note):
+    first, second, *more = words
+    done = cnnfilter_run(
+        "convolve", "picture.png", "-k", first, "-k", second, *more, "--combine", "angle", "-p", "same", "-o", "a.png"
+    )
+    assert done.code == 0
+    assert note in done.err
+    assert bool(note) == ("--combine angle" in done.err)
+
+
+def test_an_angle_is_no_pixel_of_the_tool(cnnfilter_run, picture, tmp_path):
+    words = ["-k", "sobel-x", "-k", "sobel-y", "--combine", "angle", "--as", "opencv", "-f", "npy"]
+    assert cnnfilter_run("convolve", "picture.png", *words).code == 0
+    assert np.nanmin(np.load(tmp_path / "picture.angle.npy")) < -90
+
+
+def test_magnitudes_of_huge_tiny_and_missing_values():
+    huge = np.array([[3e38, 1e-38, np.inf, np.nan, np.inf], [1e38, 1e-38, 1, 1, np.nan]], np.float32)
+    wanted = np.sqrt((huge.astype(np.float64) ** 2).sum(axis=0))
+    np.testing.assert_allclose(combine("magnitude", huge), wanted, rtol=2e-7)
+    assert np.allclose(combine("magnitude", np.array([[3e200], [4e200]])), 5e200)
+    assert combine("mean", np.array([[3e38], [3e38]], np.float32)) == np.float32(3e38)
+
+
+@pytest.mark.parametrize(
+    ("spec", "both"),
+    [
+        ("sobel", "-k sobel-x -k sobel-y"),
+        ("roberts", "-k roberts-1 -k roberts-2"),
+        ("sobel:size=5", "-k sobel:size=5,dx=1,dy=0 -k sobel:size=5,dx=0,dy=1"),
+        ("gaussian-gradient:sigma=2", "-k gaussian-gradient:sigma=2,dx=1,dy=0 -k gaussian-gradient:sigma=2,dx=0,dy=1"),
+        ("sobel-x", ""),
+        ("sobel:dx=0,dy=1", ""),
+        ("sobel:rotate=45", ""),
+        ("bank:sobel", ""),
+        ("gaussian", ""),
+    ],
+)
+def test_a_name_without_a_direction_offers_both(cnnfilter_run, picture, spec, both):
+    done = cnnfilter_run("convolve", "picture.png", "-k", spec, "-o", "out/")
+    assert done.code == 0
+    assert (f"(both in one: {both} --combine magnitude)" in done.err) == bool(both)
+    if both:
+        again = cnnfilter_run("convolve", "picture.png", *both.split(), "--combine", "magnitude", "-o", "both.png")
+        assert (again.code, again.err) == (0, "")

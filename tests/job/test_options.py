@@ -2,15 +2,16 @@
 
 import pytest
 
+from cnnfilter.core.pools import Pooling
 from cnnfilter.errors import CnnFilterError, ParameterError
-from cnnfilter.job.options import Pooling, make_options, parse_bytes
+from cnnfilter.job.options import make_options, parse_bytes
 
 
 def test_words_become_numbers():
     options = make_options(stride="2,1", dilation="3", pool="avg:2,3:1", activation="elu:alpha=0.5")
     assert options.stride == (2, 1)
     assert options.dilation == (3, 3)
-    assert options.pool == Pooling("avg", (2, 3), (1, 1))
+    assert options.pool == Pooling("avg", size=(2, 3), stride=(1, 1))
     assert options.activation.parameters == {"alpha": 0.5}
 
 

@@ -213,8 +213,16 @@ def test_a_name_that_is_none_gets_the_nearest(name, offered):
 @pytest.mark.parametrize(
     ("spec", "note"),
     [
-        ("sobel", "'sobel' alone is one kernel; bank:sobel is all of them: sobel-x, sobel-y"),
-        ("roberts", "'roberts' alone is one kernel; bank:roberts is all of them: roberts-1, roberts-2"),
+        (
+            "sobel",
+            "'sobel' alone is one kernel; bank:sobel is all of them: sobel-x, sobel-y "
+            "(both in one: -k sobel-x -k sobel-y --combine magnitude)",
+        ),
+        (
+            "roberts",
+            "'roberts' alone is one kernel; bank:roberts is all of them: roberts-1, roberts-2 "
+            "(both in one: -k roberts-1 -k roberts-2 --combine magnitude)",
+        ),
         ("blur", "'blur' is box here (others: gaussian, motion)"),
         ("-1,-1,-1,-1,8,-1,-1,-1,-1", "9 numbers in a row make a kernel of 1 x 9 (rows end in ;)"),
         ("1 1 1 1", "4 numbers in a row make a kernel of 1 x 4 (rows end in ;)"),

@@ -111,12 +111,10 @@ def test_one_layer_is_pytorch_s(case, tmp_path):
 
 
 def test_fractional_pooling_is_pytorch_s_with_the_same_draws(tmp_path):
-    from cnnfilter.network.run import draws
-
     entry = {"kind": "pool", "pool": "max", "mode": "fractional", "size": 2, "output_size": [5, 6], "seed": 3}
     network = network_of(tmp_path, [entry], {}, channels=4, size=[9, 11])
     images = numbers(2, 4, 9, 11)
-    samples = torch.from_numpy(np.stack([draws(3, 4)] * 2))
+    samples = torch.from_numpy(np.stack([np.random.default_rng(3).random((4, 2)).astype(np.float32)] * 2))
     wanted = F.fractional_max_pool2d(torch.from_numpy(images), 2, output_size=(5, 6), _random_samples=samples)
     np.testing.assert_array_equal(run_layers(network, images)["pool1"], wanted.numpy())
 
@@ -140,3 +138,28 @@ def test_a_network_with_branches_is_pytorch_s(tmp_path):
     results = run_layers(network, images)
     assert list(results) == ["a", "b", "sum", "concat1", "pool1", "flatten1", "dense1"]
     np.testing.assert_allclose(results["dense1"], wanted.numpy(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("text", ["max:3:2:ceil", "avg:2:pad=1:count-include-pad=no", "global-avg", "adaptive-max:2,3"])
+def test_a_pooling_may_be_written_as_on_the_command_line(tmp_path, text):
+    from cnnfilter.core.pools import parse_pool
+
+    network = network_of(tmp_path, [{"kind": "pool", "pool": text}], {}, channels=4, size=[9, 11])
+    images = numbers(2, 4, 9, 11)
+    np.testing.assert_array_equal(run_layers(network, images)["pool1"], parse_pool(text).run(images))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"pool": "max:2", "stride": 1}, "means nothing beside pool: max:2"),
+        ({"pool": "max:2", "mode": "global"}, "means nothing beside pool: max:2"),
+        ({"pool": "max"}, "size is missing"),
+        ({"pool": "mux:2"}, "unknown pooling 'mux'"),
+    ],
+)
+def test_a_pooling_is_written_one_way(tmp_path, entry, message):
+    from cnnfilter.errors import KernelFileError
+
+    with pytest.raises(KernelFileError, match=message):
+        network_of(tmp_path, [{"kind": "pool", **entry}], {}, channels=4, size=[9, 11])
