@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnfilter.core.plan import Plan
 from cnnfilter.core.shapes import Pair
-from cnnfilter.errors import ShapeError
+from cnnfilter.errors import OutputError, ShapeError
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.image import Request, Step, plan_image
 from cnnfilter.job.maps import MapPlan
@@ -88,16 +88,18 @@ def plan_job(request: Request, picture: Picture, outputs: Sequence[Output]) -> J
     ------
     ShapeError
         If nothing would be left of the maps: the kernel, the shape and the formula.
+    OutputError
+        If the maps would be drawn larger than allowed.
     """
     steps = []
     for index, step in enumerate(request.steps):
         own = [one._replace(label=0) for one in outputs if one.label in (None, index)]
         try:
             _, (plan,), cost = plan_image(request._replace(steps=(step,)), picture, own)
-        except ShapeError as error:
+        except (OutputError, ShapeError) as error:
             size = f"{picture.height}x{picture.width}"
             gone = "nothing is left of the maps: " if " // " in str(error) else ""  # it shows the sum
-            raise ShapeError(f"{step.name} on {size}: {gone}{error}") from error
+            raise type(error)(f"{step.name} on {size}: {gone}{error}") from error
         steps.append(_plan_step(step, plan, cost))
     return JobPlan(picture.name, tuple(steps), plan_image(request, picture, outputs)[2])
 

@@ -131,6 +131,20 @@ def test_the_angle_of_a_picture(cnnfilter_run, picture, tmp_path):
         assert np.array_equal(drawn, np.rint((np.nan_to_num(found, nan=-180) + 180) * 255 / 360))
 
 
+def test_angles_of_numbers_go_from_black_to_white_alike(cnnfilter_run, tmp_path):
+    rows, columns = np.mgrid[:6, :6] - 2.5
+    np.save(tmp_path / "bowl.npy", rows**2 + columns**2)  # grows outwards, in all directions
+    np.save(tmp_path / "slope.npy", columns)  # to the right, everywhere
+    words = ["-k", "sobel-x", "-k", "sobel-y", "--combine", "angle", "-f", "png", "--json"]
+    done = cnnfilter_run("convolve", "bowl.npy", "slope.npy", *words)
+    assert [one["display"] for one in json.loads(done.out)["results"]] == ["angle -180..180"] * 2
+    with Image.open(tmp_path / "slope.angle.png") as image:
+        assert set(np.unique(np.asarray(image))) == {128}  # rint(255 / 2)
+    with Image.open(tmp_path / "bowl.angle.png") as image:
+        corners = np.asarray(image)[[0, 0, 3, 3], [0, 3, 0, 3]]
+    assert corners.tolist() == [round((degrees + 180) * 255 / 360) for degrees in (-135, -45, 135, 45)]
+
+
 @pytest.mark.parametrize(("way", "degrees"), [("right", 0), ("down", 90), ("left", 180), ("up", -90)])
 def test_angles_go_clockwise_from_the_right(cnnfilter_run, tmp_path, way, degrees):
     ramp = np.arange(6.0) * np.ones((6, 1))

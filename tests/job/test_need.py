@@ -98,6 +98,22 @@ def test_plan_never_writes_and_reads_words_as_convolve_does(cnnfilter_run, grid,
     assert [path.name for path in tmp_path.iterdir()] == [grid]
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--zoom", "9", "--max-pixels", "9999"], "--zoom 9 makes 432 x 342 = 147744 pixels, over the limit of 9999"),
+        (["--colormap", "viridis"], "a colour map needs one channel, the maps have 3"),
+    ],
+)
+def test_a_plan_refuses_the_pictures_that_the_run_refuses(cnnfilter_run, tmp_path, words, reason):
+    np.save(tmp_path / "rgb.npy", np.arange(3 * SIZE[0] * SIZE[1]).reshape(3, *SIZE) % 251)
+    for command, code in (("convolve", 3), ("plan", 2)):
+        done = cnnfilter_run(command, "rgb.npy", "-k", "sobel-x", *words)
+        assert (done.code, done.err.count("\n")) == (code, 1)
+        assert reason in done.err
+        assert [path.name for path in tmp_path.iterdir()] == ["rgb.npy"]
+
+
 def test_a_plan_says_what_the_run_says(cnnfilter_run, grid):
     done = cnnfilter_run("plan", grid, "-k", "sobel", "--pool", "fractional-max:2", "--as", "opencv")
     assert "both in one: -k sobel-x -k sobel-y --combine magnitude" in done.err
