@@ -20,6 +20,7 @@ from multiprocessing.sharedctypes import RawArray
 from typing import Any, NamedTuple
 
 from cnnfilter.batch.worker import SIGNALS, sit_down
+from cnnfilter.core.blas import begin_in_one_thread
 from cnnfilter.errors import CnnFilterError
 
 #: How often a process is looked at before it is taken to have more than one thread.
@@ -100,8 +101,7 @@ def may_fork() -> bool:
 
 def warm_up() -> None:
     """Import what every picture needs, before processes are forked from this one."""
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ[name] = "1"
+    begin_in_one_thread()
     if not may_fork():
         return
     import ctypes  # noqa: F401 - workers ask the kernel to end with their run

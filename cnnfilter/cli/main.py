@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cnnfilter import __version__, errors
+from cnnfilter.core.blas import begin_in_one_thread
 
 #: Each command, the module that holds it, and its function or its group of commands.
 COMMANDS = {
@@ -110,8 +111,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     arguments
         Words after the program's name; those of the process unless given.
     """
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ[name] = "1"  # before NumPy starts them: strips run in our threads
+    begin_in_one_thread()
     gc.set_threshold(100_000)  # what is imported lives to the end: looking through it cost 8 % of the start-up
     words = sys.argv[1:] if arguments is None else arguments
     if "--debug" not in words:  # what a library has to say, with a line of its source, is for who works on it

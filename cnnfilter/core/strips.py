@@ -5,7 +5,6 @@ The strip buffer does three jobs in one pass over memory: padding, type conversi
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import threading
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from cnnfilter.core.blas import blas_in_one_thread
 from cnnfilter.core.borders import Array, fill_columns, source_position
 from cnnfilter.core.plan import Sizes, Strip
 from cnnfilter.errors import ParameterError
@@ -204,86 +204,3 @@ def map_in_threads(
         finally:
             for future in waiting:
                 future.cancel()
-
-
-class _BlasGuard:
-    """Counts who needs BLAS in one thread: the first one in notes how many there were, the last one out restores it.
-
-    The limit is set through the library itself: threadpoolctl's own contexts do nothing in a second Python thread
-    where a first one has used them.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._before: list[tuple[Any, int]] = []
-
-    def enter(self) -> None:
-        with self._lock:
-            if not self._users:
-                self._before = [(library, library.num_threads) for library in _blas_libraries()]
-            self._users += 1
-            for library, _ in self._before:  # every time: OpenMP keeps a limit for each thread
-                _limit(library, 1)
-
-    def leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if not self._users:
-                self._restore()
-
-    def hold(self) -> None:
-        """Let no other thread be at it while the process forks."""
-        self._lock.acquire()
-
-    def release(self) -> None:
-        """Go on after a fork."""
-        self._lock.release()
-
-    def forget(self) -> None:
-        """Start anew in a forked process: it has the count, but not the threads that were counted."""
-        if self._users:
-            self._users = 0
-            self._restore()
-        self._lock.release()
-
-    def _restore(self) -> None:
-        for library, count in self._before:
-            _limit(library, count)
-
-
-def _limit(library: Any, count: int) -> None:
-    """Give a BLAS library so many threads, whichever thread set its limit before."""
-    release = getattr(library, "clear_controlling_thread", None)  # threadpoolctl has it from 3.7 on
-    if release is not None:
-        release(force=True)
-    library.set_num_threads(count)
-    if release is not None:
-        release(force=True)
-
-
-_GUARD = _BlasGuard()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_GUARD.hold, after_in_parent=_GUARD.release, after_in_child=_GUARD.forget)
-_BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-
-
-@cache
-def _blas_libraries() -> list[Any]:
-    """Look once for the BLAS libraries that are loaded."""
-    from threadpoolctl import ThreadpoolController  # only array users pay for it
-
-    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
-
-
-@contextlib.contextmanager
-def blas_in_one_thread() -> Iterator[None]:
-    """Hold BLAS to one thread: the strips are the parallelism, and one thread adds up in one order."""
-    if all(os.environ.get(name) == "1" for name in _BLAS_VARIABLES):  # the command line sets them
-        yield
-        return
-    _GUARD.enter()
-    try:
-        yield
-    finally:
-        _GUARD.leave()

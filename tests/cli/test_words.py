@@ -1,7 +1,6 @@
 """A wrong word costs no file: every flag of every command, and words that stand where others belong."""
 
 import json
-import os
 import re
 import signal
 
@@ -104,7 +103,6 @@ def here(tmp_path, monkeypatch):
 def program(here, capsys):
     """Run the program in this process: starting it hundreds of times would take minutes."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    threads = {name: os.environ.get(name) for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")}
 
     def run(*words):
         with pytest.raises(SystemExit) as left:
@@ -115,8 +113,6 @@ def program(here, capsys):
     yield run
     for number, handler in kept.items():
         signal.signal(number, handler)
-    for name, value in threads.items():
-        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def contents(folder):

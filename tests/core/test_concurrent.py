@@ -11,7 +11,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import cnnfilter
-from cnnfilter.core.strips import blas_in_one_thread
+from cnnfilter.core.blas import begin_in_one_thread, blas_in_one_thread
 
 
 def jobs():
@@ -111,3 +111,12 @@ def test_kernels_banks_and_errors_pickle():
         cnnfilter.load_kernel("no-such-file.yaml")
     again = pickle.loads(pickle.dumps(caught.value))
     assert (type(again), str(again)) == (type(caught.value), str(caught.value))
+
+
+def test_variables_that_come_after_numpy_are_not_believed(monkeypatch):
+    """BLAS read them when it was loaded; here it was loaded with all its threads."""
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    begin_in_one_thread()
+    with blas_in_one_thread():
+        assert set(blas_threads()) == {1}
