@@ -50,7 +50,7 @@ def need_of(kernels: Sequence[Kernel], options: Options, source: PictureSource) 
     for kernel in kernels:
         way = way_of(kernel, options, source.picture)
         its, window = way.options, (way.weights.shape[-2], way.weights.shape[-1])
-        pads = resolve_pads(its.padding, rows_columns, window, its.stride, its.dilation)
+        pads = resolve_pads(its.padding, rows_columns, window, its.stride, its.dilation, flip=its.flip)
         outs.append(conv_size(rows_columns, pads, window, its.stride, its.dilation))
     maps = 1 if sums_channels(kernels[0].weights, options) else channels
     mixed = len({kernel.weights.shape for kernel in kernels}) > 1
