@@ -69,7 +69,7 @@ def test_imports_point_one_way(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_hold_one_idea(path):
-    assert len(path.read_text().splitlines()) <= 320
+    assert len(path.read_text().splitlines()) <= 400
 
 
 def reasons_for_a_dataclass(node):

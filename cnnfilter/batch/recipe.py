@@ -132,7 +132,7 @@ class Convolve:
         return Request(
             steps=kernel_steps(self.kernels, self.options), options=self.options,
             display=self.display, colormap=self.colormap, compress=self.compress, flatten=self.flatten,
-            keep=bool(self.measures),
+            keep=bool(self.measures), kernels=self.kernels,
         )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:

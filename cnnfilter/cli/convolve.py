@@ -66,7 +66,7 @@ def convolve(
     request = Request(
         steps=kernel_steps(kernels, options),
         options=options, display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
-        keep=table, max_memory=memory_limit(max_memory),
+        keep=table, max_memory=memory_limit(max_memory), kernels=tuple(kernels),
     )  # fmt: skip
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,

@@ -164,8 +164,8 @@ def compare(
 
     Example: cnnfilter kernels compare sobel-x --between opencv,skimage
     """
+    from cnnfilter.job.between import between as compared
     from cnnfilter.library import search_path
-    from cnnfilter.library.between import between as compared
     from cnnfilter.views.between import comparison_json, print_comparison
 
     found = compared(kernel, [tool.strip() for tool in between.split(",")], search_path(kernel_dir or ()))

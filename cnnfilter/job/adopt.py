@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnnfilter.core.ordered import is_exact
 from cnnfilter.core.rounding import ROUNDINGS
-from cnnfilter.errors import ImageError, ShapeError
+from cnnfilter.errors import ImageError, ParameterError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.options import Options
-from cnnfilter.library.conventions import CONVENTIONS, Convention
-from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.conventions import ALPHA_WORDS, CONVENTIONS, ROUNDING_WORDS, Convention
+from cnnfilter.library.kernel import Kernel, Own
 from cnnfilter.library.spec import parse_spec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-#: Kernel cells from which OpenCV goes through the frequency domain.
-OPENCV_DFT_CELLS = 130
+#: Kernel cells from which OpenCV goes through the frequency domain: of 8 bits and float32, and of other types.
+OPENCV_DFT_CELLS, OPENCV_DFT_CELLS_OTHERWISE = 130, 50
+
+#: What a kernel that sums to 0 may sum to.
+NEXT_TO_NOTHING = 1e-9
+
+#: Methods that are passes over the whole picture, without stride, dilation or another border.
+PASSES = ("pillow-box", "pillow-gaussian")
 
 
 class Way(NamedTuple):
@@ -41,6 +48,14 @@ class Way(NamedTuple):
         Whether cells at the border, where the kernel would reach beyond, keep the picture's values.
     root_mean
         How a magnitude is scaled.
+    alpha
+        What happens to transparency: a key of ``cnnfilter.library.conventions.ALPHA_WORDS``.
+    finish
+        What makes pixels of the sums, in place, where that is no rounding.
+    passes
+        What computes the map of whole planes ``(C, H, W)``, where that is no convolution.
+    note
+        What was done, for the user.
     """
 
     weights: Array
@@ -50,11 +65,63 @@ class Way(NamedTuple):
     top: int = 0
     copies_border: bool = False
     root_mean: bool = False
+    alpha: str = "carried"
+    finish: Callable[[Array], None] | None = None
+    passes: Callable[[Array], Array] | None = None
+    note: str = ""
 
     def cast(self, values: Array) -> None:
         """Round and clip `values` in place, as the tool does."""
-        if self.rounding:
+        if self.finish is not None:
+            self.finish(values)
+        elif self.rounding:
             ROUNDINGS[self.rounding](values, self.top)
+
+
+def suited(options: Options, picture: Picture) -> Options:
+    """Return the options for one picture: what a tool does depends on the type of the pixels.
+
+    Whole numbers of a file are scaled where the tool scales them; floats, and grids of numbers, stay as they are.
+    """
+    if not options.tool:
+        return options
+    its = CONVENTIONS[options.tool]
+    if its.range == "unit" and "range" not in options.typed and not _is_whole(picture):
+        options = options._replace(range="stored")
+    if its.doubles and "dtype" not in options.typed and picture.dtype == np.float64:
+        options = options._replace(dtype="float64")
+    return options
+
+
+def suited_kernel(kernel: Kernel, picture: Picture) -> Kernel:
+    """Return the kernel that a tool takes for pictures of this type."""
+    deep = None if kernel.own is None else kernel.own.deep
+    return kernel if deep is None or picture.dtype == np.uint8 else deep
+
+
+def _is_whole(picture: Picture) -> bool:
+    """Say whether a picture holds whole numbers of 8 or 16 bits, whose type fixes what is white."""
+    return picture.dtype.kind == "u" and picture.dtype.itemsize <= 2
+
+
+def check_adopted(kernels: Sequence[Kernel], options: Options) -> None:
+    """Raise where a flag asks for what a tool's own function has not.
+
+    Raises
+    ------
+    ParameterError
+        If the function is passes over the whole picture, and there is a stride, a dilation or another border.
+    """
+    plain = Options()
+    for kernel in kernels:
+        if kernel.own is None or kernel.own.method not in PASSES or options.combine or options.channels == "sum":
+            continue
+        strange = [f"--{name}" for name in ("stride", "dilation") if getattr(options, name) != getattr(plain, name)]
+        strange += [f"--{name.replace('_', '-')}" for name in options.typed if name in ("padding", "padding_mode")]
+        if strange:
+            raise ParameterError(
+                f"{kernel.own.call} has no {strange[0]} (leave it out, or give the weights in place of the name)"
+            )
 
 
 def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
@@ -69,41 +136,52 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
     """
     if not options.tool:
         return Way(weights=kernel.weights, options=options)
-    its = CONVENTIONS[options.tool]
-    _check(kernel, its, options.tool, picture)
-    own = names_tool(kernel, options.tool)
-    weights = kernel.weights
-    if its.flip == "rows" and not own and not options.flip:
-        weights = weights[..., ::-1, :]
-    options = options._replace(
-        padding=_padding(weights.shape, its, options),
-        bias=kernel.offset if own and options.bias is None and kernel.offset else options.bias,
-        flip=options.flip and not (own and its.flip == "both"),
-    )  # fmt: skip
-    top = int(np.iinfo(picture.dtype).max) if picture.dtype.kind == "u" and options.range == "stored" else 0
+    kernel = suited_kernel(kernel, picture)
+    its, own = CONVENTIONS[options.tool], kernel.own
+    method = _method(own, options)
+    _check(kernel, its, options.tool, picture, method)
+    top = int(np.iinfo(picture.dtype).max) if options.range == "stored" and _is_whole(picture) else 0
     way = Way(
-        weights=weights, options=options, rounding=its.rounding if options.cast and top else "", top=top,
-        copies_border=options.copy_border and not options.combine, root_mean=its.root_mean,
+        weights=_slid(kernel, its, options), options=_its_options(kernel, its, options),
+        rounding=its.rounding if options.cast and top else "", top=top, root_mean=its.root_mean,
+        copies_border=options.copy_border and not options.combine and method not in PASSES,
     )  # fmt: skip
-    return _to_the_bit(way, kernel, its)
+    if picture.has_alpha and way.rounding and not options.combine and options.channels != "sum":
+        way = way._replace(alpha=its.alpha)
+    way = _by_method(way, method, own, picture) if method else _to_the_bit(way, kernel, its, picture)
+    return way._replace(note=_note(kernel, way, its, method))
 
 
-def names_tool(kernel: Kernel, tool: str) -> bool:
-    """Say whether a kernel is the tool's own, so that it is stored as it acts on a picture.
-
-    Examples
-    --------
-    >>> names_tool(Kernel("pillow-emboss", "pillow-emboss", np.ones((3, 3))), "pillow")
-    True
-    """
-    spec = parse_spec(kernel.spec)
-    variant = dict(spec.parameters).get("variant", ("",))[0]
-    return spec.kind == "name" and (variant == tool or spec.body.startswith(f"{tool}-"))
+def _method(own: Own | None, options: Options) -> str:
+    """Return the method of the tool's own function, where this is its job: one kernel, every channel by itself."""
+    if own is None or options.combine or options.channels == "sum":
+        return ""
+    return "" if options.bias is not None and own.method in (*PASSES, "opencv-blur") else own.method
 
 
-def _check(kernel: Kernel, its: Convention, tool: str, picture: Picture) -> None:
+def _slid(kernel: Kernel, its: Convention, options: Options) -> Array:
+    """Return the weights as they lie on the picture, unless a flip turns them."""
+    if kernel.own is not None:
+        return kernel.weights[..., ::-1, ::-1] if kernel.own.turns else kernel.weights
+    return kernel.weights[..., ::-1, :] if its.flip == "rows" and not options.flip else kernel.weights
+
+
+def _its_options(kernel: Kernel, its: Convention, options: Options) -> Options:
+    """Return the options with what the tool's own kernel makes of them."""
+    own = kernel.own
+    if own is not None:
+        options = options._replace(
+            bias=kernel.offset if options.bias is None and kernel.offset else options.bias,
+            flip=options.flip and not (its.flip == "both" and "flip" not in options.typed),
+            padding_mode=own.border if own.border and "padding_mode" not in options.typed else options.padding_mode,
+        )
+        its = its._replace(middle=own.middle or its.middle)
+    return options._replace(padding=_padding(kernel.weights.shape, its, options))
+
+
+def _check(kernel: Kernel, its: Convention, tool: str, picture: Picture, method: str) -> None:
     """Raise where the tool could not do this."""
-    if its.sizes and kernel.shape not in its.sizes:
+    if its.sizes and kernel.shape not in its.sizes and method not in PASSES:
         sizes = " or ".join("x".join(map(str, size)) for size in its.sizes)
         raise ShapeError(
             f"{kernel.name}: {tool} takes kernels of {sizes}, got {'x'.join(map(str, kernel.shape))} "
@@ -127,66 +205,120 @@ def _padding(shape: tuple[int, ...], its: Convention, options: Options) -> str:
     return ",".join(map(str, pads))
 
 
-def _to_the_bit(way: Way, kernel: Kernel, its: Convention) -> Way:
-    """Choose arithmetic that gives the tool's very pixels, where its results are whole numbers."""
-    if not way.rounding or way.options.combine:
+def _by_method(way: Way, method: str, own: Own | None, picture: Picture) -> Way:
+    """Return the way of a function whose arithmetic is its own."""
+    from cnnfilter.job import methods
+
+    weights, options, top = way.weights, way.options, way.top
+    if method == "clip-unit":
+        lowest = 0 if options.range == "unit" or picture.dtype.kind == "u" else _lowest(picture)
+        return way._replace(rounding="clip-unit", top=-1 if lowest < 0 else 0)
+    if not way.rounding:
         return way
-    options = way.options
-    if options.tool == "opencv" and parse_spec(kernel.spec).body == "gaussian":
-        fixed = fixed_point(way.weights, 8 if way.top == 255 else 16)
-        exact = options._replace(dtype="float32" if way.top == 255 else "float64", engine="banded")
+    exact = options._replace(dtype="float32" if top == 255 else "float64", engine="banded")
+    if method == "opencv-gaussian":
+        fixed = methods.fixed_point(weights, 8 if top == 255 else 16)
         return way._replace(weights=fixed, options=exact, rounding="half-up")
+    if method == "opencv-blur":
+        sums = exact._replace(dtype="float64")
+        return way._replace(
+            weights=np.ones_like(weights), options=sums, finish=methods.blur_of_sums(weights.size, top),
+            rounding="half-up" if top == 255 else "half-even",
+        )  # fmt: skip
+    if method == "pillow-box":
+        radius, passes = (weights.shape[0] // 2, weights.shape[1] // 2), 1
+    else:
+        (sigma,) = own.arguments if own is not None else (1.0,)
+        radius, passes = (methods.pass_radius(sigma),) * 2, methods.PILLOW_PASSES
+    return way._replace(passes=lambda planes: methods.box_passes(planes, radius, passes))
+
+
+def _lowest(picture: Picture) -> float:
+    """Return the smallest value of a picture, its transparency apart."""
+    colors = picture.channels - picture.has_alpha
+    return min(float(np.nanmin(picture.rows(*span)[:colors])) for span in picture.spans())
+
+
+def _to_the_bit(way: Way, kernel: Kernel, its: Convention, picture: Picture) -> Way:
+    """Choose arithmetic that gives the tool's very pixels, where its results are whole numbers."""
+    options = way.options
+    if not way.rounding or options.combine:
+        return way
     by_itself = way.weights.ndim == 2 and options.channels != "sum"
     exact_sums = is_exact(way.weights, way.top)
     if its.order == "rows" and by_itself:
         return way._replace(order="rows", rounding="cut")
+    if its.order == "forward" and by_itself and not exact_sums and way.alpha == "carried":
+        narrow = way.top == 255
+        order = "forward-in-words" if narrow else "forward"
+        return way._replace(order=order, rounding="quantum-of-words" if narrow else way.rounding)
     if its.order == "fused" and by_itself and not exact_sums:
-        if way.weights.size >= OPENCV_DFT_CELLS:
+        if _takes_dft(way.weights, kernel, picture):
             return way._replace(options=options._replace(dtype="float64"))
         return way._replace(order="fused")
     return way._replace(options=options._replace(engine="banded")) if exact_sums and options.engine == "auto" else way
 
 
-def fixed_point(weights: Array, bits: int) -> Array:
-    """Return a Gaussian as OpenCV's fixed-point GaussianBlur holds it.
-
-    Each side's weights become whole numbers over ``2**bits``: rounded from the outside in, each error carried to the
-    next one, and the middle takes what is missing, so that they sum to 1.
-
-    Parameters
-    ----------
-    weights
-        ``(kH, kW)``, separable, sum 1, odd sides.
-
-    References
-    ----------
-    .. [1] OpenCV, modules/imgproc/src/smooth.dispatch.cpp, ``getGaussianKernelFixedPoint_ED``.
-
-    Examples
-    --------
-    >>> (fixed_point(np.outer([0.25, 0.5, 0.25], [0.3, 0.4, 0.3]), 8) * 65536).astype(int)
-    array([[ 4928,  6528,  4928],
-           [ 9856, 13056,  9856],
-           [ 4928,  6528,  4928]])
-    """
-    sides = []
-    for profile in (weights.sum(axis=1), weights.sum(axis=0)):
-        whole, error, half = np.zeros(len(profile)), 0.0, len(profile) // 2
-        for index in range(half):
-            wanted = profile[index] * 2**bits + error
-            whole[index] = whole[-1 - index] = np.rint(wanted)
-            error = wanted - whole[index]
-        whole[half] = 2**bits - 2 * whole[:half].sum()
-        sides.append(whole / 2**bits)
-    return np.outer(*sides)
+def _takes_dft(weights: Array, kernel: Kernel, picture: Picture) -> bool:
+    """Say whether OpenCV's filter2D goes through the frequency domain: in single precision, of the whole picture."""
+    if kernel.own is not None and kernel.own.call and "filter2D" not in kernel.own.call:
+        return False
+    narrow = picture.dtype in (np.uint8, np.float32)
+    return weights.size >= (OPENCV_DFT_CELLS if narrow else OPENCV_DFT_CELLS_OTHERWISE)
 
 
-def describe(options: Options) -> str:
-    """Return what was adopted, in a line."""
-    if not options.tool:
-        return ""
-    its = CONVENTIONS[options.tool]
-    border = "border pixels copied" if options.copy_border else f"{options.padding} {options.padding_mode}"
-    flip = "kernel flipped" if options.flip else "kernel upside down" if its.flip == "rows" else "kernel not flipped"
-    result = its.words()["result"] if options.cast else f"{options.dtype}"
-    return f"as {options.tool}, {its.call}: {border}, {flip}, values {options.range}, result {result}"
+def _note(kernel: Kernel, way: Way, its: Convention, method: str) -> str:
+    """Return what was adopted, in a line: the call as people write it, and what it means in this program's words."""
+    options = way.options
+    call = call_of(kernel, options.tool)
+    if not options.cast:
+        call = call.replace("(image, -1, ", f"(image, cv2.{'CV_64F' if options.dtype == 'float64' else 'CV_32F'}, ")
+    rows, columns = kernel.weights.shape[-2:]
+    border = "border pixels copied" if way.copies_border else "whole windows only"
+    if not way.copies_border and options.padding != "valid":
+        border = f"border {options.padding_mode}"
+    nothing_own = kernel.own is None and parse_spec(kernel.spec).kind == "name"
+    own = f" ({options.tool} has no {kernel.name} of its own)" if nothing_own else ""
+    parts = [f"as {call}{own}: {rows}x{columns}" if way.passes is None else f"as {call}", border]
+    if kernel.own is None:
+        parts.append({"none": "not flipped", "both": "flipped", "rows": "upside down"}[_flip(its, options)])
+    parts.append("values 0 to 1" if options.range == "unit" else "values as stored")
+    parts.append(f"results {result_words(way)}")
+    if way.alpha != "carried":
+        parts.append(f"transparency {ALPHA_WORDS[way.alpha]}")
+    if way.alpha == "weighted" and abs(float(way.weights.sum())) < NEXT_TO_NOTHING:
+        parts.append(
+            "which divides by the kernel's sum, 0: colours are white or black (a picture without transparency)"
+        )
+    if its.order == "fused" and not method and _dft_differs(way):
+        parts.append("OpenCV takes its DFT here, and pixels may be 1 apart")
+    return ", ".join(parts)
+
+
+def _flip(its: Convention, options: Options) -> str:
+    """Return how a kernel that was handed to the tool lies: a key of its words."""
+    return "both" if options.flip else "rows" if its.flip == "rows" else "none"
+
+
+def result_words(way: Way) -> str:
+    """Say what the results are."""
+    if way.rounding == "clip-unit":
+        return f"{way.options.dtype}, clipped to {way.top}..1"
+    if not way.rounding:
+        return way.options.dtype
+    words = ROUNDING_WORDS[{"cut": "half-up", "quantum-of-words": "quantum"}.get(way.rounding, way.rounding)]
+    return f"{8 if way.top == 255 else 16} bits, {words}"
+
+
+def _dft_differs(way: Way) -> bool:
+    """Say whether the way stands for a DFT in single precision."""
+    return bool(way.rounding) and not way.order and way.options.dtype == "float64"
+
+
+def call_of(kernel: Kernel, tool: str) -> str:
+    """Return how people call a tool for a kernel: its own function, or that which any kernel is handed to."""
+    if kernel.own is not None and kernel.own.call:
+        return kernel.own.call
+    if tool == "skimage" and not all(size % 2 for size in kernel.weights.shape[-2:]):
+        return "scipy.ndimage.correlate(img_as_float(image), kernel, mode='reflect')"
+    return CONVENTIONS[tool].call

@@ -11,9 +11,9 @@ from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.adopt import describe
+from cnnfilter.job.adopt import Way, check_adopted, suited, suited_kernel, way_of
 from cnnfilter.job.combine import auto_display, step_title
-from cnnfilter.job.maps import HeldMaps, Maps, after, convolved
+from cnnfilter.job.maps import HeldMaps, Maps, after, alpha_of, convolved
 from cnnfilter.job.memory import Need, check_memory, need_of
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import Options
@@ -35,6 +35,7 @@ class Step(NamedTuple):
     auto: str
     parameters: dict[str, Any]
     notes: tuple[str, ...] = ()
+    alpha: Callable[[PictureSource], Array | None] | None = None
 
 
 class Request(NamedTuple):
@@ -48,6 +49,14 @@ class Request(NamedTuple):
     flatten: bool = False
     keep: bool = False
     max_memory: int | None = None
+    kernels: tuple[Kernel, ...] = ()
+
+    def on(self, picture: Picture) -> Request:
+        """Return the request for one picture: what an adopted tool does depends on the type of its pixels."""
+        options = suited(self.options, picture)
+        if not options.tool:
+            return self
+        return self._replace(options=options, steps=kernel_steps(self.kernels, options, picture))
 
 
 class Done(NamedTuple):
@@ -58,38 +67,65 @@ class Done(NamedTuple):
     display: Display | None
 
 
-def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
-    """Return one step for each kernel, or a single one where they are combined."""
+def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture | None = None) -> tuple[Step, ...]:
+    """Return one step for each kernel, or a single one where they are combined.
+
+    Parameters
+    ----------
+    picture
+        What an adopted tool filters, where that is known already: it decides about notes and weights.
+
+    Raises
+    ------
+    ParameterError
+        If a flag asks for what the adopted tool's function has not.
+    """
+    check_adopted(kernels, options)
     processed = options.pool is not None or options.activation is not None
-    adopted = describe(options)
+    if picture is not None:
+        kernels = [suited_kernel(kernel, picture) for kernel in kernels]
+    ways = [None if picture is None else way_of(kernel, options, picture) for kernel in kernels]
     words = _words(options)
 
-    def notes(group: Sequence[Kernel]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(note for kernel in group for note in kernel.warnings)) + (adopted,) * bool(adopted)
-
-    def step(kernel: Kernel) -> Step:
+    def step(kernel: Kernel, way: Way | None) -> Step:
+        pixels = options.cast and not processed and (way is None or bool(way.rounding))
         return Step(
             name=kernel.name,
             spec=kernel.spec,
             make=lambda source, hold: convolved(source, [kernel], options, hold=hold),
             need=lambda source: need_of([kernel], options, source),
-            auto="clip" if options.cast and not processed else choose_kind(kernel.weights, processed=processed),
-            parameters={"kernel": kernel.weights.tolist(), **words},
-            notes=notes([kernel]),
+            auto="clip" if pixels else choose_kind(kernel.weights, processed=processed),
+            parameters={"kernel": kernel.weights.tolist(), **words, **_conventions([way])},
+            notes=_notes([kernel], [way]),
+            alpha=lambda source: alpha_of(source, kernel, options),
         )
 
     if not options.combine:
-        return tuple(step(kernel) for kernel in kernels)
+        return tuple(step(kernel, way) for kernel, way in zip(kernels, ways, strict=True))
     combined = Step(
         name=options.combine,
         spec=step_title(kernels, options.combine),
         make=lambda source, hold: convolved(source, kernels, options, hold=hold),
         need=lambda source: need_of(kernels, options, source),
         auto=auto_display(kernels, options.combine, processed),
-        parameters={"kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words},
-        notes=notes(kernels),
-    )
+        parameters={
+            "kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words, **_conventions(ways)
+        },
+        notes=_notes(kernels, ways),
+    )  # fmt: skip
     return (combined,)
+
+
+def _notes(kernels: Sequence[Kernel], ways: Sequence[Way | None]) -> tuple[str, ...]:
+    """Return what the user should know about kernels, and about how a tool that is adopted applies them."""
+    adopted = [way.note for way in ways if way is not None and way.note]
+    return tuple(dict.fromkeys([*(note for kernel in kernels for note in kernel.warnings), *adopted]))
+
+
+def _conventions(ways: Sequence[Way | None]) -> dict[str, str]:
+    """Return what was adopted, as a dump records it."""
+    notes = dict.fromkeys(way.note for way in ways if way is not None and way.note)
+    return {"convention": "; ".join(notes)} if notes else {}
 
 
 def plain_step(name: str, options: Options) -> Step:
@@ -121,7 +157,7 @@ def _words(options: Options) -> dict[str, Any]:
         "activation": None if options.activation is None else options.activation._asdict(),
         "pool": None if options.pool is None else options.pool._asdict(),
         **({"combine": options.combine} if options.combine else {}),
-        **({"as": options.tool, "convention": describe(options)} if options.tool else {}),
+        **({"as": options.tool} if options.tool else {}),
     }  # fmt: skip
 
 
@@ -135,6 +171,7 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
     ResourceError
         If the job needs more memory than allowed; nothing has been computed then.
     """
+    request = request.on(picture)
     source = PictureSource(picture, request.options)
     stacked = any(output.label is None for output in outputs)
     dumps = any(output.format in DUMP_FORMATS.values() for output in outputs)
@@ -210,7 +247,10 @@ def _stacked(
             from cnnfilter.job.dump import write_dump
 
             specs = [step.spec for step in request.steps]
-            info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": _words(request.options)}
+            parameters = _words(request.options)
+            if request.options.tool:
+                parameters["conventions"] = {step.name: step.parameters["convention"] for step in request.steps}
+            info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": parameters}
             held = [(name, maps.hold()) for name, maps in zip(names, made, strict=True)]
             write_dump(output, held, info, flatten=request.flatten, stack=True)
     for step, maps, display in zip(request.steps, made, displays, strict=True):
@@ -228,13 +268,19 @@ def _look(request: Request, step: Step, picture: Picture, source: PictureSource,
         compress=request.compress,
         white=source.white,
         bits=16 if picture.dtype.itemsize == 2 and picture.dtype.kind == "u" else 8,
-        alpha=_alpha(picture, source, maps, request.options) if carries else None,
+        alpha=_alpha(step, picture, source, maps, request.options) if carries else None,
         text={"Kernel": step.spec, "Source": picture.name},
     )
 
 
-def _alpha(picture: Picture, source: PictureSource, maps: Maps, options: Options) -> Alpha:
-    """Return the transparency of each output cell: that of the input cell at the middle of its window."""
+def _alpha(step: Step, picture: Picture, source: PictureSource, maps: Maps, options: Options) -> Alpha:
+    """Return the transparency of each output cell: that of the input cell at the middle of its window.
+
+    Some tools filter it like a colour.
+    """
+    filtered = None if step.alpha is None else step.alpha(source)
+    if filtered is not None:
+        return lambda start, stop: filtered[start:stop]
     _, height, width = maps.shape
     rows, columns = _centres(maps, options, (picture.height, picture.width), (height, width))
 

@@ -9,7 +9,7 @@ from cnnfilter.core.shapes import Pair, conv_size, resolve_pads
 from cnnfilter.errors import ResourceError
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.job.adopt import way_of
-from cnnfilter.job.maps import needs_whole, sums_channels
+from cnnfilter.job.maps import computes_whole, needs_whole, sums_channels
 from cnnfilter.job.options import DTYPES, Options
 from cnnfilter.job.source import PictureSource
 from cnnfilter.library.kernel import Kernel
@@ -46,16 +46,17 @@ def need_of(kernels: Sequence[Kernel], options: Options, source: PictureSource) 
     if not kernels:  # pooled or activated alone
         cells = rows_columns[0] * rows_columns[1]
         return Need(channels * cells, channels * _pooled(rows_columns, options), whole=True)
-    outs = []
+    outs, whole = [], False
     for kernel in kernels:
         way = way_of(kernel, options, source.picture)
         its, window = way.options, (way.weights.shape[-2], way.weights.shape[-1])
         pads = resolve_pads(its.padding, rows_columns, window, its.stride, its.dilation, flip=its.flip)
+        whole = whole or computes_whole(way)
         outs.append(conv_size(rows_columns, pads, window, its.stride, its.dilation))
     maps = 1 if sums_channels(kernels[0].weights, options) else channels
     mixed = len({kernel.weights.shape for kernel in kernels}) > 1
     every = maps * sum(rows * columns for rows, columns in (outs * 2 if mixed else outs[:1]))  # mixed ones are stacked
-    return Need(every, maps * _pooled(outs[0], options), whole=mixed or needs_whole(options))
+    return Need(every, maps * _pooled(outs[0], options), whole=mixed or whole or needs_whole(options))
 
 
 def _pooled(size: Pair, options: Options) -> int:

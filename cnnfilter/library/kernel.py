@@ -4,12 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.errors import ShapeError
+
+
+class Own(NamedTuple):
+    """What a kernel is to the tool whose convention is adopted, where that has a function or kernel of its own for it.
+
+    Attributes
+    ----------
+    tool
+        Whose: a key of ``cnnfilter.library.conventions.CONVENTIONS``.
+    call
+        How people write it, as in ``cv2.GaussianBlur(image, (0, 0), 2)``; empty where these weights are merely handed
+        to the tool's usual filter.
+    border, middle, turns, method
+        As in `cnnfilter.library.calls.Function`.
+    deep
+        The kernel for pictures of more than 8 bits, where that is another one.
+    """
+
+    tool: str
+    call: str = ""
+    border: str = ""
+    middle: str = ""
+    turns: bool = False
+    method: str = ""
+    arguments: tuple[float, ...] = ()
+    deep: Kernel | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +58,8 @@ class Kernel:
         What the user should know about these weights, such as a size that cuts off too much.
     offset
         What the tool that this variant comes from adds to each 8-bit result; cnnfilter adds nothing by itself.
+    own
+        What it is to a tool whose convention is adopted; None elsewhere, and for kernels that the tool has not.
     """
 
     name: str
@@ -44,6 +72,7 @@ class Kernel:
     origin: str = "in place"
     warnings: tuple[str, ...] = ()
     offset: float = 0.0
+    own: Own | None = None
 
     def __post_init__(self) -> None:
         weights = np.array(self.weights, dtype=np.float64)  # a copy: nobody else can change it

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 from rich.box import SIMPLE_HEAD
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cnnfilter.library.between import PARTS, Comparison, Step
+from cnnfilter.job.between import PARTS, Comparison, Step
 from cnnfilter.library.conventions import CONVENTIONS
 from cnnfilter.views.console import console
 from cnnfilter.views.numbers import number_table
@@ -37,8 +38,9 @@ def print_comparison(found: Comparison) -> None:
     out.print(Text(f"{found.kernel} between {first} and {last}", style="bold"))
     for tool, call in zip(found.tools, found.calls, strict=True):
         out.print(Text(f"  {tool}: {call}", style="dim"))
-        note = CONVENTIONS[tool].note
-        out.print(Text(f"    {note}", style="dim") if note else "", end="\n" if note else "")
+        its = CONVENTIONS[tool]
+        for line in filter(None, (its.note, f"may differ from it: {its.differs}")):
+            out.print(Padding(Text(line, style="dim"), (0, 0, 0, 4)))
     out.print()
     out.print(_facts(found))
     if not found.steps:

@@ -6,9 +6,10 @@ import shlex
 
 import numpy as np
 
-from cnnfilter.library.export.text import digits, header, rows_of, whole
+from cnnfilter.library.export.text import header, rows_of, whole
 from cnnfilter.library.generators.grid import Array
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.numbers import digits
 
 #: Kernel shapes of ffmpeg's convolution, and the longest row or column.
 FFMPEG_SQUARES = ((3, 3), (5, 5), (7, 7))

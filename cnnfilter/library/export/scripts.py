@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cnnfilter.errors import ShapeError
-from cnnfilter.library.export.text import digits, header, python_array
+from cnnfilter.library.export.text import header, python_array
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.numbers import digits
 
 _READ = """\
 import numpy as np
