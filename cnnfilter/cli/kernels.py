@@ -133,15 +133,18 @@ def export(
 ) -> None:  # fmt: skip
     """Print a kernel as code or a command of another tool that gives the same picture, or as a file.
 
+    A tool that has a function of that name is called by it, as convolve does with --as.
+
     Example: cnnfilter kernels export sobel-x --to opencv
     """
     import sys
 
     from cnnfilter.files import atomic_output
-    from cnnfilter.library import load_kernels, search_path
+    from cnnfilter.library import search_path
+    from cnnfilter.library.conventions import CONVENTIONS, load_as
     from cnnfilter.library.export import export
 
-    data = export(load_kernels(kernel, search=search_path(kernel_dir or ())), to, image)
+    data = export(load_as(kernel, to if to in CONVENTIONS else "", search_path(kernel_dir or ())), to, image)
     if output is None or output == "-":
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -6,6 +6,7 @@ import shlex
 
 import numpy as np
 
+from cnnfilter.library.export.scripts import own_call
 from cnnfilter.library.export.text import header, rows_of, whole
 from cnnfilter.library.generators.grid import Array
 from cnnfilter.library.kernel import Kernel
@@ -18,6 +19,9 @@ FFMPEG_LONGEST = 49
 
 def imagemagick(kernel: Kernel, image: str) -> str:
     """Return a command for ImageMagick 6 and 7."""
+    call = own_call(kernel)
+    if call:
+        return header(kernel) + f"{call.replace(' image ', f' {shlex.quote(image)} ', 1)} -depth 8 out.png\n"
     turned = kernel.weights[::-1, ::-1]
     rows, columns = turned.shape
     text = f"{columns}x{rows}: {rows_of(turned, between=',', lines=' ')}"
