@@ -189,7 +189,7 @@ def bound(array, spec, note):
     products = float(np.abs(kernel.weights).sum()) * float(np.abs(array).max())
     if array.dtype == np.uint8:
         return 1 if "DFT" in note else 0
-    if array.dtype == np.uint16:
+    if array.dtype in (np.uint16, np.int16):
         return max(1, 1e-7 * products)
     return products * (2e-6 if array.dtype == np.float32 else 1e-13)
 
@@ -222,6 +222,17 @@ def test_transparency_is_filtered_like_a_colour(seed):
     assert np.abs(got.astype(int) - expected[..., 2::-1]).max() <= allowed
     assert np.abs(alpha_of("opencv", array, spec).astype(int) - expected[..., 3]).max() <= allowed
     assert "transparency filtered like a colour" in note
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whole_numbers_with_a_sign(seed):
+    rng = np.random.default_rng(seed)
+    array = rng.integers(-30000, 30000, (17, 23)).astype(np.int16)
+    makers = [named, sobel, gaussian, typed]
+    spec, call = makers[seed % 4](rng, cv2.BORDER_DEFAULT)
+    got, note = filtered("opencv", array, spec)
+    assert np.abs(got - call(array)).max() <= bound(array, spec, note)
+    assert "16 bits with a sign" in note
 
 
 def test_a_box_of_two_cells_keeps_white():

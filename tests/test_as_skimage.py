@@ -93,6 +93,15 @@ def test_the_type_decides_about_the_scale_not_the_values():
     assert np.abs(got - filters.gaussian(array)).max() < TOLERANCE
 
 
+@pytest.mark.parametrize("depth", [np.int8, np.int16, np.int32])
+def test_whole_numbers_with_a_sign(depth):
+    array = np.random.default_rng(1).integers(np.iinfo(depth).min, np.iinfo(depth).max, (9, 14), depth, endpoint=True)
+    array[3, 4] = np.iinfo(depth).min
+    got, note = filtered("skimage", array, "prewitt-y")
+    assert np.abs(got - filters.prewitt_h(array)).max() < TOLERANCE
+    assert "values 0 to 1" in note
+
+
 def typed(rng):
     weights, spec = random_weights(rng, [(3, 3), (5, 5), (3, 1), (1, 5), (7, 3)])
     return spec, lambda image: filters.correlate_sparse(util.img_as_float(image), weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,7 +86,7 @@ def suited(options: Options, picture: Picture) -> Options:
     if not options.tool:
         return options
     its = CONVENTIONS[options.tool]
-    if its.range == "unit" and "range" not in options.typed and not _is_whole(picture):
+    if its.range == "unit" and "range" not in options.typed and picture.dtype.kind not in "iu":
         options = options._replace(range="stored")
     if its.doubles and "dtype" not in options.typed and picture.dtype == np.float64:
         options = options._replace(dtype="float64")
@@ -146,10 +146,17 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
         rounding=its.rounding if options.cast and top else "", top=top, root_mean=its.root_mean,
         copies_border=options.copy_border and not options.combine and method not in PASSES,
     )  # fmt: skip
-    if picture.has_alpha and way.rounding and not options.combine and options.channels != "sum":
-        way = way._replace(alpha=its.alpha)
+    if picture.has_alpha and way.rounding:
+        way = way._replace(alpha=_alpha(its, options))
     way = _by_method(way, method, own, picture) if method else _to_the_bit(way, kernel, its, picture)
+    if its.order == "fused" and options.cast and options.range == "stored" and picture.dtype == np.int16:
+        way = way._replace(finish=_saturate)
     return way._replace(note=_note(kernel, way, its, method))
+
+
+def _saturate(values: Array) -> None:
+    """Round to 16 bits with a sign, in place, as OpenCV does."""
+    np.clip(np.rint(values, out=values), -(1 << 15), (1 << 15) - 1, out=values)
 
 
 def _method(own: Own | None, options: Options) -> str:
@@ -157,6 +164,14 @@ def _method(own: Own | None, options: Options) -> str:
     if own is None or options.combine or options.channels == "sum":
         return ""
     return "" if options.bias is not None and own.method in (*PASSES, "opencv-blur") else own.method
+
+
+def _alpha(its: Convention, options: Options) -> str:
+    """Return what a tool does to transparency, where its own pixels come out of it."""
+    if options.combine or options.channels == "sum" or options.activation is not None or options.pool is not None:
+        return "carried"
+    # gray of a tool that filters transparency has none; this program carries it over
+    return "carried" if options.channels == "gray" and its.alpha == "filtered" else its.alpha
 
 
 def _slid(kernel: Kernel, its: Convention, options: Options) -> Array:
@@ -270,34 +285,41 @@ def _takes_dft(weights: Array, kernel: Kernel, picture: Picture) -> bool:
 def _note(kernel: Kernel, way: Way, its: Convention, method: str) -> str:
     """Return what was adopted, in a line: the call as people write it, and what it means in this program's words."""
     options = way.options
-    call = call_of(kernel, options.tool)
-    if not options.cast:
-        call = call.replace("(image, -1, ", f"(image, cv2.{'CV_64F' if options.dtype == 'float64' else 'CV_32F'}, ")
-    rows, columns = kernel.weights.shape[-2:]
-    border = "border pixels copied" if way.copies_border else "whole windows only"
-    if not way.copies_border and options.padding != "valid":
-        border = f"border {options.padding_mode}"
     nothing_own = kernel.own is None and parse_spec(kernel.spec).kind == "name"
-    own = f" ({options.tool} has no {kernel.name} of its own)" if nothing_own else ""
-    parts = [f"as {call}{own}: {rows}x{columns}" if way.passes is None else f"as {call}", border]
-    if kernel.own is None:
-        parts.append({"none": "not flipped", "both": "flipped", "rows": "upside down"}[_flip(its, options)])
-    parts.append("values 0 to 1" if options.range == "unit" else "values as stored")
-    parts.append(f"results {result_words(way)}")
+    named = f" ({options.tool} has no {kernel.name} of its own)" if nothing_own else ""
+    rows, columns = kernel.weights.shape[-2:]
+    border = f"border {options.padding_mode}" if options.padding != "valid" else "whole windows only"
+    turned = "" if kernel.own is not None else "upside down" if its.flip == "rows" else "not flipped"
+    parts = [
+        f"as {_call_made(kernel, way)}{named}" + f": {rows}x{columns}" * (way.passes is None),
+        "border pixels copied" if way.copies_border else border,
+        "flipped" if options.flip else turned,
+        *(f"{name} {','.join(map(str, pair))}" for name in ("stride", "dilation")
+          if (pair := getattr(options, name)) != (1, 1)),
+        "values 0 to 1" if options.range == "unit" else "values as stored",
+        "results " + "of the combined maps " * bool(way.rounding and options.combine) + result_words(way),
+        *_warnings(way, its, method),
+    ]  # fmt: skip
+    return ", ".join(filter(None, parts))
+
+
+def _call_made(kernel: Kernel, way: Way) -> str:
+    """Return the call of a tool with the type that its results have here."""
+    options = way.options
+    call = call_of(kernel, options.tool) + " of each channel, summed" * (options.channels == "sum")
+    if (way.rounding or way.finish is not None) and not options.combine:
+        return call
+    return call.replace("(image, -1, ", f"(image, cv2.{'CV_64F' if options.dtype == 'float64' else 'CV_32F'}, ")
+
+
+def _warnings(way: Way, its: Convention, method: str) -> Iterator[str]:
+    """Yield what else a user should know about a way."""
     if way.alpha != "carried":
-        parts.append(f"transparency {ALPHA_WORDS[way.alpha]}")
+        yield f"transparency {ALPHA_WORDS[way.alpha]}"
     if way.alpha == "weighted" and abs(float(way.weights.sum())) < NEXT_TO_NOTHING:
-        parts.append(
-            "which divides by the kernel's sum, 0: colours are white or black (a picture without transparency)"
-        )
+        yield "which divides by the kernel's sum, 0: colours are white or black (a picture without transparency)"
     if its.order == "fused" and not method and _dft_differs(way):
-        parts.append("OpenCV takes its DFT here, and pixels may be 1 apart")
-    return ", ".join(parts)
-
-
-def _flip(its: Convention, options: Options) -> str:
-    """Return how a kernel that was handed to the tool lies: a key of its words."""
-    return "both" if options.flip else "rows" if its.flip == "rows" else "none"
+        yield "OpenCV takes its DFT here, and pixels may be 1 apart"
 
 
 def result_words(way: Way) -> str:
@@ -305,9 +327,9 @@ def result_words(way: Way) -> str:
     if way.rounding == "clip-unit":
         return f"{way.options.dtype}, clipped to {way.top}..1"
     if not way.rounding:
-        return way.options.dtype
-    words = ROUNDING_WORDS[{"cut": "half-up", "quantum-of-words": "quantum"}.get(way.rounding, way.rounding)]
-    return f"{8 if way.top == 255 else 16} bits, {words}"
+        return way.options.dtype if way.finish is None else "16 bits with a sign, rounded half to even, clipped"
+    same = {"cut": "half-up", "quantum-of-words": "quantum", "quantum": "quantum" if way.top == 255 else "half-up"}
+    return f"{8 if way.top == 255 else 16} bits, {ROUNDING_WORDS[same.get(way.rounding, way.rounding)]}"
 
 
 def _dft_differs(way: Way) -> bool:

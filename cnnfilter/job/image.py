@@ -95,7 +95,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture |
             make=lambda source, hold: convolved(source, [kernel], options, hold=hold),
             need=lambda source: need_of([kernel], options, source),
             auto="clip" if pixels else choose_kind(kernel.weights, processed=processed),
-            parameters={"kernel": kernel.weights.tolist(), **words, **_conventions([way])},
+            parameters={"kernel": kernel.weights.tolist(), **_words_of(way, options), **_conventions([way])},
             notes=_notes([kernel], [way]),
             alpha=lambda source: alpha_of(source, kernel, options),
         )
@@ -120,6 +120,11 @@ def _notes(kernels: Sequence[Kernel], ways: Sequence[Way | None]) -> tuple[str, 
     """Return what the user should know about kernels, and about how a tool that is adopted applies them."""
     adopted = [way.note for way in ways if way is not None and way.note]
     return tuple(dict.fromkeys([*(note for kernel in kernels for note in kernel.warnings), *adopted]))
+
+
+def _words_of(way: Way | None, options: Options) -> dict[str, Any]:
+    """Return the options as a dump records them: those that a tool's own function has in place of the job's."""
+    return _words(options if way is None else way.options._replace(padding=options.padding))
 
 
 def _conventions(ways: Sequence[Way | None]) -> dict[str, str]:

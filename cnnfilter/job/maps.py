@@ -188,8 +188,6 @@ def alpha_of(source: PictureSource, kernel: Kernel, options: Options) -> Array |
 
     ImageMagick filters what light is kept out, so that a kernel that sums to 0 leaves the opaque opaque.
     """
-    if not options.tool or options.combine or options.activation is not None or options.pool is not None:
-        return None
     way, part = way_of(kernel, options, source.picture), source.of("alpha")
     if way.alpha == "carried":
         return None

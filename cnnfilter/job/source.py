@@ -16,7 +16,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def _white(picture: Picture, options: Options) -> float:
     """Return what is divided by for 0 to 1: tools that scale go by the type, whatever the values are."""
-    by_type = options.tool and CONVENTIONS[options.tool].range == "unit" and picture.dtype.kind == "u"
+    by_type = options.tool and CONVENTIONS[options.tool].range == "unit" and picture.dtype.kind in "iu"
     return float(np.iinfo(picture.dtype).max) if by_type else picture.white
 
 
@@ -59,6 +59,8 @@ class PictureSource:
             values = self.gray(values, self.dtype)[None]
         if self.divisor != 1.0:
             values = np.divide(values, self.divisor, dtype=self.dtype)
+            if self.picture.dtype.kind == "i" and self.options.tool:
+                np.maximum(values, -1, out=values)  # two's complement reaches one further below 0
         if self.part == "weighted":
             values = values * (planes[self.colors :] / np.float64(self.picture.white))
         return values[None]
