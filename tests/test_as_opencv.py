@@ -235,6 +235,18 @@ def test_whole_numbers_with_a_sign(seed):
     assert "16 bits with a sign" in note
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_floats_of_whole_numbers(seed):
+    rng = np.random.default_rng(seed)
+    makers = [lambda rng, make=make: make(rng, cv2.BORDER_DEFAULT) for make in MAKERS[2:]]
+    array, (spec, call) = random_case(rng, makers, depths=["uint8", "uint16"], channels=[1, 3])
+    got, note = filtered("opencv", array, spec, dtype="float32")
+    expected = call(bgr(array.astype(np.float32)))
+    expected = expected[..., ::-1] if expected.ndim == 3 else expected
+    (kernel,) = load_as(spec, "opencv", [cnnfilter.library.catalog.shipped_folder()])
+    assert np.abs(got - expected).max() <= 2e-6 * float(np.abs(kernel.weights).sum()) * float(array.max()), (spec, note)
+
+
 def test_a_box_of_two_cells_keeps_white():
     white = np.full((6, 40), 255, np.uint8)
     assert (filtered("opencv", white, "box:size=1,2")[0] == 255).all()
@@ -250,7 +262,9 @@ def test_notes_say_what_is_true():
     assert "rounded" not in floats
     assert "results float32" in floats
     assert "(image, cv2.CV_32F, 1, 0)" in filtered("opencv", small, "sobel-x", dtype="float32")[1]
-    assert "has no emboss of its own" in filtered("opencv", small, "emboss")[1]
+    typed = filtered("opencv", small, "gaussian:sigma=2", dtype="float32")[1]
+    assert "as cv2.GaussianBlur(image.astype(np.float32), (0, 0), 2): 17x17" in typed
+    assert "filter2D(image, -1, kernel) with this library's emboss" in filtered("opencv", small, "emboss")[1]
     assert "DFT" in filtered("opencv", small, "disk:radius=8")[1]
     assert "DFT" not in filtered("opencv", small, "disk:radius=3")[1]
     assert "DFT" in filtered("opencv", deep, "disk:radius=4")[1]  # from 50 cells on, of 16 bits

@@ -112,9 +112,9 @@ def by_rows(rows: Array, kernel: Array, out: Array, start: float, sizes: Sizes) 
 
 
 def forward(rows: Array, kernel: Array, out: Array, start: float, sizes: Sizes) -> None:
-    """Sum along the kernel's rows from its first cell to its last, as ImageMagick does."""
+    """Sum along the kernel's rows from its first cell to its last, as ImageMagick does; zeros add nothing."""
     out[...] = start
-    for row, column in np.ndindex(*kernel.shape):
+    for row, column in np.argwhere(kernel):
         out += kernel[row, column] * _window(rows, row, column, out, sizes)
 
 

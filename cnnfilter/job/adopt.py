@@ -93,10 +93,11 @@ def suited(options: Options, picture: Picture) -> Options:
     return options
 
 
-def suited_kernel(kernel: Kernel, picture: Picture) -> Kernel:
-    """Return the kernel that a tool takes for pictures of this type."""
+def suited_kernel(kernel: Kernel, options: Options, picture: Picture) -> Kernel:
+    """Return the kernel that a tool takes for pictures of this type, or for floats where those are asked for."""
     deep = None if kernel.own is None else kernel.own.deep
-    return kernel if deep is None or picture.dtype == np.uint8 else deep
+    narrow = picture.dtype == np.uint8 and options.cast and options.range == "stored" and not options.combine
+    return kernel if deep is None or narrow else deep
 
 
 def _is_whole(picture: Picture) -> bool:
@@ -136,7 +137,7 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
     """
     if not options.tool:
         return Way(weights=kernel.weights, options=options)
-    kernel = suited_kernel(kernel, picture)
+    kernel = suited_kernel(kernel, options, picture)
     its, own = CONVENTIONS[options.tool], kernel.own
     method = _method(own, options)
     _check(kernel, its, options.tool, picture, method)
@@ -151,7 +152,7 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
     way = _by_method(way, method, own, picture) if method else _to_the_bit(way, kernel, its, picture)
     if its.order == "fused" and options.cast and options.range == "stored" and picture.dtype == np.int16:
         way = way._replace(finish=_saturate)
-    return way._replace(note=_note(kernel, way, its, method))
+    return way._replace(note=_note(kernel, way, its, method, picture))
 
 
 def _saturate(values: Array) -> None:
@@ -282,16 +283,16 @@ def _takes_dft(weights: Array, kernel: Kernel, picture: Picture) -> bool:
     return weights.size >= (OPENCV_DFT_CELLS if narrow else OPENCV_DFT_CELLS_OTHERWISE)
 
 
-def _note(kernel: Kernel, way: Way, its: Convention, method: str) -> str:
+def _note(kernel: Kernel, way: Way, its: Convention, method: str, picture: Picture) -> str:
     """Return what was adopted, in a line: the call as people write it, and what it means in this program's words."""
     options = way.options
-    nothing_own = kernel.own is None and parse_spec(kernel.spec).kind == "name"
-    named = f" ({options.tool} has no {kernel.name} of its own)" if nothing_own else ""
+    handed = kernel.own is None and parse_spec(kernel.spec).kind == "name"
+    named = f" with this library's {kernel.name}" if handed else ""
     rows, columns = kernel.weights.shape[-2:]
     border = f"border {options.padding_mode}" if options.padding != "valid" else "whole windows only"
     turned = "" if kernel.own is not None else "upside down" if its.flip == "rows" else "not flipped"
     parts = [
-        f"as {_call_made(kernel, way)}{named}" + f": {rows}x{columns}" * (way.passes is None),
+        f"as {_call_made(kernel, way, picture)}{named}" + f": {rows}x{columns}" * (way.passes is None),
         "border pixels copied" if way.copies_border else border,
         "flipped" if options.flip else turned,
         *(f"{name} {','.join(map(str, pair))}" for name in ("stride", "dilation")
@@ -303,13 +304,16 @@ def _note(kernel: Kernel, way: Way, its: Convention, method: str) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _call_made(kernel: Kernel, way: Way) -> str:
+def _call_made(kernel: Kernel, way: Way, picture: Picture) -> str:
     """Return the call of a tool with the type that its results have here."""
     options = way.options
     call = call_of(kernel, options.tool) + " of each channel, summed" * (options.channels == "sum")
     if (way.rounding or way.finish is not None) and not options.combine:
         return call
-    return call.replace("(image, -1, ", f"(image, cv2.{'CV_64F' if options.dtype == 'float64' else 'CV_32F'}, ")
+    if "(image, -1, " in call:
+        return call.replace("(image, -1, ", f"(image, cv2.{'CV_64F' if options.dtype == 'float64' else 'CV_32F'}, ")
+    asks = options.tool == "opencv" and picture.dtype.kind in "iu"
+    return call.replace("(image, ", f"(image.astype(np.{options.dtype}), ", 1) if asks else call
 
 
 def _warnings(way: Way, its: Convention, method: str) -> Iterator[str]:

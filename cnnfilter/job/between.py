@@ -248,7 +248,7 @@ def _kernel(spec: str, tool: str, search: Sequence[Path]) -> Kernel:
 def _side(kernel: Kernel, tool: str, picture: Picture) -> Side:
     """Return what a tool does with a kernel on a picture."""
     options = suited(make_options(**adopt_words(tool, UNSAID, frozenset())), picture)
-    kernel = suited_kernel(kernel, picture)
+    kernel = suited_kernel(kernel, options, picture)
     way = way_of(kernel, options, picture)
     (result,) = applied(PictureSource(picture, way.options), way)
     return Side(kernel, call_of(kernel, tool), _settings(kernel, tool, way), result.astype(np.float64))

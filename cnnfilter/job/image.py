@@ -83,7 +83,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture |
     check_adopted(kernels, options)
     processed = options.pool is not None or options.activation is not None
     if picture is not None:
-        kernels = [suited_kernel(kernel, picture) for kernel in kernels]
+        kernels = [suited_kernel(kernel, options, picture) for kernel in kernels]
     ways = [None if picture is None else way_of(kernel, options, picture) for kernel in kernels]
     words = _words(options)
 
