@@ -49,7 +49,7 @@ NAMES = {
     "smooth-more": ImageFilter.SMOOTH_MORE,
     "blur": ImageFilter.BLUR,
     "box": ImageFilter.BoxBlur(1),
-    "gaussian": ImageFilter.GaussianBlur(1),
+    "gaussian": ImageFilter.GaussianBlur(),
 }
 
 

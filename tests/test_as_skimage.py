@@ -93,6 +93,12 @@ def test_the_type_decides_about_the_scale_not_the_values():
     assert np.abs(got - filters.gaussian(array)).max() < TOLERANCE
 
 
+def test_unsharp_keeps_a_range_that_is_typed():
+    array = np.random.default_rng(3).integers(0, 256, (12, 13), np.uint8)
+    got, _ = filtered("skimage", array, "unsharp:amount=4", range="stored")
+    assert np.abs(got - filters.unsharp_mask(array, 1, 4, preserve_range=True)).max() < 1e-9
+
+
 @pytest.mark.parametrize("depth", [np.int8, np.int16, np.int32])
 def test_whole_numbers_with_a_sign(depth):
     array = np.random.default_rng(1).integers(np.iinfo(depth).min, np.iinfo(depth).max, (9, 14), depth, endpoint=True)

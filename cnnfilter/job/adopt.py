@@ -12,6 +12,7 @@ from cnnfilter.core.rounding import ROUNDINGS
 from cnnfilter.errors import ImageError, ParameterError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
+from cnnfilter.job.methods import PILLOW_PASSES, blur_of_sums, box_passes, fixed_point, pass_radius
 from cnnfilter.job.options import Options
 from cnnfilter.library.conventions import ALPHA_WORDS, CONVENTIONS, ROUNDING_WORDS, Convention
 from cnnfilter.library.kernel import Kernel, Own
@@ -138,8 +139,8 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
     if not options.tool:
         return Way(weights=kernel.weights, options=options)
     kernel = suited_kernel(kernel, options, picture)
-    its, own = CONVENTIONS[options.tool], kernel.own
-    method = _method(own, options)
+    its = CONVENTIONS[options.tool]
+    method = _method(kernel.own, options)
     _check(kernel, its, options.tool, picture, method)
     top = int(np.iinfo(picture.dtype).max) if options.range == "stored" and _is_whole(picture) else 0
     way = Way(
@@ -149,7 +150,7 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
     )  # fmt: skip
     if picture.has_alpha and way.rounding:
         way = way._replace(alpha=_alpha(its, options))
-    way = _by_method(way, method, own, picture) if method else _to_the_bit(way, kernel, its, picture)
+    way = METHODS[method](way, kernel, picture) if method else _to_the_bit(way, kernel, its, picture)
     if its.order == "fused" and options.cast and options.range == "stored" and picture.dtype == np.int16:
         way = way._replace(finish=_saturate)
     return way._replace(note=_note(kernel, way, its, method, picture))
@@ -221,38 +222,57 @@ def _padding(shape: tuple[int, ...], its: Convention, options: Options) -> str:
     return ",".join(map(str, pads))
 
 
-def _by_method(way: Way, method: str, own: Own | None, picture: Picture) -> Way:
-    """Return the way of a function whose arithmetic is its own."""
-    from cnnfilter.job import methods
+def _clipped_to_unit(way: Way, kernel: Kernel, picture: Picture) -> Way:
+    """Clip to 0..1, or to -1..1 where the picture has values below 0, as unsharp_mask does."""
+    if way.options.range == "stored" and picture.dtype.kind in "iu":
+        return way  # preserve_range
+    colors = picture.channels - picture.has_alpha
+    negative = picture.dtype.kind != "u" and any((picture.rows(*span)[:colors] < 0).any() for span in picture.spans())
+    return way._replace(rounding="clip-unit", top=-1 if negative else 0)
 
-    weights, options, top = way.weights, way.options, way.top
-    if method == "clip-unit":
-        lowest = 0 if options.range == "unit" or picture.dtype.kind == "u" else _lowest(picture)
-        return way._replace(rounding="clip-unit", top=-1 if lowest < 0 else 0)
+
+def _in_fixed_point(way: Way, kernel: Kernel, picture: Picture) -> Way:
+    """Take the whole numbers that GaussianBlur makes of its weights."""
     if not way.rounding:
         return way
-    exact = options._replace(dtype="float32" if top == 255 else "float64", engine="banded")
-    if method == "opencv-gaussian":
-        fixed = methods.fixed_point(weights, 8 if top == 255 else 16)
-        return way._replace(weights=fixed, options=exact, rounding="half-up")
-    if method == "opencv-blur":
-        sums = exact._replace(dtype="float64")
-        return way._replace(
-            weights=np.ones_like(weights), options=sums, finish=methods.blur_of_sums(weights.size, top),
-            rounding="half-up" if top == 255 else "half-even",
-        )  # fmt: skip
-    if method == "pillow-box":
-        radius, passes = (weights.shape[0] // 2, weights.shape[1] // 2), 1
-    else:
-        (sigma,) = own.arguments if own is not None else (1.0,)
-        radius, passes = (methods.pass_radius(sigma),) * 2, methods.PILLOW_PASSES
-    return way._replace(passes=lambda planes: methods.box_passes(planes, radius, passes))
+    fixed = fixed_point(way.weights, 8 if way.top == 255 else 16)
+    options = way.options._replace(dtype="float32" if way.top == 255 else "float64", engine="banded")
+    return way._replace(weights=fixed, options=options, rounding="half-up")
 
 
-def _lowest(picture: Picture) -> float:
-    """Return the smallest value of a picture, its transparency apart."""
-    colors = picture.channels - picture.has_alpha
-    return min(float(np.nanmin(picture.rows(*span)[:colors])) for span in picture.spans())
+def _divided_sums(way: Way, kernel: Kernel, picture: Picture) -> Way:
+    """Add up whole numbers, and divide as cv2.blur does."""
+    if not way.rounding:
+        return way
+    return way._replace(
+        weights=np.ones_like(way.weights), options=way.options._replace(dtype="float64", engine="banded"),
+        finish=blur_of_sums(way.weights.size, way.top), rounding="half-up" if way.top == 255 else "half-even",
+    )  # fmt: skip
+
+
+def _one_pass(way: Way, kernel: Kernel, picture: Picture) -> Way:
+    """Take one pass of a box."""
+    radius = (way.weights.shape[0] // 2, way.weights.shape[1] // 2)
+    return way._replace(passes=lambda planes: box_passes(planes, radius, 1)) if way.rounding else way
+
+
+def _three_passes(way: Way, kernel: Kernel, picture: Picture) -> Way:
+    """Take the passes of a box that Pillow's Gaussian is made of."""
+    if not way.rounding or kernel.own is None:
+        return way
+    radius = pass_radius(kernel.own.sigma)
+    return way._replace(passes=lambda planes: box_passes(planes, (radius, radius), PILLOW_PASSES))
+
+
+#: What a tool's own function does where that is not its usual filter: each takes the way of that, the kernel and the
+#: picture.
+METHODS: dict[str, Callable[[Way, Kernel, Picture], Way]] = {
+    "clip-unit": _clipped_to_unit,
+    "opencv-gaussian": _in_fixed_point,
+    "opencv-blur": _divided_sums,
+    "pillow-box": _one_pass,
+    "pillow-gaussian": _three_passes,
+}
 
 
 def _to_the_bit(way: Way, kernel: Kernel, its: Convention, picture: Picture) -> Way:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from cnnfilter.library.build import LoadOne, build_kernel, parameter_values
@@ -42,7 +43,7 @@ def adopt(entry: Entry, given: Mapping[str, str], load_one: LoadOne, tool: str) 
 
 def _is_shipped(entry: Entry) -> bool:
     """Say whether the table of calls speaks of this entry, not of a user's of the same name."""
-    return entry.path.startswith(str(shipped_folder()))
+    return Path(entry.path).parent == shipped_folder()
 
 
 def _adopted(
@@ -66,7 +67,6 @@ def _adopted(
         kernel,
         own=Own(
             tool, call, function.border, function.middle, function.turns, function.method,
-            arguments=(float(values["sigma"] or 1.0),) if "sigma" in function.takes and "sigma" in values else (),
-            deep=deep,
+            sigma=float(values.get("sigma") or 1.0), deep=deep,
         ),
     )  # fmt: skip

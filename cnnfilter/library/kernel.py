@@ -24,6 +24,8 @@ class Own(NamedTuple):
         to the tool's usual filter.
     border, middle, turns, method
         As in `cnnfilter.library.calls.Function`.
+    sigma
+        The width that the call was made with, where it has one.
     deep
         The kernel for pictures of more than 8 bits, where that is another one.
     """
@@ -34,7 +36,7 @@ class Own(NamedTuple):
     middle: str = ""
     turns: bool = False
     method: str = ""
-    arguments: tuple[float, ...] = ()
+    sigma: float = 1.0
     deep: Kernel | None = None
 
 
