@@ -162,6 +162,8 @@ def test_batch_takes_each_depth_as_it_is(cnnfilter_run, tmp_path):
 
 def test_formulas_are_the_tools_own():
     assert cnnfilter.load_kernel("log:variant=matlab").weights[2, 2] == pytest.approx(-4.9048, abs=5e-5)
+    assert cnnfilter.load_kernel("unsharp:variant=matlab").weights[1, 1] == pytest.approx(4.3333, abs=5e-5)
+    assert cnnfilter.load_kernel("laplacian:variant=matlab").weights[1, 1] == pytest.approx(-3.3333, abs=5e-5)
     assert cnnfilter.load_kernel("log:variant=imagemagick").weights[4, 4] == pytest.approx(0.451863, abs=1e-6)
     assert cnnfilter.load_kernel("shape:kind=octagon,radius=3").weights.sum() == 37
     assert cnnfilter.load_kernel("shape:kind=ring,radius=2").weights.sum() == 12

@@ -17,7 +17,7 @@ from cnnfilter.library.generators.grid import (
     quantum_side,
     side_for,
     truncated_side,
-)  # fmt: skip
+)
 from cnnfilter.library.generators.smoothing import gaussian, gaussian_kept
 from cnnfilter.library.parameters import Generator, Parameter
 
@@ -139,7 +139,7 @@ def gaussian_derivative(*, sigma: float, dx: int, dy: int, size: Size | None, fo
            Biological Cybernetics 55, 1987.
     """
     side = side_for("gaussian-derivative", 4 * sigma)
-    rows, columns = size or ((truncated_side(4 * sigma) if form == "scipy" else side),) * 2
+    rows, columns = size or ((truncated_side("gaussian-derivative", 4 * sigma) if form == "scipy" else side),) * 2
     taps: Array = np.outer(gaussian_taps(rows, sigma, dy), gaussian_taps(columns, sigma, dx))
     if form == "scipy":
         taps /= gaussian_taps(rows, sigma, 0).sum() * gaussian_taps(columns, sigma, 0).sum()
@@ -183,7 +183,7 @@ def dog(*, sigma1: float, sigma2: float | None, size: Size | None, form: str) ->
     second = second_sigma(sigma1, sigma2, form)
     sides = {
         "sampled": lambda sigma: side_for("dog", 3 * sigma),
-        "skimage": lambda sigma: truncated_side(4 * sigma),
+        "skimage": lambda sigma: truncated_side("dog", 4 * sigma),
         "imagemagick": lambda sigma: quantum_side("dog", sigma),
     }
     widest = size or (sides[form](max(sigma1, second)),) * 2

@@ -68,14 +68,20 @@ def normal_kept(length: int, sigma: float) -> float:
     return math.erf(length / 2 / (sigma * math.sqrt(2)))
 
 
-def truncated_side(reach: float) -> int:
+def truncated_side(name: str, reach: float) -> int:
     """Return the side of a window that SciPy cuts at `reach` pixels: ``2 * int(reach + 0.5) + 1``.
+
+    Raises
+    ------
+    ParameterError
+        If that is more than a kernel may have.
 
     Examples
     --------
-    >>> truncated_side(8.0), truncated_side(4 * 0.6)
+    >>> truncated_side("gaussian", 8.0), truncated_side("gaussian", 4 * 0.6)
     (17, 5)
     """
+    side_for(name, int(reach + 0.5))
     return 2 * int(reach + 0.5) + 1
 
 
@@ -88,6 +94,11 @@ def quantum_side(name: str, sigma: float) -> int:
 
     The window grows until its rim's share of a Gaussian's sum is less than one step of 16 bits.
 
+    Raises
+    ------
+    ParameterError
+        If that is more than a kernel may have.
+
     Examples
     --------
     >>> quantum_side("gaussian", 1.0), quantum_side("gaussian", 2.0)
@@ -98,9 +109,11 @@ def quantum_side(name: str, sigma: float) -> int:
     row = 1.0  # sum of the profile so far: the square's sum is its square
     while weight / total >= QUANTUM or half < 2:
         half += 1
-        weight = math.exp(-0.5 * (half / sigma) ** 2)
+        distance = half / sigma
+        weight = math.exp(-0.5 * distance * distance)
         row += 2 * weight
         total = row * row
+    side_for(name, half - 1)
     return 2 * (half - 1) + 1
 
 

@@ -16,7 +16,7 @@ from cnnfilter.library.generators.grid import (
     quantum_side,
     side_for,
     truncated_side,
-)  # fmt: skip
+)
 from cnnfilter.library.parameters import Generator, Parameter
 
 
@@ -123,7 +123,7 @@ _PROFILES = {"integrated": _integrated_profile, "bessel": _bessel_profile}
 _SIDES: dict[str, Callable[[float], int]] = {
     "opencv": lambda sigma: round(6 * sigma + 1) | 1,
     "opencv-deep": lambda sigma: round(8 * sigma + 1) | 1,
-    "scipy": lambda sigma: truncated_side(4 * sigma),
+    "scipy": lambda sigma: truncated_side("gaussian", 4 * sigma),
     "matlab": lambda sigma: 2 * math.ceil(2 * sigma) + 1,
     "imagemagick": lambda sigma: quantum_side("gaussian", sigma),
 }
