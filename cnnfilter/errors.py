@@ -74,6 +74,10 @@ class MissingExtraError(CnnFilterError):
     """An optional dependency that is not installed: the message has the line that installs it."""
 
 
+class LayoutWarning(UserWarning):
+    """An array whose channels seem to come last was taken with its channels first."""
+
+
 def closest(name: str, names: list[str], count: int = 3) -> list[str]:
     """Return up to `count` of `names` that look like `name`, best first."""
     import difflib  # 10 ms, and only a mistake needs it

@@ -1,8 +1,4 @@
-"""Names and files: outputs that appear whole or not at all, and text that is safe to print.
-
-Policy in pure functions (`slug`, `file_name`, `printable`, `collision_key`) and the one place that writes
-(`atomic_output`).
-"""
+"""Files: outputs that appear whole or not at all and never in place of an input, and text that is safe to print."""
 
 from __future__ import annotations
 
@@ -10,21 +6,15 @@ import contextlib
 import errno
 import os
 import stat
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError
+from cnnfilter.text import LONGEST_PART, folded, shortened
 
 #: How the name of an unfinished output ends; what is left of these after a power cut may be deleted.
 PART_SUFFIX = ".cnnfilter-part"
-
-#: The longest file name, in bytes, that common file systems take.
-LONGEST_NAME = 255
-
-_LONGEST_SLUG = 120
-_RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))})
 
 #: What a user can do about an operating system error.
 _HINTS: dict[int, str] = {
@@ -102,95 +92,88 @@ def bytes_text(count: int) -> str:
     return f"{count} bytes"
 
 
+def decoded(data: bytes) -> str:
+    """Return the text that bytes are, in the encodings that spreadsheets write: UTF-8, or UTF-16 with its mark.
+
+    Raises
+    ------
+    ValueError
+        If they are no such text, or hold null characters.
+    """
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not text: {error.reason} at byte {error.start}") from None
+    if "\0" in text:
+        raise ValueError("not text: it holds null characters")
+    return text
+
+
 def quoted(path: object) -> str:
     """Return a file name as messages show it: printable, in single quotes."""
     return f"'{printable(os.fsdecode(path) if isinstance(path, bytes | os.PathLike) else path)}'"
 
 
-def slug(text: str, fallback: str = "unnamed") -> str:
-    r"""Return `text` made into one safe piece of a file name.
-
-    Letters and digits of every script stay, and ``. _ + = , @ -`` between them; each run of anything else
-    becomes one hyphen. The result holds no separator, control or bidirectional character, does not begin
-    or end with a dot or hyphen, is no reserved device name, and is at most 120 bytes long.
-
-    Parameters
-    ----------
-    text
-        Any text: the name of a kernel, a layer or a class.
-    fallback
-        What to use when nothing of `text` is left.
-
-    Examples
-    --------
-    >>> slug("gabor:theta=22.5"), slug("../../etc/passwd"), slug("NUL"), slug("\u202e")
-    ('gabor-theta=22.5', 'etc-passwd', 'NUL-', 'unnamed')
-    """
-    text = unicodedata.normalize("NFKC", text)
-    kept = "".join(char if char.isalnum() or char in "._+=,@-" else " " for char in text)
-    name = "-".join(kept.split())
-    while ".." in name:
-        name = name.replace("..", ".")
-    name = _shortened(name.strip(".-"), _LONGEST_SLUG).rstrip(".-")
-    if name.partition(".")[0].casefold() in _RESERVED:
-        name = name.replace(".", "-", 1) if "." in name else f"{name}-"
-    return name or fallback
-
-
-def _shortened(name: str, limit: int) -> str:
-    """Cut `name` to `limit` bytes, with a digest of the whole at its end so that two names stay two."""
-    data = name.encode("utf-8", "surrogateescape")
-    if len(data) <= limit:
-        return name
-    import hashlib
-
-    digest = hashlib.sha256(data).hexdigest()[:8]
-    return f"{data[: limit - 9].decode('utf-8', 'ignore')}-{digest}"
-
-
-def file_name(stem: str, *labels: str, extension: str) -> str:
-    """Return ``stem.label.extension``, short enough for the file system.
-
-    Parameters
-    ----------
-    stem
-        The name of the input without its extension. It is a file's name already and stays as it is;
-        only separators in it, and names of nothing but dots, are replaced.
-    labels
-        Kernel and map names; each goes through `slug`.
-    extension
-        Without its dot.
-
-    Examples
-    --------
-    >>> file_name("my photo", "sobel-x", extension="png")
-    'my photo.sobel-x.png'
-    """
-    tail = "".join(f".{slug(label)}" for label in labels) + f".{extension}"
-    stem = stem.replace("/", "-").replace("\\", "-").replace("\0", "")
-    if not stem.strip("."):
-        stem = "unnamed"
-    room = max(LONGEST_NAME - len(PART_SUFFIX) - 10 - len(tail.encode("utf-8", "surrogateescape")), 16)
-    return _shortened(stem, room) + tail
-
-
 def collision_key(path: str | Path) -> tuple[str, str]:
     """Return a key that is equal for two paths that some file system would take for one.
 
-    The folder is resolved through its links; the name is compared without case and in one Unicode form,
-    as macOS and Windows do.
+    The folder is resolved through its links; the name is compared as `folded` has it.
     """
     path = Path(path)
-    name = unicodedata.normalize("NFC", unicodedata.normalize("NFC", path.name).casefold())
-    return os.path.realpath(path.parent), name
+    return os.path.realpath(path.parent), folded(path.name)
 
 
-def same_file(first: str | Path, second: str | Path) -> bool:
-    """Tell whether two paths are one file: by links, hard links, or a file system that ignores case."""
+def identity(file: str | Path | int) -> tuple[int, int] | None:
+    """Return what tells a file whatever its names and links; None for nothing, and for what is no regular file.
+
+    A number is an open file's: 0 for standard input, 1 for standard output.
+    """
     try:
-        return Path(first).samefile(second)
+        status = os.stat(file)  # noqa: PTH116 - a path, or an open file
     except (OSError, ValueError):
-        return os.path.realpath(first) == os.path.realpath(second)
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def check_outputs(outputs: Iterable[str | Path | int], inputs: Iterable[str | Path | int], flag: str = "-o") -> None:
+    """Raise if a job would write over something that it reads, or twice to one file.
+
+    Parameters
+    ----------
+    outputs
+        Everything that the job writes.
+    inputs
+        Everything that it reads: pictures, kernel files, networks with their weights, lists. They are walked through
+        only if an output is there already.
+    flag
+        What names the outputs.
+
+    Raises
+    ------
+    OutputError
+        If one file is both, under whatever name or link; or if links lead from two outputs to one file.
+    """
+    there: dict[tuple[int, int], str | Path | int] = {}
+    for output in outputs:
+        mark = identity(output)
+        if mark is None:
+            continue
+        other = there.setdefault(mark, output)
+        if other is output or isinstance(other, int) or isinstance(output, int):
+            continue
+        if os.path.realpath(other) == os.path.realpath(output):  # and not two names of a file: each gets its own then
+            raise OutputError(f"{quoted(other)} and {quoted(output)} are one file by a link (choose another {flag})")
+    for file in inputs if there else ():
+        mark = identity(file)
+        if mark in there:
+            raise overwrites(there[mark], flag)
+
+
+def overwrites(output: str | Path | int, flag: str = "-o") -> OutputError:
+    """Return the error for an output that is an input."""
+    shown = "standard output" if output == 1 else quoted(output)
+    return OutputError(f"{shown} is an input, and inputs are never overwritten (choose another {flag})")
 
 
 def output_error(error: OSError, path: str | Path) -> CnnFilterError:
@@ -261,7 +244,7 @@ def _replacing(target: Path, mode: int | None, durable: bool) -> Iterator[Binary
     """Yield a new file beside `target` that replaces it on success."""
     if mode is not None and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    stem = _shortened(target.name, LONGEST_NAME - len(PART_SUFFIX) - 10)
+    stem = shortened(target.name, LONGEST_PART)
     part = target.with_name(f".{stem}.{os.urandom(4).hex()}{PART_SUFFIX}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     handle = os.open(part, flags, 0o666)

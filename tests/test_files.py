@@ -1,7 +1,6 @@
-"""Names that are safe, and outputs that are whole or absent."""
+"""Outputs that are whole or absent, and never in place of an input."""
 
 import errno
-import json
 import os
 import resource
 import stat
@@ -11,7 +10,6 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from corpora import corpus
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,77 +17,13 @@ from cnnfilter.errors import OutputError, ResourceError
 from cnnfilter.files import (
     PART_SUFFIX,
     atomic_output,
+    check_outputs,
     collision_key,
-    file_name,
+    identity,
     output_error,
     printable,
     quoted,
-    same_file,
-    slug,
 )
-
-
-def check_slug(text, folder):
-    name = slug(text)
-    assert name
-    assert len(name.encode()) <= 130
-    assert name.isprintable()
-    assert not set(name) & set('/\\:*?"<>|')
-    assert (folder / name).resolve().parent == folder.resolve()
-    assert slug(name) == name
-
-
-@given(st.text())
-def test_any_text_makes_a_safe_name(text):
-    check_slug(text, Path("/somewhere"))
-
-
-def test_naughty_strings_stay_inside_the_folder(tmp_path):
-    lines = json.loads((corpus("naughty-strings") / "blns.json").read_text("utf-8"))
-    lines += (corpus("naughty-strings") / "blns.txt").read_text("utf-8").splitlines()
-    assert len(lines) > 1000
-    folder = tmp_path / "inside"
-    folder.mkdir()
-    for text in lines:
-        check_slug(text, folder)
-        (folder / slug(text)).write_bytes(b"")
-        (folder / file_name(text, text, extension="png")).write_bytes(b"")
-    assert list(tmp_path.iterdir()) == [folder]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("sobel-x", "sobel-x"),
-        ("gabor-theta22.5", "gabor-theta22.5"),
-        ("../../etc/passwd", "etc-passwd"),
-        ("a/b\\c:d", "a-b-c-d"),
-        ("", "unnamed"),
-        ("....", "unnamed"),
-        ("-rf", "rf"),
-        ("\x1b[2J", "2J"),
-        ("con", "con-"),
-        ("COM1.txt", "COM1-txt"),
-        ("猫 filter", "猫-filter"),
-        ("\udcff", "unnamed"),
-    ],
-)
-def test_slug_table(text, expected):
-    assert slug(text) == expected
-
-
-def test_long_names_are_cut_and_stay_different():
-    first, second = slug("k" * 500 + "1"), slug("k" * 500 + "2")
-    assert first != second
-    assert len(first) == 120
-    name = file_name("é" * 200, "sobel-x", extension="png")
-    assert len(name.encode()) <= 255
-    assert name.endswith(".sobel-x.png")
-
-
-def test_stems_keep_their_bytes():
-    assert file_name("caf\udce9 photo", "blur", extension="npy") == "caf\udce9 photo.blur.npy"
-    assert file_name("..", "blur", extension="npy") == "unnamed.blur.npy"
 
 
 @given(st.text())
@@ -127,17 +61,45 @@ def test_collisions_by_case_form_and_link(tmp_path):
     assert collision_key("a.png") != collision_key("b.png")
 
 
-def test_same_file_through_links(tmp_path):
+def test_a_file_is_known_by_any_name(tmp_path):
     real = tmp_path / "real.png"
     real.write_bytes(b"1")
     (tmp_path / "soft.png").symlink_to(real)
     os.link(real, tmp_path / "hard.png")
     (tmp_path / "copy.png").write_bytes(b"1")
-    assert same_file(real, tmp_path / "soft.png")
-    assert same_file(real, tmp_path / "hard.png")
-    assert same_file(tmp_path / "new.png", tmp_path / "." / "new.png")
-    assert not same_file(real, tmp_path / "copy.png")
-    assert not same_file(real, tmp_path / "new.png")
+    assert identity(real) == identity(tmp_path / "soft.png") == identity(tmp_path / "." / "hard.png") is not None
+    assert identity(real) != identity(tmp_path / "copy.png")
+    for nothing in (tmp_path / "new.png", tmp_path, "/dev/null", "a\0b", 999):
+        assert identity(nothing) is None
+    with real.open("rb") as file:
+        assert identity(file.fileno()) == identity(real)
+
+
+@pytest.mark.parametrize("name", ["real.png", "soft.png", "hard.png", "./real.png"])
+def test_what_is_read_is_not_written(tmp_path, name):
+    (tmp_path / "real.png").write_bytes(b"1")
+    (tmp_path / "soft.png").symlink_to("real.png")
+    os.link(tmp_path / "real.png", tmp_path / "hard.png")
+    with pytest.raises(OutputError, match=rf"{name}' is an input, and inputs are never .* another --features\)"):
+        check_outputs(["new.png", f"{tmp_path}/{name}"], [tmp_path / "no.png", tmp_path / "real.png"], "--features")
+    check_outputs([tmp_path / "new.png", "/dev/null"], [tmp_path / "real.png", "/dev/null", "in place"])
+
+
+def test_two_outputs_behind_one_link_are_refused(tmp_path):
+    (tmp_path / "one.png").write_bytes(b"1")
+    (tmp_path / "two.png").symlink_to("one.png")
+    with pytest.raises(OutputError, match="are one file by a link"):
+        check_outputs([tmp_path / "one.png", tmp_path / "two.png"], [])
+    os.link(tmp_path / "one.png", tmp_path / "three.png")  # each name gets a file of its own
+    check_outputs([tmp_path / "one.png", tmp_path / "three.png"], [])
+
+
+def test_what_a_job_reads_is_not_looked_for_unless_something_is_there(tmp_path):
+    def reads():
+        pytest.fail("nothing is there to be overwritten")
+        yield ""
+
+    check_outputs([tmp_path / "new.png"], reads())
 
 
 def leftovers(folder):

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
-from cnnfilter.batch.recipe import Array, Made, distinct
+from cnnfilter.batch.recipe import Array, Made
 from cnnfilter.errors import KernelFileError
 from cnnfilter.files import quoted
+from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.layers import Save, select, write_layers
@@ -19,6 +20,7 @@ from cnnfilter.job.network import classify
 from cnnfilter.network.model import Model, open_model
 from cnnfilter.network.results import LayerResult
 from cnnfilter.network.spec import Input
+from cnnfilter.text import distinct
 
 #: Classes that the record of a picture names.
 TOP = 5
@@ -47,12 +49,15 @@ class Classify:
     display: str = "minmax"
     colormap: str | None = None
     compress: str = "fast"
+    scale: str | None = None
+    zoom: int = 1
     dtype: str = "float32"
     measures: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
     stack: bool = False
     threads: int = 1
     expected: Input | None = None
+    reading: Reading = READ
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -67,8 +72,11 @@ class Classify:
     @property
     def parameters(self) -> dict[str, Any]:
         """Everything that decides about the results' bytes, in plain values."""
-        words = ("digest", "layers", "formats", "display", "colormap", "compress", "dtype", "measures")
-        changed = {} if self.expected is None else {"input": replace(self.expected, example=None)}
+        words = (
+            "digest", "layers", "formats", "display", "colormap", "compress", "scale", "zoom", "dtype", "measures",
+        )  # fmt: skip
+        changed: dict[str, Any] = {} if self.expected is None else {"input": replace(self.expected, example=None)}
+        changed["reading"] = self.reading._asdict()
         return {"command": "run", **{name: getattr(self, name) for name in words}, **changed}
 
     @cached_property
@@ -87,11 +95,14 @@ class Classify:
         result = classify(picture, self._model, threads=self.threads, dtype=self.dtype, max_memory=max_memory)
         save = Save(
             layers=self.layers, formats=self.formats, display=self.display, colormap=self.colormap,
-            compress=self.compress,
+            compress=self.compress, scale=self.scale, zoom=self.zoom, max_pixels=self.max_pixels,
         )  # fmt: skip
-        write_layers(result, [(output, self.layers[output.label or 0], None) for output in outputs], save)
+        files = [(output, self.layers[output.label or 0], None) for output in outputs]
+        result = write_layers(result, files, save)
         layers = {layer.name: layer for layer in result.layers}
         made = [_made(layers[name]) for name in self.layers]
+        if result.notes:
+            made[-1].row["notes"] = list(result.notes)
         if result.scores:
             classes = [[score.name, float(score.probability)] for score in result.scores[:TOP]]
             made[-1].row.update({"class": classes[0][0], "score": classes[0][1], "classes": classes})
@@ -111,12 +122,12 @@ def _made(layer: LayerResult) -> Made:
 
 
 def digest_of_model(model: Model) -> str:
-    """Return a fingerprint of the files that a network is made of."""
-    digest = hashlib.sha256()
-    for path in sorted(model.files):
+    """Return a fingerprint of the files that a network is made of, wherever they lie."""
+    found = []
+    for path in set(model.files):
         with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:32]
+            found.append(hashlib.file_digest(file, "sha256").digest())
+    return hashlib.sha256(b"".join(sorted(found))).hexdigest()[:32]
 
 
 def make_classify(path: str, layers: Sequence[str], model: Model, **words: Any) -> Classify:

@@ -35,6 +35,8 @@ class Found(msgspec.Struct, frozen=True):
         The path without links, by which an input given twice is known.
     reason
         Why it cannot be done, where that is known already.
+    frame
+        Which frame of the file it is, where each is an input of its own.
     """
 
     key: str
@@ -43,6 +45,7 @@ class Found(msgspec.Struct, frozen=True):
     stamp: str
     real: str
     reason: str = ""
+    frame: int | None = None
 
 
 #: What several of the things that are passed over are called.
@@ -84,8 +87,8 @@ def find(roots: Iterable[Root], filters: Filters, skips: Skips) -> Iterator[Foun
     seen: set[int] | None = set() if len(roots) > 1 or roots[0].kind == "list" else None
     for root in roots:
         for found in FINDERS[root.kind](root, filters, skips):
-            if seen is not None and not found.reason:
-                mark = hash(found.real)
+            if seen is not None:
+                mark = hash((found.real, found.key if found.reason else ""))  # a folder that cannot be read is its root
                 if mark in seen:
                     skips.add("given twice")
                     continue

@@ -11,18 +11,31 @@ from cnnfilter.batch.manifest import MANIFESTS, in_order, pyarrow, write_manifes
 from cnnfilter.batch.recipe import Recipe
 from cnnfilter.batch.roots import is_url
 from cnnfilter.batch.stores import join_url, write_object
-from cnnfilter.batch.table import Table, check_table, write_table
-from cnnfilter.errors import lookup
+from cnnfilter.batch.table import Table, check_table, table_files, write_table
+from cnnfilter.errors import OutputError, lookup
+from cnnfilter.files import collision_key, quoted
 
 
-def check_finish(forms: Sequence[str], features: str | None) -> None:
-    """Raise if a manifest or a table could not be written, before any work is done."""
+def check_finish(output: str, forms: Sequence[str], features: str | None) -> tuple[Path, ...]:
+    """Return the files on this machine that a run ends with; raise if one could not be written.
+
+    Raises
+    ------
+    OutputError
+        If a format is not known, or a table would take the place of a manifest.
+    """
     for form in forms:
         lookup(MANIFESTS, form, "manifest format")
     if "parquet" in forms:
         pyarrow()
-    if features is not None:
-        check_table(features)
+    manifests = () if is_url(output) else tuple(Path(manifest_path(output, form)) for form in forms)
+    if features is None:
+        return manifests
+    check_table(features)
+    table = table_files(Path(features))
+    if not set(map(collision_key, manifests)).isdisjoint(map(collision_key, table)):
+        raise OutputError(f"{quoted(features)} is the manifest of this run (choose another --features)")
+    return (*manifests, *table)
 
 
 def manifest_path(output: str, form: str = "jsonl") -> str:

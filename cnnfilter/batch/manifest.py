@@ -20,15 +20,15 @@ GROUP = 1000
 
 COLUMNS = (
     "input", "state", "reason", "size", "kernel", "spec", "shape", "min", "max", "mean", "nonzero", "nan", "infinite",
-    "display", "class", "score", "outputs",
+    "display", "class", "score", "outputs", "source",
 )  # fmt: skip
 
 
 def in_order(plan: Path, ledger: Ledger) -> Iterator[Record]:
     """Yield the record of every input in the order of the plan."""
     for item in read_plan(plan):
-        record = ledger.get(item.key)
-        yield record or Record("", item.key, item.size, item.stamp, FAILED, "not done")
+        record = ledger.get(item.key) or Record("", item.key, item.size, item.stamp, FAILED, "not done")
+        yield msgspec.structs.replace(record, source=item.source)
 
 
 def write_manifest(path: Path, records: Iterable[Record], form: str) -> None:
@@ -51,7 +51,7 @@ def _rows(record: Record) -> Iterator[dict[str, Any]]:
     """Yield one row for each map of an input; an input that failed has one row without a map."""
     shared = {
         "input": printable(record.key), "state": record.state, "reason": printable(record.reason), "size": record.size,
-        "outputs": " ".join(printable(one.path) for one in record.outputs),
+        "outputs": " ".join(printable(one.path) for one in record.outputs), "source": printable(record.source),
     }  # fmt: skip
     for row in record.maps or ({},):
         words = {name: row.get(name) for name in COLUMNS if name in row}

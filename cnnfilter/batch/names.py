@@ -1,15 +1,12 @@
-"""Where every result goes: the tree of the inputs mirrored, and no two results in one file."""
+"""Every input's own name and place: the tree of the inputs mirrored, and no two results in one file."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from cnnfilter.files import file_name, slug
-
-#: Bytes of a stem that need no shortening whatever comes after it.
-_SHORT = 80
+from cnnfilter.files import printable
+from cnnfilter.job.names import Endings
+from cnnfilter.text import Numbering, folded, numbered
 
 
 def safe_folder(key: str) -> str:
@@ -40,81 +37,87 @@ def stem_of(key: str) -> str:
     return stem if stem.strip(".") else "unnamed"
 
 
-@dataclass(frozen=True)
-class Labels:
-    """What each input is made into: the labels of the kernels, and the formats.
+def numbered_key(key: str, number: int) -> str:
+    """Return a key with a number at the end of its stem.
 
-    Attributes
-    ----------
-    names
-        One for each file of one format; ``("stack",)`` where all kernels share a file.
-    formats
-        File formats, which are their endings too.
+    Examples
+    --------
+    >>> numbered_key("a/cat.png", 2), numbered_key("a/cat.png", 1), numbered_key(".png", 3)
+    ('a/cat-2.png', 'a/cat.png', '.png-3')
+    """
+    if number == 1:
+        return key
+    head, slash, name = key.rpartition("/")
+    base, dot, ending = name.rpartition(".")
+    if not (dot and base):
+        base, dot, ending = name, "", ""
+    return f"{head}{slash}{numbered(base if base.strip('.') else 'unnamed', number)}{dot}{ending}"
+
+
+class Place(NamedTuple):
+    """What an input is called in every record, and the folder and the stem of its results."""
+
+    key: str
+    folder: str
+    stem: str
+
+
+class Places:
+    """Gives every input a key and a place of its own; all are noted first, in the same order.
+
+    Holds 8 bytes of digest for each input. Two names that some file system takes for one count as one, and so do
+    two keys that look the same once they are printed. Should two digests ever be equal, a name gets a number that
+    it would not need; none is lost.
+
+    Examples
+    --------
+    >>> places, keys = Places(Endings([("sobel-x", "png")])), ("a/cat.png", "a/cat.jpg", "b/cat.png", "a/cat.png")
+    >>> for key in keys:
+    ...     _ = places.note(key)
+    >>> [tuple(places.place(key)) for key in keys]
+    [('a/cat.png', 'a', 'cat'), ('a/cat.jpg', 'a', 'cat-2'), ('b/cat.png', 'b', 'cat'), ('a/cat-3.png', 'a', 'cat-3')]
     """
 
-    names: tuple[str, ...]
-    formats: tuple[str, ...]
+    def __init__(self, endings: Endings) -> None:
+        self._endings = endings
+        self._numbering = Numbering(self._marks, numbered_key)
+        self._used: set[int] = set()
+        self._head, self._last = "", ("", "")  # most keys have their folder in common with the one before
 
     @property
-    def ambiguous(self) -> bool:
-        """Say whether one label ends in another, so that two stems could give one name."""
-        tails = [slug(name) for name in self.names]
-        return any(one != other and one.endswith(f".{other}") for one in tails for other in tails)
+    def settled(self) -> bool:
+        """Whether every key and place that was noted is an input's own as it is."""
+        return not self._numbering.needed
 
-    def files(self, stem: str) -> list[str]:
-        """Return the names of all files of a stem, kernel after kernel."""
-        return [file_name(stem, name, extension=form) for name in self.names for form in self.formats]
+    def note(self, key: str) -> Place:
+        """Take note of an input; return the place that it has if nobody shares it."""
+        self._numbering.note(key)
+        return Place(key, self._folders(key)[0], stem_of(key))
 
+    def place(self, key: str) -> Place:
+        """Return the key and the place of an input that was noted; an input that has its key alone keeps it."""
+        number = self._numbering.number(key)
+        own, count = key, number
+        while (mark := hash(printable(own))) in self._used:
+            count = max(count, 2)
+            own = numbered_key(key, count)
+            count += 1
+        self._used.add(mark)
+        return Place(own, self._folders(key)[0], stem_of(numbered_key(key, number)))
 
-@dataclass
-class Namer:
-    """Gives every input a stem of its own in its folder, in the order of the inputs.
-
-    Holds 8 bytes of digest for each name instead of the name. Two names that some file system takes for one,
-    by case or Unicode form, count as one. Should two digests ever be equal, a name gets a number that it would
-    not need; none is lost.
-    """
-
-    labels: Labels
-    taken: set[int] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self._whole = self.labels.ambiguous
-        self._head, self._folder = "", ""  # of the last key: most have their folder in common with the one before
-
-    def place(self, key: str) -> tuple[str, str]:
-        """Return the folder and the stem of an input's results.
-
-        Examples
-        --------
-        >>> namer = Namer(Labels(("sobel-x",), ("png",)))
-        >>> [namer.place(key) for key in ("a/cat.png", "a/cat.jpg", "a/CAT.tif", "b/cat.png")]
-        [('a', 'cat'), ('a', 'cat-2'), ('a', 'CAT-3'), ('b', 'cat')]
-        """
+    def _folders(self, key: str) -> tuple[str, str]:
+        """Return the folder of a key, and what is equal for two that some file system takes for one."""
         head = key.rpartition("/")[0]
         if head != self._head:
-            self._head, self._folder = head, safe_folder(key)
-        folder, stem = self._folder, stem_of(key)
-        candidate, number = stem, 1
-        marks = self._marks(folder, candidate)
-        while not self.taken.isdisjoint(marks):
-            number += 1
-            candidate = f"{stem}-{number}"
-            marks = self._marks(folder, candidate)
-        self.taken.update(marks)
-        return folder, candidate
+            folder = safe_folder(key)
+            self._head = head
+            self._last = folder, "/".join(folded(piece).rstrip(". ") for piece in folder.split("/"))
+        return self._last
 
-    def _marks(self, folder: str, stem: str) -> Sequence[int]:
-        """Return digests of the names that a stem takes."""
-        if self._whole:
-            return [hash((folded(folder), folded(name))) for name in self.labels.files(stem)]
-        if len(stem) >= _SHORT or not (stem.isascii() or len(stem.encode("utf-8", "surrogateescape")) < _SHORT):
-            stem = file_name(stem, self.labels.names[0], extension="tiff")
-        return (hash((folded(folder), folded(stem))),)
-
-
-def folded(name: str) -> str:
-    """Return a name as the file systems see it that know neither case nor Unicode forms."""
-    if name.isascii():
-        return name.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    def _marks(self, key: str) -> tuple[int, ...]:
+        """Return digests of what a key takes up: the names of its results, and how it is printed."""
+        folder = self._folders(key)[1]
+        marks = tuple(hash((folder, one)) for one in self._endings.keys(stem_of(key)))
+        if "\\" in key or not key.isprintable():
+            return (*marks, hash(printable(key)))
+        return marks

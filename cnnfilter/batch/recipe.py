@@ -12,15 +12,15 @@ from typing import Any, Protocol
 import numpy as np
 
 import cnnfilter
-from cnnfilter.batch.names import Labels, folded
 from cnnfilter.errors import OutputError
-from cnnfilter.files import slug
+from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.image import Done, Request, do_image, kernel_steps
-from cnnfilter.job.names import DUMP_FORMATS, Output
+from cnnfilter.job.names import DUMP_FORMATS, Endings, Output
 from cnnfilter.job.options import Options
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import distinct_kernels, origins
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -65,8 +65,13 @@ class Recipe(Protocol):
         ...
 
     @property
+    def reading(self) -> Reading:
+        """Which frame of an input, in which order of axes, and whether it may be damaged."""
+        ...
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """Names of what is made from a picture, in order; each becomes part of a file's name."""
+        """Names of what is made from a picture, in order and distinct; each becomes part of a file's name."""
         ...
 
     @property
@@ -93,11 +98,14 @@ class Convolve:
     display: str = "auto"
     colormap: str | None = None
     compress: str = "fast"
+    scale: str | None = None
+    zoom: int = 1
     formats: tuple[str, ...] = ("png",)
     stack: bool = False
     flatten: bool = False
     measures: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
+    reading: Reading = READ
 
     def __post_init__(self) -> None:
         if self.flatten and any(form not in DUMP_FORMATS.values() for form in self.formats):
@@ -106,33 +114,36 @@ class Convolve:
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The names of the steps: those of the kernels, or that of their combination."""
-        return distinct([step.name for step in self._request.steps])
+        return tuple(step.name for step in self._request.steps)
 
     @property
     def reads(self) -> tuple[str, ...]:
         """The kernels' files."""
-        return tuple(dict.fromkeys(kernel.origin for kernel in self.kernels))
+        return origins(self.kernels)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Everything that decides about the results' bytes, in plain values."""
         options = self.options._replace(threads=None).words()
         kernels = [
-            {"name": kernel.name, "spec": kernel.spec, "weights": kernel.weights.tolist()} for kernel in self.kernels
+            {"name": kernel.name, "spec": kernel.spec, "weights": kernel.weights.tolist()}
+            for kernel in distinct_kernels(self.kernels)
         ]
         words = {
             name: getattr(self, name)
-            for name in ("display", "colormap", "compress", "formats", "stack", "flatten", "measures")
+            for name in ("display", "colormap", "compress", "scale", "zoom", "formats", "stack", "flatten", "measures")
         }
-        return {"command": "convolve", "kernels": kernels, "options": options, **words}
+        reading = self.reading._asdict()
+        return {"command": "convolve", "kernels": kernels, "options": options, "reading": reading, **words}
 
     @cached_property
     def _request(self) -> Request:
         """The request, built once in each process: its steps hold functions, which do not travel."""
         return Request(
             steps=kernel_steps(self.kernels, self.options), options=self.options,
-            display=self.display, colormap=self.colormap, compress=self.compress, flatten=self.flatten,
-            keep=bool(self.measures), kernels=self.kernels,
+            display=self.display, colormap=self.colormap, compress=self.compress, scale=self.scale,
+            zoom=self.zoom, flatten=self.flatten, keep=bool(self.measures), max_pixels=self.max_pixels,
+            kernels=self.kernels,
         )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
@@ -150,26 +161,6 @@ def _row(done: Done) -> dict[str, Any]:
     return {name: value for name, value in words.items() if name not in ("source", "outputs") and value != []}
 
 
-def distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Return names with a number behind those that some file system would take for an earlier one.
-
-    Examples
-    --------
-    >>> distinct(["edge", "blur", "EDGE", "edge-2"])
-    ('edge', 'blur', 'EDGE-2', 'edge-2-2')
-    """
-    taken: set[str] = set()
-    out = []
-    for name in names:
-        candidate, number = name, 1
-        while folded(slug(candidate)) in taken:
-            number += 1
-            candidate = f"{name}-{number}"
-        taken.add(folded(slug(candidate)))
-        out.append(candidate)
-    return tuple(out)
-
-
 def fingerprint(recipe: Recipe) -> str:
     """Return 16 digits that change with any parameter and with the program's version."""
     words = {"version": cnnfilter.__version__, **recipe.parameters}
@@ -177,9 +168,11 @@ def fingerprint(recipe: Recipe) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
-def labels_of(recipe: Recipe) -> Labels:
-    """Return the labels that names are made of."""
-    return Labels(("stack",) if recipe.stack else recipe.labels, recipe.formats)
+def endings_of(recipe: Recipe) -> Endings:
+    """Return what the names of an input's results end in."""
+    return Endings(
+        (label, form) for label in (("stack",) if recipe.stack else recipe.labels) for form in recipe.formats
+    )
 
 
 def plan_files(recipe: Recipe, stem: str) -> list[tuple[int | None, str, str]]:
@@ -192,7 +185,6 @@ def plan_files(recipe: Recipe, stem: str) -> list[tuple[int | None, str, str]]:
     >>> plan_files(recipe, "cat")
     [(0, 'png', 'cat.sobel-x.png'), (0, 'npy', 'cat.sobel-x.npy')]
     """
-    labels = labels_of(recipe)
-    names = iter(labels.files(stem))
-    indices: list[int | None] = [None] if recipe.stack else [*range(len(labels.names))]
+    names = iter(endings_of(recipe).names(stem))
+    indices: list[int | None] = [None] if recipe.stack else [*range(len(recipe.labels))]
     return [(index, form, next(names)) for index in indices for form in recipe.formats]

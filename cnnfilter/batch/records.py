@@ -25,11 +25,16 @@ class Planned(msgspec.Struct, frozen=True):
     folder: str
     stem: str
     reason: str = ""
+    frame: int | None = None
 
     @classmethod
-    def of(cls, found: Found, folder: str, stem: str) -> Planned:
-        """Return an input with its place."""
-        return cls(found.key, found.source, found.size, found.stamp, folder, stem, found.reason)
+    def of(cls, found: Found, key: str, folder: str, stem: str) -> Planned:
+        """Return an input with its key and its place."""
+        return cls(key, found.source, found.size, found.stamp, folder, stem, found.reason, found.frame)
+
+    def at(self, key: str, folder: str, stem: str) -> Planned:
+        """Return the same input with another key and place."""
+        return msgspec.structs.replace(self, key=key, folder=folder, stem=stem)
 
 
 class Written(msgspec.Struct, frozen=True, omit_defaults=True, rename={"digest": "xxh3_128"}):
@@ -58,8 +63,12 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"key": "in
         What was written.
     maps
         The summary row of each map.
+    notes
+        What the user should know about it, such as that it is one frame of several.
     features
         Measures of each channel of each map, ``[map][channel][measure]``; None for what is not finite.
+    source
+        The path or URL that was opened, which the manifest tells beside the key; the plan knows it.
     """
 
     job: str
@@ -71,10 +80,13 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"key": "in
     outputs: tuple[Written, ...] = ()
     maps: tuple[dict[str, Any], ...] = ()
     features: tuple[tuple[tuple[float | None, ...], ...], ...] = ()
+    source: str = ""
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as plain values; empty parts are left out."""
         words: dict[str, Any] = {"job": self.job, **name_fields("input", self.key)}
+        words |= name_fields("source", self.source) if self.source else {}
         words |= {"size": self.size, "stamp": self.stamp, "state": self.state}
         if self.reason:
             words["reason"] = printable(self.reason)
@@ -84,6 +96,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"key": "in
                 | ({"tag": one.tag} if one.tag else {})
                 for one in self.outputs
             ]
+        if self.notes:
+            words["notes"] = [printable(note) for note in self.notes]
         if self.maps:
             words["maps"] = list(self.maps)
         if self.features:
@@ -132,7 +146,7 @@ def plan_item(line: bytes) -> Planned:
         return _decode_planned(line)
     words = msgspec.json.decode(line)
     names = {name: name_from(words, name) for name in _NAMES}
-    return Planned(**names, size=words["size"], stamp=words["stamp"], reason=words["reason"])
+    return Planned(**names, size=words["size"], stamp=words["stamp"], reason=words["reason"], frame=words["frame"])
 
 
 def record_line(record: Record) -> bytes:

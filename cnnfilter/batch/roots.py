@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnfilter.batch.patterns import is_pattern, split_pattern
 from cnnfilter.errors import ParameterError
 from cnnfilter.files import quoted
+from cnnfilter.text import distinct, folded
 
 #: Endings of files that list other files.
 LIST_ENDINGS = (".lst", ".list")
@@ -84,21 +85,10 @@ def _is_list(path: str) -> bool:
 
 def _labelled(roots: Sequence[Root]) -> list[Root]:
     """Give each folder its own name in the tree of results; one named twice has one."""
-    labels: dict[str, str] = {}
-    taken: set[str] = set()
-    out = []
-    for root in roots:
-        if root.kind not in ("folder", "glob", "url"):
-            out.append(root)
-            continue
-        place = root.path if root.kind == "url" else os.path.realpath(root.path)
-        if place not in labels:
-            base = place.rstrip("/").rpartition("/")[2].replace("*", "") or "root"
-            label, number = base, 1
-            while label.casefold() in taken:
-                number += 1
-                label = f"{base}-{number}"
-            taken.add(label.casefold())
-            labels[place] = label
-        out.append(Root(root.kind, root.path, root.pattern, labels[place] + "/"))
-    return out
+    trees = ("folder", "glob", "url")
+    places = [root.path if root.kind == "url" else os.path.realpath(root.path) for root in roots if root.kind in trees]
+    once = tuple(dict.fromkeys(places))
+    bases = (place.rstrip("/").rpartition("/")[2].replace("*", "") or "root" for place in once)
+    labels = dict(zip(once, distinct(bases, folded), strict=True))
+    left = iter(places)
+    return [root if root.kind not in trees else replace(root, label=f"{labels[next(left)]}/") for root in roots]

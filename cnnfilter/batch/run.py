@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,19 +14,25 @@ from typing import Protocol
 import cnnfilter
 from cnnfilter.batch.find import STATE_FOLDER, Skips, counted, find, refuse_nested
 from cnnfilter.batch.folder import JOURNAL, State, check_folder, opened, state_of, sweep
+from cnnfilter.batch.frames import each_frame
 from cnnfilter.batch.journal import Journal, Ledger
 from cnnfilter.batch.patterns import Filters
 from cnnfilter.batch.plan import read_plan, write_plan
-from cnnfilter.batch.recipe import Recipe, fingerprint, labels_of
+from cnnfilter.batch.recipe import Recipe, endings_of, fingerprint
 from cnnfilter.batch.records import DONE, Planned, Record
 from cnnfilter.batch.remote import JournalCopy, bring_journal, remote_state
 from cnnfilter.batch.roots import Root, is_url
 from cnnfilter.batch.stores import check_output, in_this_process_only, join_url, write_object
 from cnnfilter.batch.work import Job, Outcome, still_there
 from cnnfilter.errors import OutputError, ParameterError, ResourceError
+from cnnfilter.images.frames import ALL
 
 #: Failures that are kept for the list at the end; the manifest has them all.
 LISTED = 1000
+
+#: Kinds of notes that are kept for the end.
+KINDS = 20
+_DIGITS = re.compile(r"[0-9]+")
 
 #: What an engine is: items in, outcomes out, in any order.
 Engine = Callable[..., Iterator[Outcome]]
@@ -45,6 +52,8 @@ class Setup:
         Seconds that one image may take.
     cluster
         Address of a Dask scheduler, or ``local:N``.
+    reads, writes
+        Files that the run reads or writes beside inputs and results, such as kernels and tables.
     """
 
     roots: Sequence[Root]
@@ -56,6 +65,20 @@ class Setup:
     max_memory: int | None = None
     timeout: float = 300.0
     cluster: str | None = None
+    reads: Sequence[str] = ()
+    writes: Sequence[Path] = ()
+
+
+@dataclass
+class Noted:
+    """What is to be known about some inputs: the first of them, what is said of it, and how many there are.
+
+    Notes that differ in their numbers alone are of one kind.
+    """
+
+    key: str
+    note: str
+    count: int = 0
 
 
 @dataclass
@@ -68,6 +91,7 @@ class Totals:
     failed: int = 0
     skips: Counter[str] = field(default_factory=Counter)
     failures: list[Record] = field(default_factory=list)
+    notes: dict[str, Noted] = field(default_factory=dict)
     stopped: str = ""
 
     @property
@@ -129,7 +153,7 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
         if remote and setup.resume:
             bring_journal(state, setup.output)
         owned = state.owned
-        totals = _planned(setup, recipe, state, Path(setup.output) if used else None)
+        totals = _planned(setup, recipe, state, used)
         job = Job(recipe, setup.output if remote else os.path.abspath(setup.output), fingerprint(recipe))  # noqa: PTH100
         if owned and not remote:
             sweep(Path(setup.output))
@@ -152,11 +176,17 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
     return totals
 
 
-def _planned(setup: Setup, recipe: Recipe, state: State, used: Path | None) -> Totals:
+def _planned(setup: Setup, recipe: Recipe, state: State, used: bool) -> Totals:
     """Write the plan, and count."""
     skips = Skips()
     found = find(setup.roots, setup.filters, skips)
-    count = write_plan(state.plan, found, labels_of(recipe), output=used, reads=recipe.reads)
+    if recipe.reading.frame == ALL:
+        found = each_frame(found)
+    lists = (root.path for root in setup.roots if root.kind == "list")
+    count = write_plan(
+        state.plan, found, endings_of(recipe), output=None if is_url(setup.output) else Path(setup.output), used=used,
+        reads=(*recipe.reads, *setup.reads, *lists), writes=(*setup.writes, state.journal, state.plan),
+    )  # fmt: skip
     if not count:
         passed = ", ".join(counted(skips.counts))
         raise ParameterError(
@@ -238,7 +268,7 @@ class _Run:
         """Say whether the results went where the plan has them now."""
         prefix = f"{item.folder}/" if item.folder else ""
         return {one.path for one in record.outputs} == {
-            prefix + name for name in labels_of(self.job.recipe).files(item.stem)
+            prefix + name for name in endings_of(self.job.recipe).names(item.stem)
         }
 
     def _pass(self, items: Iterator[Planned], again: list[Planned] | None, workers: int, limit: int | None) -> None:
@@ -270,6 +300,12 @@ class _Run:
         self.journal.add(record)
         if self.copy is not None:
             self.copy.look()
+        for note in record.notes:
+            kind = _DIGITS.sub("0", note)
+            if len(self.totals.notes) < KINDS:
+                self.totals.notes.setdefault(kind, Noted(record.key, note))
+            if kind in self.totals.notes:
+                self.totals.notes[kind].count += 1
         if record.state == DONE:
             self.totals.ok += 1
         else:

@@ -15,6 +15,7 @@ from cnnfilter.batch.manifest import in_order, parquet_rows, pyarrow
 from cnnfilter.dumps.write import csv_cell
 from cnnfilter.errors import OutputError
 from cnnfilter.files import atomic_output, printable, quoted
+from cnnfilter.text import distinct, folded
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,13 @@ class Table:
             count += 1
             for index, values in enumerate(record.features):
                 channels[index] = max(channels[index], len(values))
-        columns = tuple(
+        words = (
             f"{label}.{measure}" if depth == 1 else f"{label}.{channel}.{measure}"
             for label, depth in zip(labels, channels, strict=True)
             for channel in range(depth)
             for measure in measures
         )
+        columns = distinct(words, folded)
         return cls(plan, ledger, columns, tuple(channels), len(measures), count)
 
     def rows(self) -> Iterator[tuple[str, list[float]]]:
@@ -80,6 +82,12 @@ def check_table(path: str) -> str:
     return form
 
 
+def table_files(path: Path) -> tuple[Path, ...]:
+    """Return all files that a table consists of: an array has the names of its columns and rows beside it."""
+    beside = (path.with_suffix(".columns.txt"), path.with_suffix(".rows.txt"))
+    return (path, *beside) if path.suffix.lower() == ".npy" else (path,)
+
+
 def write_table(path: Path, table: Table) -> None:
     """Write a table in the format that its name asks for."""
     TABLES[check_table(str(path))](path, table)
@@ -87,14 +95,15 @@ def write_table(path: Path, table: Table) -> None:
 
 def _npy(path: Path, table: Table) -> None:
     """Write an array ``(inputs, columns)``; the names stand beside it, one a line, in ``NAME.columns.txt``."""
+    _, columns, rows = table_files(path)
     with atomic_output(path) as file:
         shape = (table.count, len(table.columns))
         np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": shape})
         for _, values in table.rows():
             file.write(np.array(values, "<f8").tobytes())
-    with atomic_output(path.with_suffix(".columns.txt")) as file:
+    with atomic_output(columns) as file:
         file.write("".join(f"{printable(name)}\n" for name in table.columns).encode())
-    with atomic_output(path.with_suffix(".rows.txt")) as file:
+    with atomic_output(rows) as file:
         for key, _ in table.rows():
             file.write(f"{printable(key)}\n".encode())
 

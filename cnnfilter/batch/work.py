@@ -7,6 +7,7 @@ import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import xxhash
 
@@ -17,6 +18,7 @@ from cnnfilter.batch.roots import is_url
 from cnnfilter.batch.stores import join_url, object_facts, read_object, write_object
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.files import output_error, quoted
+from cnnfilter.images.frames import ALL
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.read import open_picture
 from cnnfilter.job.names import Output
@@ -93,7 +95,10 @@ def _record(job: Job, item: Planned, limit: int | None) -> Record:
     else:
         done, written = _apply(job, item, picture, _folder(Path(job.output, item.folder)), limit)
     features = tuple(measure_maps(one.hold(), job.recipe.measures) for one in done) if job.recipe.measures else ()
-    return Record(job.digest, item.key, size, stamp, DONE, "", written, tuple(one.row for one in done), features)
+    notes = tuple(dict.fromkeys(note for one in done for note in one.row.get("notes", ())))
+    return Record(
+        job.digest, item.key, size, stamp, DONE, "", written, tuple(one.row for one in done), features, notes=notes
+    )  # fmt: skip
 
 
 def _put(job: Job, folder: Path, one: Written) -> Written:
@@ -105,12 +110,16 @@ def _put(job: Job, folder: Path, one: Written) -> Written:
 
 def _open(job: Job, item: Planned, limit: int | None) -> tuple[int, str, Picture]:
     """Open an input; return its bytes and its stamp as they were while it was read."""
+    reading = job.recipe.reading
+    if reading.frame == ALL:
+        reading = reading._replace(frame=item.frame or 0)
     pixels = job.recipe.max_pixels
+    words: dict[str, Any] = {"name": item.key, "max_pixels": pixels, "max_memory": limit, "reading": reading}
     if is_url(item.source):
         data = read_object(item.source)
-        return len(data), item.stamp, open_picture(data, name=item.key, max_pixels=pixels, max_memory=limit)
+        return len(data), item.stamp, open_picture(data, **words)
     before = _stamp(item)
-    picture = open_picture(Path(item.source), name=item.key, max_pixels=pixels, max_memory=limit)
+    picture = open_picture(Path(item.source), **words)
     if _stamp(item) != before:
         raise ImageError(f"{quoted(item.key)}: changed while it was read")
     return *before, picture

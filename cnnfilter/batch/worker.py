@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, MutableSequence
 from multiprocessing.connection import wait as wait_for
 from typing import Any
@@ -55,6 +56,7 @@ def start(job: Job, limit: int | None) -> None:
         bound_memory(limit)
     if not os.environ.get("CNNFILTER_DEBUG"):
         quiet_errors()
+        warnings.simplefilter("ignore")
 
 
 def work(number: int, item: Planned) -> Parcel:

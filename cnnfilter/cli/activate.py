@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, run
+from cnnfilter.cli.job import Files, Show, memory_limit, position, run
+from cnnfilter.cli.words import check_inputs, missing
 
 
 def activate(
@@ -16,14 +17,19 @@ def activate(
             "--activation", "-a", metavar="NAME[:param=value]", autocompletion=flags.activation_names,
             help="relu, sigmoid, tanh, gelu, softmax, leaky-relu:negative_slope=0.1, ...",
         ),
-    ],
+    ] = "",
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     dtype: flags.Dtype = "float32",
     output: flags.Output = None,
     format: flags.Formats = None,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -38,18 +44,27 @@ def activate(
 ) -> None:  # fmt: skip
     """Apply an activation function to images, dumps or a row of scores.
 
-    Softmax and its kind work along a vector, or over the channels of an image.
+    Softmax and its kind work along a vector, or over the channels of an image. Numbers may stand in place of a file.
 
-    Example: cnnfilter activate scores.csv -a softmax --table -o -
+    Example: cnnfilter activate '2.5 1.8 0.2' -a softmax --table -f csv
     """
-    from cnnfilter.images.display import parse_display
+    from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step
+    from cnnfilter.job.look import make_looks
     from cnnfilter.job.options import make_options
 
+    if not activation:
+        raise missing("'--activation' / '-a'", "-a relu", images, "activate")
+    check_inputs(images, "activate")
     options = make_options(channels=channels, range=range, activation=activation, dtype=dtype, threads=threads)
     request = Request(
-        steps=(plain_step(activation.replace(":", "-"), options),), options=options, display=parse_display(display),
-        colormap=colormap, compress=compress, flatten=flatten, max_memory=memory_limit(max_memory),
+        steps=(plain_step(activation.replace(":", "-"), options),), options=options, flatten=flatten,
+        max_memory=memory_limit(max_memory), max_pixels=max_pixels, at=position(at),
+        **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
-    files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
+    files = Files(
+        output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
+        reading=reading,
+    )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

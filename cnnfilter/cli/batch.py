@@ -119,7 +119,9 @@ def batch(
     mean: flags.Mean = None,
     std: flags.Std = None,
     resize: flags.Resize = None,
-    layout: flags.Layout = None,
+    layout: flags.ModelLayout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     dtype: flags.Dtype = "float32",
     output: Output = None,
     format: flags.Formats = None,
@@ -131,6 +133,8 @@ def batch(
     manifest: Manifest = None,
     overwrite: Overwrite = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     status: Status = None,
@@ -154,22 +158,26 @@ def batch(
     Example: cnnfilter batch scans/ -k sobel-x -k sobel-y -f png -o out/
     """
     from cnnfilter.cli import folders
+    from cnnfilter.cli.words import check_inputs
 
     if status is not None:
         folders.show_status(status, json=json)
         return
     if not inputs or output is None:
         raise ParameterError("batch needs what to do and where results go (cnnfilter batch FOLDER -k KERNEL -o OUT)")
+    check_inputs([name for name in inputs if not name.startswith("@")], "batch", kernel_dir or ())
     given = flags.given(context)
     folders.check_words(given)
+    of_model, reading = folders.reading_of(layout, frame, truncated=allow_truncated, network=network is not None)
     looks = folders.looks(
         format, features=features, measures=measures, flatten=flatten, pictures=network is None or bool(save),
-        display=display, colormap=colormap, compress=compress, max_pixels=max_pixels, threads=threads,
+        display=display, colormap=colormap, compress=compress, scale=scale, zoom=zoom, max_pixels=max_pixels,
+        threads=threads, reading=reading,
     )  # fmt: skip
     if network is not None:
         recipe = folders.network_recipe(
             network, save or (), {**looks, "dtype": dtype}, size=size, range=range if "range" in given else None,
-            mean=mean, std=std, resize=resize, layout=layout,
+            mean=mean, std=std, resize=resize, layout=of_model,
         )  # fmt: skip
     else:
         adopted = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
@@ -183,5 +191,6 @@ def batch(
     setup = folders.setup_of(
         inputs, output, recipe, include=include, exclude=exclude, resume=resume, overwrite=overwrite, jobs=jobs,
         max_memory=max_memory, timeout=timeout, cluster=cluster,
+        reads=folders.kernel_files_read(kernel_dir or ()) if network is None else (),
     )  # fmt: skip
     folders.go(setup, recipe, manifest=manifest or (), features=features, json=json, quiet=quiet)

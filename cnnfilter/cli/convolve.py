@@ -3,15 +3,19 @@
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, run
+from cnnfilter.cli.job import Files, Show, memory_limit, position, run
+from cnnfilter.cli.words import check_inputs, missing
 
 
 def convolve(
     context: typer.Context,
     images: flags.Images,
-    kernel: flags.Kernels,
+    kernel: flags.Kernels = [],  # noqa: B006 - Typer copies it
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     kernel_dir: flags.KernelDirs = None,
     stride: flags.Stride = "1",
     padding: flags.Padding = "valid",
@@ -29,6 +33,8 @@ def convolve(
     stack: flags.Stack = False,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -50,12 +56,17 @@ def convolve(
     Example: cnnfilter convolve photo.png -k sobel-x -k gaussian:sigma=2 -f png -f npy -o out/
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
-    from cnnfilter.images.display import parse_display
+    from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, kernel_steps
+    from cnnfilter.job.look import make_looks
     from cnnfilter.job.options import make_options
     from cnnfilter.library import search_path
     from cnnfilter.library.conventions import adopt_words, load_as
+    from cnnfilter.library.load import files_read
 
+    if not kernel:
+        raise missing("'--kernel' / '-k'", "-k sobel-x", images, "convolve")
+    check_inputs(images, "convolve", kernel_dir or ())
     words = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
     options = make_options(
         channels=channels, stride=stride, dilation=dilation, bias=bias, activation=activation, pool=pool,
@@ -65,11 +76,13 @@ def convolve(
     kernels = [one for spec in kernel for one in load_as(spec, as_, search)]
     request = Request(
         steps=kernel_steps(kernels, options),
-        options=options, display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
-        keep=table, max_memory=memory_limit(max_memory), kernels=tuple(kernels),
+        options=options, flatten=flatten, keep=table or preview, max_memory=memory_limit(max_memory),
+        max_pixels=max_pixels, at=position(at), **make_looks(display, colormap, compress, scale, zoom),
+        kernels=tuple(kernels),
     )  # fmt: skip
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
     files = Files(
         output=output, formats=format or (), stack=stack, flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
-        also_read=[one.origin for one in kernels],
+        also_read=files_read(kernels, search), reading=reading,
     )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -26,9 +26,10 @@ def export(
     """
     from cnnfilter.core.shapes import pair
     from cnnfilter.errors import OutputError
-    from cnnfilter.files import printable, slug
+    from cnnfilter.files import printable
     from cnnfilter.network.load import load_network
     from cnnfilter.network.onnx_export import export_network
+    from cnnfilter.text import slug
     from cnnfilter.views.columns import write
 
     loaded = load_network(network)

@@ -42,6 +42,13 @@ def tools(incomplete: str) -> list[str]:
     return [name for name in CONVENTIONS if name.startswith(incomplete)]
 
 
+def colormaps(incomplete: str) -> list[str]:
+    """Complete the names of colour maps for the shell."""
+    from cnnfilter.images.colour import colormap_names
+
+    return [name for name in colormap_names() if name.startswith(incomplete)]
+
+
 def given(context: typer.Context) -> frozenset[str]:
     """Return the names of the flags that the user typed, as opposed to their defaults."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
@@ -49,13 +56,15 @@ def given(context: typer.Context) -> frozenset[str]:
 
 
 Images = Annotated[
-    list[str], typer.Argument(metavar="IMAGE...", help="Pictures or grids of numbers; - is standard input.")
+    list[str],
+    typer.Argument(metavar="IMAGE...", help="Pictures, grids of numbers, numbers in quotes; - is standard input."),
 ]
 Kernels = Annotated[
     list[str],
     typer.Option(
         "--kernel", "-k", autocompletion=kernel_names, rich_help_panel=_STEP, metavar="KERNEL",
-        help="A name, name:key=value, bank:NAME, a matrix such as '0 -1 0; -1 5 -1; 0 -1 0', or a file. Repeatable.",
+        help="A name, name:key=value, bank:NAME, a matrix such as '0 -1 0; -1 5 -1; 0 -1 0', or a file: .yaml, .json, "
+        ".csv, .txt, .mat, .npy, .npz, .safetensors, .onnx. Repeatable.",
     ),
 ]  # fmt: skip
 KernelDirs = Annotated[
@@ -171,14 +180,29 @@ Display = Annotated[
     str,
     typer.Option(
         "--display", metavar="MAPPING", rich_help_panel=_OUTPUT,
-        help="How numbers become brightness: auto, clip, abs, minmax, symmetric or percentile:P "
-        "(99 and 1 alike cut 1 % off both ends).",
+        help="How numbers become brightness: auto (by the kernel's sum, and by sign), clip, abs, minmax, symmetric or "
+        "percentile:P (99 and 1 alike cut 1 % off both ends).",
     ),
 ]  # fmt: skip
+Scale = Annotated[
+    str | None,
+    typer.Option(
+        "--scale", metavar="each|shared", rich_help_panel=_OUTPUT,
+        help="Stretch every map by itself, or all maps of a picture alike. Unset: kernels each, channels and a layer's "
+        "maps alike.",
+    ),
+]  # fmt: skip
+Zoom = Annotated[
+    int,
+    typer.Option("--zoom", metavar="N", min=1, rich_help_panel=_OUTPUT, help="Draw every value as N x N pixels."),
+]
 Colormap = Annotated[
     str | None,
-    typer.Option("--colormap", metavar="NAME", rich_help_panel=_OUTPUT, help="Colour the picture: viridis, magma, ..."),
-]
+    typer.Option(
+        "--colormap", metavar="NAME", rich_help_panel=_OUTPUT, autocompletion=colormaps,
+        help="Colour the picture: viridis, magma, ...; cnnfilter colormaps lists them.",
+    ),
+]  # fmt: skip
 Compress = Annotated[
     str, typer.Option("--compress", metavar="fast|small", rich_help_panel=_OUTPUT, help="Effort spent on PNG size.")
 ]
@@ -226,13 +250,39 @@ Resize = Annotated[
         help="How pictures of other sizes are made to fit.",
     ),
 ]  # fmt: skip
+ModelLayout = Annotated[
+    str,
+    typer.Option(
+        "--layout", metavar="auto|CHW|HWC|NCHW|NHWC", rich_help_panel=_INPUT,
+        help="Order of the axes of stored arrays; or, with N in front, of an ONNX model's input.",
+    ),
+]  # fmt: skip
 Layout = Annotated[
+    str,
+    typer.Option(
+        "--layout", metavar="auto|CHW|HWC", rich_help_panel=_INPUT,
+        help="Order of the axes of stored arrays: channels first, or last as in OpenCV and Pillow.",
+    ),
+]  # fmt: skip
+Frame = Annotated[
     str | None,
-    typer.Option("--layout", metavar="NCHW|NHWC", rich_help_panel=_MODEL, help="Order of an ONNX model's axes."),
-]
+    typer.Option(
+        "--frame", metavar="N|all", rich_help_panel=_INPUT,
+        help="Which frame of an animation, or page of a TIFF, from 0; all: each as an input of its own.",
+    ),
+]  # fmt: skip
+AllowTruncated = Annotated[
+    bool,
+    typer.Option(
+        "--allow-truncated", rich_help_panel=_INPUT,
+        help="Read damaged pictures as far as they go, with a note, instead of refusing them.",
+    ),
+]  # fmt: skip
 MaxPixels = Annotated[
     int,
-    typer.Option("--max-pixels", metavar="N", rich_help_panel=_RUN, help="Refuse larger images, from their header."),
+    typer.Option(
+        "--max-pixels", metavar="N", min=1, rich_help_panel=_RUN, help="Refuse larger images, from their header."
+    ),
 ]
 MaxMemory = Annotated[
     str | None,

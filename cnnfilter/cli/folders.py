@@ -5,23 +5,25 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cnnfilter.errors import ParameterError
+from cnnfilter.errors import ParameterError, lookup
 
 if TYPE_CHECKING:
     from cnnfilter.batch.folder import State
     from cnnfilter.batch.recipe import Recipe
     from cnnfilter.batch.run import Setup, Totals
+    from cnnfilter.images.frames import Reading
 
 #: Flags that mean something only with kernels, and only with a network.
 FOR_KERNELS = (
     "channels", "kernel_dir", "stride", "padding", "padding_mode", "dilation", "flip", "bias", "combine", "as_",
     "activation", "pool", "engine", "stack", "flatten",
 )  # fmt: skip
-FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "layout")
+FOR_NETWORKS = ("save", "size", "mean", "std", "resize")
 
 
 def check_words(given: frozenset[str]) -> None:
@@ -35,23 +37,33 @@ def check_words(given: frozenset[str]) -> None:
             raise ParameterError(f"{flag} goes with {other}, and this is a batch with {has} (leave it out)")
 
 
+def reading_of(layout: str, frame: str | None, *, truncated: bool, network: bool) -> tuple[str | None, "Reading"]:
+    """Return the layout of the model, if one is said, and how inputs are read."""
+    from cnnfilter.cli.network import parted_layout
+    from cnnfilter.images.frames import parse_reading
+
+    of_model, of_arrays = parted_layout(layout)
+    if of_model and not network:
+        raise ParameterError(f"--layout {layout} goes with --network, and this is a batch with -k (CHW or HWC)")
+    return of_model, parse_reading(of_arrays, frame, truncated=truncated)
+
+
 def looks(
     formats: Sequence[str] | None, *, features: str | None, measures: str | None, flatten: bool, pictures: bool,
-    display: str, **words: Any,
+    display: str, colormap: str | None, compress: str, scale: str | None, zoom: int, **words: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what both recipes take; no formats where only the manifest or a table is wanted."""
     from cnnfilter.batch.measures import parse_measures
-    from cnnfilter.images.display import parse_display
+    from cnnfilter.job.look import make_looks
     from cnnfilter.job.names import parse_formats
+    from cnnfilter.job.options import check_threads
 
-    if words["colormap"]:
-        from cnnfilter.images.colour import colour_table
-
-        colour_table(words["colormap"])  # a mistake in a word should cost no work
+    check_threads(words["threads"])
     wanted = formats or (["csv"] if flatten else [])
     nothing = not wanted and (bool(features) or not pictures)
     return {
-        "display": parse_display(display), "formats": () if nothing else tuple(parse_formats(wanted, None)),
+        **make_looks(display, colormap, compress, scale, zoom),
+        "formats": () if nothing else tuple(parse_formats(wanted, None)),
         "measures": parse_measures(measures) if features or measures else (), **words,
     }  # fmt: skip
 
@@ -60,8 +72,10 @@ def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **ov
     """Return the recipe of `run`."""
     from cnnfilter.batch.classify import make_classify
     from cnnfilter.cli.network import override
+    from cnnfilter.job.options import DTYPES
     from cnnfilter.network.model import open_model
 
+    lookup(DTYPES, looks["dtype"], "dtype")
     path = os.path.abspath(path)  # noqa: PTH100
     plain = open_model(path)
     model = override(plain, **overrides)
@@ -83,6 +97,14 @@ def kernel_recipe(
     search = search_path(folders)
     kernels = tuple(one for spec in specs for one in load_as(spec, tool, search))
     return Convolve(kernels=kernels, options=options, **looks)
+
+
+def kernel_files_read(folders: Sequence[str]) -> tuple[str, ...]:
+    """Return the files that names of kernels may lead to."""
+    from cnnfilter.library import search_path
+    from cnnfilter.library.load import files_read
+
+    return tuple(map(str, files_read((), search_path(folders))))
 
 
 def setup_of(
@@ -117,7 +139,7 @@ def go(
     from cnnfilter.views.batch import observer_for, print_end
 
     forms = tuple(dict.fromkeys(manifest or ("jsonl", "csv")))
-    check_finish(forms, features)
+    setup = replace(setup, writes=check_finish(setup.output, forms, features))
 
     def end(state: "State", _totals: "Totals") -> None:
         finish(setup.output, recipe, state, forms, features)

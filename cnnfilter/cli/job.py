@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from cnnfilter.cli.words import called, in_place, is_in_place
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
+from cnnfilter.images.frames import ALL, READ, Reading, frame_name
+from cnnfilter.images.limits import MOST_FRAMES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,6 +37,18 @@ class Show(NamedTuple):
     quiet: bool = False
 
 
+class Input(NamedTuple):
+    """One input: its name, the file that it is from, which frame of it, and its bytes where they are at hand.
+
+    They are those of numbers written in place, and of frames that came by a pipe.
+    """
+
+    name: str
+    source: str
+    reading: Reading
+    data: bytes | None = None
+
+
 class Files(NamedTuple):
     """What the user said about files."""
 
@@ -39,9 +56,10 @@ class Files(NamedTuple):
     formats: Sequence[str] = ()
     stack: bool = False
     flatten: bool = False
-    also_read: Sequence[str] = ()
+    also_read: Iterable[str | Path] = ()
     max_pixels: int = 0
     max_memory: str | None = None
+    reading: Reading = READ
 
 
 def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
@@ -53,36 +71,66 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
     formats = parse_formats(default, files.output)
     if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
-    _position(show.at)  # a mistake in a word should cost no work
-    if request.colormap:
-        from cnnfilter.images.colour import colour_table
-
-        colour_table(request.colormap)
+    refuse_terminal(files.output, formats)
     names = [step.name for step in request.steps]
-    outputs = plan_outputs(images, names, formats, files.output, stack=files.stack, also_read=files.also_read)
+    inputs = inputs_of(images, files)
+    outputs = plan_outputs(
+        [one.name for one in inputs], names, formats, files.output,
+        stack=files.stack, also_read=chain(images, files.also_read),
+    )  # fmt: skip
     make_folder(files.output)
     done: list[Done] = []
     failures: list[tuple[str, CnnFilterError]] = []
-    with Progress(len(images), quiet=show.quiet or show.json) as progress:
-        for name, planned in zip(images, outputs, strict=True):
-            progress.start(name)
+    with Progress(len(inputs), quiet=show.quiet or show.json) as progress:
+        for one, planned in zip(inputs, outputs, strict=True):
+            progress.start(one.name)
             try:
                 from cnnfilter.job.image import do_image
 
-                done += do_image(request, open_image(name, files), planned)
+                done += do_image(request, open_image(one, files), planned)
             except (ParameterError, UnknownNameError):
                 raise  # a word that no image understands
-            except CnnFilterError as error:
-                failures.append((name, error))
-                _report(name, error)
+            except (CnnFilterError, MemoryError) as error:
+                failures.append((one.name, as_resource(error)))
+                _report(*failures[-1])
             progress.advance()
     show_done(done, failures, show, to_stdout=files.output == "-")
-    chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet
+    chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet or request.zoom > 1
     if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
-        sys.stderr.write("cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv)\n")
+        sys.stderr.write(
+            "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)\n"
+        )
     if failures:
         resource = any(isinstance(error, ResourceError) for _, error in failures)
         raise typer.Exit(4 if resource else 3)
+
+
+#: Formats that a terminal can show.
+TEXT_FORMATS = ("csv", "json", "mem", "coe", "h")
+
+
+def refuse_terminal(output: str | None, formats: Sequence[str]) -> None:
+    """Raise if binary data would go to a terminal, by ``-`` or by the name of its device.
+
+    Raises
+    ------
+    OutputError
+        With the way out.
+    """
+    import os
+
+    if output is None or all(form in TEXT_FORMATS for form in formats) or not sys.stdout.isatty():
+        return
+    try:
+        device = output == "-" or os.path.samestat(os.stat(output), os.fstat(1))  # noqa: PTH116 - beside fstat
+    except (OSError, ValueError):
+        return
+    if device:
+        kind = next(form for form in formats if form not in TEXT_FORMATS)
+        raise OutputError(
+            f"standard output is a terminal, and {kind} is binary (pipe it into a program, redirect it, or name a file "
+            "with -o)"
+        )
 
 
 def _is_grid(name: str) -> bool:
@@ -92,14 +140,60 @@ def _is_grid(name: str) -> bool:
     return name.partition("#")[0].lower().endswith(tuple(GRID_EXTENSIONS))
 
 
-def open_image(name: str, files: Files, *, fold: bool = False) -> Picture:
+def as_resource(error: CnnFilterError | MemoryError) -> CnnFilterError:
+    """Return an error as ours: a lack of memory is one of a resource."""
+    if isinstance(error, CnnFilterError):
+        return error
+    from cnnfilter.cli.main import describe
+
+    return ResourceError(describe(error))
+
+
+def inputs_of(names: Sequence[str], files: Files) -> list[Input]:
+    """Return the inputs that names stand for: each frame of a file is one of its own where all are asked for."""
+    found: list[Input] = []
+    for name, own in zip(names, called(names), strict=True):
+        if is_in_place(name):
+            found.append(Input(own, name, files.reading, in_place(name)))
+        elif files.reading.frame == ALL:
+            found += _frames_of(name, files)
+        else:
+            found.append(Input(name, name, files.reading))
+    return found
+
+
+def _frames_of(name: str, files: Files) -> list[Input]:
+    """Return the frames of a file; what cannot be read, or holds too many, is left to whoever opens it."""
+    from cnnfilter.images.read import count_pictures, read_stream
+
+    data = None
+    first = files.reading._replace(frame=0)
+    limit = memory_limit(files.max_memory)
+    try:
+        if name == "-":
+            data = read_stream(sys.stdin.buffer, max_memory=limit)
+        count = count_pictures(name if data is None else data, max_memory=limit)
+    except CnnFilterError:
+        count = 1
+    if count == 1:
+        return [Input(name, name, first, data)]
+    if count > MOST_FRAMES:
+        return [Input(name, name, files.reading, data)]
+    stem = "stdin" if name == "-" else name
+    return [Input(frame_name(stem, frame), name, first._replace(frame=frame), data) for frame in range(count)]
+
+
+def open_image(one: Input, files: Files, *, fold: bool = False) -> Picture:
     """Open an input; ``-`` is standard input, and `fold` makes a channel of every map of a dump."""
     from cnnfilter.images.read import open_picture
 
     limit = memory_limit(files.max_memory)
-    if name == "-":
-        return open_picture(sys.stdin.buffer, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
-    return open_picture(name, max_pixels=files.max_pixels, max_memory=limit, fold=fold)
+    piped = one.source == "-"
+    source = one.data if one.data is not None else sys.stdin.buffer if piped else one.source
+    name = "" if piped and one.name == "-" else one.name
+    return open_picture(
+        source, name=name, max_pixels=files.max_pixels, max_memory=limit, fold=fold, reading=one.reading
+    )
 
 
 def memory_limit(text: str | None) -> int | None:
@@ -116,7 +210,7 @@ def memory_limit(text: str | None) -> int | None:
         return None
 
 
-def _position(text: str | None) -> tuple[int, int] | None:
+def position(text: str | None) -> tuple[int, int] | None:
     """Read ``row,column``."""
     from cnnfilter.core.shapes import pair
 
@@ -161,11 +255,10 @@ def show_done(
         from cnnfilter.views.console import console
 
         out = console(stderr=to_stdout)
-        for one in done:
-            if show.preview:
-                _print_preview(one, out)
-            if show.table:
-                _print_table(one, show, out)
+        if show.preview and done:
+            _print_previews(done, out)
+        for one in done if show.table else ():
+            _print_table(one, show, out)
     if results and not show.quiet:
         from cnnfilter.views.columns import terminal_width, write
         from cnnfilter.views.summary import summary_text
@@ -186,29 +279,30 @@ def _notes(done: Sequence[Done], *, quiet: bool) -> None:
             seen.add(line)
 
 
-def _print_preview(one: Done, out: Console) -> None:
-    """Draw the maps in the terminal."""
-    from cnnfilter.job.render import pixels_of
+def _print_previews(done: Sequence[Done], out: Console) -> None:
+    """Draw the maps in the terminal, in the colours of their files, side by side as far as they fit."""
+    from cnnfilter.files import printable
+    from cnnfilter.job.render import tiles_of
     from cnnfilter.views.console import draws_blocks
-    from cnnfilter.views.preview import preview
+    from cnnfilter.views.preview import previews
 
-    out.print(one.result.kernel, style="bold")
-    pixels = pixels_of(one.maps, one.display)
-    out.print(
-        preview(pixels, width=min(out.width, 100), height=max(8, out.height - 6), color=draws_blocks(out)), end=""
-    )
+    color = draws_blocks(out)
+    named = []
+    for one in done:  # without colours, characters show the brightness before any colour map
+        tiles = tiles_of(one.maps, one.look if color else one.look._replace(colormap=None))
+        name = printable(one.result.kernel)
+        named += [(f"{name} {index}" if len(tiles) > 1 else name, tile) for index, tile in enumerate(tiles)]
+    out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=color), end="")
 
 
 def _print_table(one: Done, show: Show, out: Console) -> None:
     """Print the maps as numbers, channel after channel."""
     from cnnfilter.views.numbers import number_table
 
-    at = _position(show.at)
+    at = position(show.at)
     values = one.maps.hold()
     for index, channel in enumerate(values):
         label = one.result.kernel if len(values) == 1 else f"{one.result.kernel}, channel {index}"
-        if at is not None and not (at[0] < channel.shape[0] and at[1] < channel.shape[1]):
-            raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {channel.shape[0]} x {channel.shape[1]} map")
         out.print(label, style="bold")
         out.print(number_table(channel, at=at, width=out.width, height=max(12, out.height - 6), heat=show.heat))
         out.print()

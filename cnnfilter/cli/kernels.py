@@ -61,8 +61,7 @@ def list_(
 
 def _mentions(entry: "Entry", word: str) -> bool:
     """Say whether a word of the entry begins with `word`."""
-    texts = (entry.name, entry.title, entry.family, entry.source, *entry.aliases)
-    return any(word.lower() == part[: len(word)] for text in texts for part in _words(text))
+    return any(part.startswith(word.lower()) for text in (*entry.words, entry.family) for part in _words(text))
 
 
 def _words(text: str) -> list[str]:
@@ -100,7 +99,7 @@ def show(
         if len(found) == 1 and found[0].weights.ndim == 2:
             write_passport(found[0], search, output)
         else:
-            write_sheet(found, output)
+            write_sheet(found, search, output)
         typer.echo(f"wrote {output}: {len(found)} kernel{'s' * (len(found) > 1)}")
         return
     from cnnfilter.library.passport import passport
@@ -139,17 +138,25 @@ def export(
     """
     import sys
 
-    from cnnfilter.files import atomic_output
+    from cnnfilter.cli.job import refuse_terminal
+    from cnnfilter.files import atomic_output, check_outputs
     from cnnfilter.library import search_path
     from cnnfilter.library.conventions import CONVENTIONS, load_as
     from cnnfilter.library.export import export
+    from cnnfilter.library.load import distinct_kernels, files_read
 
-    data = export(load_as(kernel, to if to in CONVENTIONS else "", search_path(kernel_dir or ())), to, image)
-    if output is None or output == "-":
+    if to == "npy":
+        refuse_terminal(output or "-", [to])
+    search = search_path(kernel_dir or ())
+    found = distinct_kernels(load_as(kernel, to if to in CONVENTIONS else "", search))
+    data = export(found, to, image)
+    target = None if output in (None, "-") else Path(str(output))
+    check_outputs([target or 1], (*files_read(found, search), image))
+    if target is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    with atomic_output(Path(output)) as file:
+    with atomic_output(target) as file:
         file.write(data)
 
 
@@ -189,51 +196,40 @@ def path(kernel_dir: flags.KernelDirs = None, debug: flags.Debug = False) -> Non
 
 @app.command("check")
 def check(
-    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files or folders.")] = None,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="Files, folders, or any other specs.")
+    ] = None,
     kernel_dir: flags.KernelDirs = None,
     debug: flags.Debug = False,
 ) -> None:  # fmt: skip
-    """Check kernel files against the schema, load every kernel in them, and list all that is wrong.
+    """Check kernel files: load every kernel in them, hold YAML and JSON to the schema, and list all that is wrong.
+
+    Reads all that -k reads: .yaml, .json, .csv, .txt, .mat, .npy, .npz, .safetensors, .onnx, names and matrices.
 
     Example: cnnfilter kernels check mine.yaml
     """
     from cnnfilter.cli.main import describe, say
+    from cnnfilter.files import printable, quoted
     from cnnfilter.library import search_path
-    from cnnfilter.library.catalog import kernel_files
+    from cnnfilter.library.check import check as checked
+    from cnnfilter.library.check import places
 
-    places = [Path(text) for text in files] if files else search_path(kernel_dir or ())
-    wrong = 0
-    for file in [one for place in places for one in (kernel_files(place) if place.is_dir() else [place])]:
-        count, problems = _checked(file)
-        for problem in problems:
-            say(describe(problem))
-        if not problems:
-            typer.echo(f"{file}: {count} kernel{'s' * (count != 1)}, all well")
-        wrong += len(problems)
-    if wrong:
-        raise typer.Exit(2)
-
-
-def _checked(file: Path) -> tuple[int, list[CnnFilterError]]:
-    """Return how many kernels a file holds, and what is wrong in it."""
-    from cnnfilter.library.catalog import SUFFIXES, entries_of
-    from cnnfilter.library.load import kernels_of, load_kernels
-    from cnnfilter.library.schema import mistakes
-    from cnnfilter.library.spec import KERNEL_SUFFIXES
-    from cnnfilter.library.strict import read_document
-
-    try:
-        if file.suffix.lower() in set(KERNEL_SUFFIXES) - set(SUFFIXES):
-            return len(load_kernels(str(file))), []
-        wrong, rest = mistakes(read_document(file))
-    except CnnFilterError as error:
-        return 0, [error]
-    problems: list[CnnFilterError] = [*wrong]
-    count = 0
-    held = entries_of(rest, check=False)
-    for name in (*held.kernels, *held.banks):
+    search = search_path(kernel_dir or ())
+    failed = False
+    for text in files or map(str, search):
         try:
-            count += len(kernels_of(held, name))
+            found = [checked(place, search) for place in places(text)]
         except CnnFilterError as error:
-            problems.append(error)
-    return count, problems
+            say(describe(error))
+            failed = True
+            continue
+        for one in found:
+            for problem in one.problems:
+                say(describe(problem))
+            if one.more:
+                say(f"{quoted(one.what)}: mistakes in {one.more:,} more kernels and banks (the first ones are listed)")
+            if not one.problems:
+                typer.echo(f"{printable(one.what)}: {one.kernels} kernel{'s' * (one.kernels != 1)}, all well")
+            failed = failed or bool(one.problems)
+    if failed:
+        raise typer.Exit(2)

@@ -1,11 +1,14 @@
 """The program: its commands, and the one place where an error becomes a line and an exit code."""
 
 import contextlib
+import errno
 import gc
 import importlib
 import os
+import re
 import signal
 import sys
+import warnings
 from enum import IntEnum
 from typing import Annotated, NoReturn
 
@@ -24,8 +27,17 @@ COMMANDS = {
     "plan": "plan",
     "batch": "batch",
     "kernels": "app",
+    "colormaps": "colormaps",
 }
 
+
+#: Most characters of an error's line: longer ones are cut in the middle.
+LONGEST_LINE = 1200
+
+#: Numbers in place of which the first is negative, and which are no option for that.
+NEGATIVE = re.compile(r"-[0-9.][-+0-9.eE/]*[\s,;][-+0-9.eE/,;\s]*")
+#: Bytes of address space that NumPy, its libraries and a small picture take.
+ADDRESS_SPACE = 256_000_000
 
 #: What asks for the version, which needs no command.
 VERSION = ("--version", "-V")
@@ -102,11 +114,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         os.environ[name] = "1"  # before NumPy starts them: strips run in our threads
     gc.set_threshold(100_000)  # what is imported lives to the end: looking through it cost 8 % of the start-up
     words = sys.argv[1:] if arguments is None else arguments
+    if "--debug" not in words:  # what a library has to say, with a line of its source, is for who works on it
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("PYTHONWARNINGS", "ignore")  # and so in the processes of a batch
     signal.signal(signal.SIGTERM, _terminate)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _terminate)
     try:
-        code = _run(words)
+        with warnings.catch_warnings():
+            if "--debug" not in words:
+                warnings.simplefilter("ignore")  # what libraries say is for who wrote them: what matters we say
+            code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         _flush_nothing_more()
@@ -123,9 +141,37 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def _check_address_space(words: list[str]) -> None:
+    """Refuse to start where NumPy's libraries could not be loaded: they would say so themselves, and end the program.
+
+    Raises
+    ------
+    ResourceError
+        If the process may take less address space than they do.
+    """
+    if not words or words[0] not in COMMANDS or {"-h", "--help"} & set(words):
+        return
+    with contextlib.suppress(ImportError):  # no such bounds on this system
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if 0 <= limit < ADDRESS_SPACE:
+            raise errors.ResourceError(
+                f"this process may take {limit // 10**6} MB of address space, and needs {ADDRESS_SPACE // 10**6} "
+                "to begin (ulimit -v raises it)"
+            )
+
+
 def _run(words: list[str]) -> int:
     """Run one command; return its exit code."""
+    words = [f" {word}" if NEGATIVE.fullmatch(word) else word for word in words]
+    _check_command(words, list(COMMANDS))
+    _check_address_space(words)
     app = build_app(words[0] if words else "")
+    for group in app.registered_groups:
+        names = [str(one.name) for one in group.typer_instance.registered_commands] if group.typer_instance else []
+        if words and words[0] == group.name:
+            _check_command(words[1:], names, f"{group.name} ")
     if len(words) < 2 and (not words or COMMANDS.get(words[0]) == "app"):
         words = [*words, "--help"]  # a program or group alone: say what there is
     try:
@@ -135,6 +181,14 @@ def _run(words: list[str]) -> int:
             raise leave.__context__ from None
         raise
     return result if isinstance(result, int) else ExitCode.DONE
+
+
+def _check_command(words: list[str], commands: list[str], group: str = "") -> None:
+    """Raise where the first word is no command; a flag is not looked at."""
+    if words and not words[0].startswith("-") and words[0] not in commands:
+        from cnnfilter.cli.words import unknown_command
+
+        raise unknown_command(words[0], commands, group)
 
 
 def _flush_nothing_more() -> None:
@@ -154,6 +208,12 @@ def report(error: Exception) -> ExitCode:
         if isinstance(error, kind):
             say(describe(error))
             return code
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        say("no memory for another thread (--threads 1 takes less; or close some programs)")
+        return ExitCode.RESOURCE
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        say(f"{error.filename!r}: the name is too long (choose a shorter one)")
+        return ExitCode.USAGE
     if isinstance(error, OSError):
         _flush_nothing_more()
         where = repr(error.filename or "standard output")
@@ -170,16 +230,31 @@ def describe(error: Exception) -> str:
 
         return f"{quoted(error.where)}: {error.what}"
     if isinstance(error, MemoryError):
-        return f"out of memory: {error} (--max-memory bounds what a job may take)"
+        return f"out of memory{f': {error}' * bool(str(error))} (--max-memory bounds what a job may take)"
     if isinstance(error, typer.TyperException) and hasattr(error, "format_message"):
-        return f"{error.format_message()} (--help shows all options)"
+        message = error.format_message()
+        if re.match(r"No such option: -[0-9.]", message):
+            return f"{message} (a matrix needs quotes: -k '-1 0 1; -2 0 2')"
+        return f"{message} (--help shows all options)"
     return str(error)
+
+
+def shortened(line: str) -> str:
+    """Return a line whose quoted words, and which as a whole, are no longer than anybody reads.
+
+    Examples
+    --------
+    >>> shortened("unknown tool '" + 5000 * "x" + "' (known: torch)")
+    "unknown tool 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxx' (known: torch)"
+    """
+    line = re.sub(r"'([^']{50})[^']{400,}([^']{20})'", r"'\1...\2'", line)
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 200]} ... {line[-195:]}"
 
 
 def say(message: str) -> None:
     """Print one line on standard error, whatever the message holds."""
     from cnnfilter.files import printable
 
-    line = " ".join(printable(part) for part in message.splitlines())
+    line = shortened(" ".join(printable(part) for part in message.splitlines()))
     with contextlib.suppress(OSError):  # the exit code says it too
         sys.stderr.write(f"cnnfilter: error: {line}\n")

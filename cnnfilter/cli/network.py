@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from cnnfilter.cli.job import Files, open_image
-from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, lookup
+from cnnfilter.cli.job import Files, as_resource, inputs_of, open_image
+from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, UnknownNameError, lookup
 
 if TYPE_CHECKING:
     from cnnfilter.images.picture import Picture
@@ -26,7 +28,7 @@ class Look(NamedTuple):
     top: int
     layers: tuple[str, ...]
     table: bool
-    at: str | None
+    at: tuple[int, int] | None
     json: bool
     quiet: bool
     save: tuple[str, ...]
@@ -36,9 +38,27 @@ class Look(NamedTuple):
     display: str
     colormap: str | None
     compress: str
+    scale: str | None
+    zoom: int
     dtype: str
     threads: int | None
     max_memory: int | None
+
+
+#: The layouts of a model's input; those of stored arrays have no N.
+MODEL_LAYOUTS = ("NCHW", "NHWC")
+
+
+def parted_layout(text: str) -> tuple[str | None, str]:
+    """Return the layout of the model, if one is said, and that of stored arrays.
+
+    Examples
+    --------
+    >>> parted_layout("NHWC"), parted_layout("HWC")
+    (('NHWC', 'auto'), (None, 'HWC'))
+    """
+    lookup(dict.fromkeys(("auto", "CHW", "HWC", *MODEL_LAYOUTS)), text, "layout")
+    return (text, "auto") if text in MODEL_LAYOUTS else (None, text)
 
 
 def override(
@@ -54,7 +74,7 @@ def override(
     for name, value, known in (
         ("range", range, ("stored", "unit")),
         ("resize", resize, ("stretch", "crop", "none")),
-        ("layout", layout, ("NCHW", "NHWC")),
+        ("layout", layout, MODEL_LAYOUTS),
     ):
         if value is not None:
             lookup(dict.fromkeys(known), value, name)
@@ -69,8 +89,10 @@ def _numbers(name: str, text: str, channels: int | None) -> tuple[float, ...]:
     """Read one number, or one for each channel."""
     try:
         numbers = tuple(float(part) for part in text.split(","))
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(text)
     except ValueError:
-        raise ParameterError(f"--{name} takes one number, or one for each channel, got {text!r}") from None
+        raise ParameterError(f"--{name} takes one finite number, or one for each channel, got {text!r}") from None
     if len(numbers) not in (1, channels or len(numbers)) or (name == "std" and 0 in numbers):
         raise ParameterError(
             f"--{name} takes one number, or {channels} for the channels (none 0 for std), got {text!r}"
@@ -78,8 +100,8 @@ def _numbers(name: str, text: str, channels: int | None) -> tuple[float, ...]:
     return numbers
 
 
-def find_pictures(names: Sequence[str]) -> list[str]:
-    """Return the inputs, with the pictures of a folder in its place.
+def find_pictures(names: Sequence[str], *, quiet: bool = False) -> list[str]:
+    """Return the inputs, with the pictures of a folder in its place, and each of them once.
 
     Raises
     ------
@@ -98,7 +120,11 @@ def find_pictures(names: Sequence[str]) -> list[str]:
         if not inside:
             raise ImageError(f"{quoted(name)}: the folder holds no pictures")
         found += inside
-    return found
+    once = Counter(found)
+    for name, count in once.items():
+        if count > 1 and not quiet:
+            sys.stderr.write(f"cnnfilter: note: {quoted(name)} is given {count} times, and run once\n")
+    return list(once)
 
 
 def list_layers(model: Model, look: Look) -> None:
@@ -116,31 +142,59 @@ def list_layers(model: Model, look: Look) -> None:
     write(layer_list([layer for layer in plan.layers if layer.name in chosen]))
 
 
+def check_look(look: Look) -> None:
+    """Raise for a word that no model understands, before any file is opened."""
+    from cnnfilter.job.names import parse_formats
+    from cnnfilter.job.options import DTYPES, check_threads
+
+    lookup(DTYPES, look.dtype, "dtype")
+    check_threads(look.threads)
+    parse_formats(look.formats, look.output)
+
+
+def _check_layers(model: Model, look: Look) -> None:
+    """Raise for a layer that the network lacks, and a place that a layer lacks, where its plan tells before it runs."""
+    if not (look.layers or look.at):
+        return
+    from cnnfilter.job.image import check_place
+    from cnnfilter.job.layers import select
+
+    plan = model.plan(model.input.size or (64, 64), partial=True)
+    if plan.failure:  # what comes after it is not known
+        return
+    chosen = select(look.layers or ("all",), plan.layers)
+    for layer in plan.layers if model.input.size and look.table else ():
+        if layer.name in chosen:
+            check_place(look.at, layer.shape)
+
+
 def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -> None:
     """Run every picture, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
 
-    lookup({"float32": 4, "float64": 8}, look.dtype, "dtype")
-    sources = find_pictures(names)
+    sources = inputs_of(find_pictures(names, quiet=look.quiet), files)
     if not sources and model.input.example is None:
         raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
     model.ready(look.threads)
-    shown = sources or [f"{model.name}.example"]
-    save, planned = _plan_saves(model, shown, look) or (None, [[] for _ in shown])
+    shown = [one.name for one in sources] or [f"{model.name}.example"]
+    _check_layers(model, look)
+    save, planned = _plan_saves(model, shown, look, files.max_pixels) or (None, [[] for _ in shown])
     results: list[NetworkResult] = []
     failures: list[tuple[str, CnnFilterError]] = []
     with Progress(len(shown), quiet=look.quiet or look.json) as progress:
         for index, name in enumerate(shown):
             progress.start(name)
             try:
-                picture = open_image(name, files) if sources else _example(model)
+                picture = open_image(sources[index], files) if sources else _example(model)
                 keep_all = len(shown) == 1 or look.json
                 results.append(_one(model, picture, look, save, planned[index], keep_all=keep_all))
-            except CnnFilterError as error:
+            except (ParameterError, UnknownNameError):
+                raise  # a word that no picture understands
+            except (CnnFilterError, MemoryError) as error:
                 from cnnfilter.cli.job import _report
 
-                failures.append((name, error))
-                _report(name, error)
+                failures.append((name, as_resource(error)))
+                _report(*failures[-1])
             progress.advance()
     _show(results, failures, look)
     if failures:
@@ -159,23 +213,26 @@ def _example(model: Model) -> Picture:
         return values[:, start:stop]
 
     name, (height, width) = f"{model.name}: its example", values.shape[1:]
-    return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip)
+    return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip, grid=True)
 
 
-def _plan_saves(model: Model, sources: Sequence[str], look: Look) -> tuple[Save, list[list[File]]] | None:
+def _plan_saves(
+    model: Model, sources: Sequence[str], look: Look, max_pixels: int
+) -> tuple[Save, list[list[File]]] | None:
     """Plan every file before anything is computed."""
     if not look.save:
         return None
-    from cnnfilter.images.display import parse_display
+    from cnnfilter.cli.job import refuse_terminal
     from cnnfilter.job.layers import Save, plan_files, select
     from cnnfilter.job.names import make_folder, parse_formats
 
-    parse_display(look.display)
     plans = model.plan(model.input.size or (64, 64), partial=True).layers
     save = Save(
         layers=select(look.save, plans), formats=tuple(parse_formats(look.formats, look.output)), output=look.output,
         display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
+        scale=look.scale, zoom=look.zoom, max_pixels=max_pixels,
     )  # fmt: skip
+    refuse_terminal(look.output, save.formats)
     planned = plan_files(sources, save, plans, model.files)
     make_folder(look.output)
     return save, planned
@@ -188,6 +245,11 @@ def _one(
     from cnnfilter.job.network import classify
 
     result = classify(picture, model, threads=look.threads, dtype=look.dtype, max_memory=look.max_memory)
+    if look.table and look.at:
+        from cnnfilter.job.image import check_place
+
+        for layer in _only(result, look) if look.layers else result.layers:
+            check_place(look.at, layer.values.shape)
     if save is not None:
         from cnnfilter.job.layers import write_layers
 
@@ -211,6 +273,7 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
     if look.quiet and not look.table:
         return
     from cnnfilter.files import printable
+    from cnnfilter.job.names import PICTURE_FORMATS
     from cnnfilter.views import network as views
     from cnnfilter.views.columns import write
 
@@ -229,6 +292,10 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
             write("(softmax of the last layer's scores)", stderr=aside)
     for name in results[0].outputs:
         write(f"wrote {printable(name)}", stderr=aside)
+    if any(Path(name).suffix.lstrip(".") in PICTURE_FORMATS for name in results[0].outputs):
+        each = "map" if look.scale == "each" else "layer"
+        kind = "minmax" if look.display == "auto" else look.display
+        write(f"(shown as {kind}, each {each} by itself; the range of every map stands under it)", stderr=aside)
 
 
 def _only(result: NetworkResult, look: Look) -> tuple[LayerResult, ...]:
@@ -250,20 +317,16 @@ def _notes(results: Sequence[NetworkResult], *, quiet: bool) -> None:
 
 def _print_values(result: NetworkResult, look: Look) -> None:
     """Print the layers' outputs as numbers, map after map."""
-    from cnnfilter.cli.job import _position
     from cnnfilter.files import printable
     from cnnfilter.views.console import console
     from cnnfilter.views.numbers import number_table
 
     out = console(stderr=look.output == "-")
-    at = _position(look.at)
     for layer in result.layers:
         values = layer.values
         planes = [values.reshape(1, -1)] if values.ndim < 2 else [*values.reshape(-1, *values.shape[-2:])]
         for index, plane in enumerate(planes):
-            if at is not None and not (at[0] < plane.shape[0] and at[1] < plane.shape[1]):
-                raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {plane.shape[0]} x {plane.shape[1]} map")
             name = printable(layer.name)
             out.print(name if len(planes) == 1 else f"{name}, map {index}", style="bold")
-            out.print(number_table(plane, at=at, width=out.width, height=max(12, out.height - 6)))
+            out.print(number_table(plane, at=look.at, width=out.width, height=max(12, out.height - 6)))
             out.print()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
+from cnnfilter.cli.job import Files
 
 
 def plan(
@@ -21,6 +22,9 @@ def plan(
         str | None, typer.Option("--size", metavar="ROWSxCOLS", help="A size instead of a picture.")
     ] = None,
     channels: flags.Channels = "each",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     kernel_dir: flags.KernelDirs = None,
     stride: flags.Stride = "1",
     padding: flags.Padding = "valid",
@@ -46,9 +50,11 @@ def plan(
     Example: cnnfilter plan --size 3000x4000 -k gaussian:size=31 --pool max:2
     """
     from cnnfilter.errors import ParameterError
+    from cnnfilter.images.frames import parse_reading
 
+    files = Files(max_pixels=max_pixels, reading=parse_reading(layout, frame, truncated=allow_truncated))
     if network_or_image is not None and is_network(network_or_image):
-        _plan_network(network_or_image, image, size, max_pixels, json=json)
+        _plan_network(network_or_image, image, size, files, json=json)
         return
     if image is not None:
         raise ParameterError(f"{network_or_image!r} is no network, and plan takes one image only")
@@ -60,7 +66,7 @@ def plan(
     from cnnfilter.views.columns import terminal_width, write
     from cnnfilter.views.plans import ANY_WIDTH, plan_json, plan_table, print_warnings
 
-    shape, pixel_bytes = _shape(network_or_image, size, max_pixels)
+    shape, pixel_bytes = _shape(network_or_image, size, files)
     options = make_options(
         channels=channels, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation, flip=flip,
         bias=bias, activation=activation, pool=pool, dtype=dtype, engine=engine, threads=threads,
@@ -81,19 +87,19 @@ def is_network(path: str) -> bool:
     return name.endswith((".yaml", ".yml", ".onnx"))
 
 
-def _shape(image: str | None, size: str | None, max_pixels: int) -> tuple[tuple[int, int, int], int]:
+def _shape(image: str | None, size: str | None, files: Files) -> tuple[tuple[int, int, int], int]:
     """Return ``(C, H, W)`` and the bytes of one stored value."""
     if size is not None:
         from cnnfilter.core.shapes import pair
 
         return (1, *pair(size.lower().replace("x", ","), "--size")), 1
-    from cnnfilter.cli.job import Files, open_image
+    from cnnfilter.cli.job import inputs_of, open_image
 
-    picture = open_image(str(image), Files(max_pixels=max_pixels))
+    picture = open_image(inputs_of([str(image)], files)[0], files)  # all frames are of one size
     return (picture.channels - picture.has_alpha, picture.height, picture.width), picture.dtype.itemsize
 
 
-def _plan_network(path: str, image: str | None, size: str | None, max_pixels: int, *, json: bool) -> None:
+def _plan_network(path: str, image: str | None, size: str | None, files: Files, *, json: bool) -> None:
     """Print the plan of a network."""
     from dataclasses import replace
 
@@ -112,7 +118,7 @@ def _plan_network(path: str, image: str | None, size: str | None, max_pixels: in
         wanted = pair(size.lower().replace("x", ","), "--size")
         model = model.with_input(replace(model.input, size=wanted))
     elif image is not None and model.input.size is None:
-        wanted = _shape(image, None, max_pixels)[0][1:]
+        wanted = _shape(image, None, files)[0][1:]
     made = model.plan(wanted, partial=True)
     write(network_plan_json(model.name, made) if json else network_plan_table(made, terminal_width(ANY_WIDTH)))
     print_warnings([(layer.name, layer.warnings) for layer in made.layers])

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, run
+from cnnfilter.cli.job import Files, Show, memory_limit, position, run
+from cnnfilter.cli.words import check_inputs, missing
 
 
 def pool(
@@ -15,15 +16,20 @@ def pool(
         typer.Option(
             "--pool", metavar="KIND:SIZE[:STRIDE]", help="max, min, avg, sum or lp, as in avg:2 or max:3,3:1."
         ),
-    ],
+    ] = "",
     channels: flags.Channels = "each",
     range: flags.Range = "stored",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     activation: flags.Activation = None,
     dtype: flags.Dtype = "float32",
     output: flags.Output = None,
     format: flags.Formats = None,
     flatten: flags.Flatten = False,
     display: flags.Display = "auto",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     table: flags.Table = False,
@@ -40,17 +46,25 @@ def pool(
 
     Example: cnnfilter pool maps.npy --pool avg:2 -f csv --table
     """
-    from cnnfilter.images.display import parse_display
+    from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step
+    from cnnfilter.job.look import make_looks
     from cnnfilter.job.options import make_options
 
+    if not pool:
+        raise missing("'--pool'", "--pool max:2", images, "pool")
+    check_inputs(images, "pool")
     options = make_options(
         channels=channels, range=range, activation=activation, pool=pool, dtype=dtype, threads=threads
     )
     request = Request(
         steps=(plain_step(pool.replace(":", "-").replace(",", "x"), options),), options=options,
-        display=parse_display(display), colormap=colormap, compress=compress, flatten=flatten,
-        max_memory=memory_limit(max_memory),
+        flatten=flatten, max_memory=memory_limit(max_memory), max_pixels=max_pixels, at=position(at),
+        **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
-    files = Files(output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory)
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
+    files = Files(
+        output=output, formats=format or (), flatten=flatten, max_pixels=max_pixels, max_memory=max_memory,
+        reading=reading,
+    )  # fmt: skip
     run(images, request, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, memory_limit
+from cnnfilter.cli.job import Files, memory_limit, position
 
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network file (YAML, JSON), or an ONNX model.")]
 Pictures = Annotated[
@@ -37,6 +37,8 @@ def run(
     output: flags.Output = None,
     format: flags.Formats = None,
     display: flags.Display = "minmax",
+    scale: flags.Scale = None,
+    zoom: flags.Zoom = 1,
     colormap: flags.Colormap = None,
     compress: flags.Compress = "fast",
     size: flags.Size = None,
@@ -44,7 +46,9 @@ def run(
     mean: flags.Mean = None,
     std: flags.Std = None,
     resize: flags.Resize = None,
-    layout: flags.Layout = None,
+    layout: flags.ModelLayout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
     top: Top = 10,
     layers: ListLayers = False,
     layer: LayerNames = None,
@@ -64,18 +68,25 @@ def run(
 
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
     """
-    from cnnfilter.cli.network import Look, list_layers, override, run_pictures
+    from cnnfilter.cli.network import Look, check_look, list_layers, override, parted_layout, run_pictures
+    from cnnfilter.cli.words import check_inputs
+    from cnnfilter.images.frames import parse_reading
+    from cnnfilter.job.look import make_looks
     from cnnfilter.network.model import open_model
 
-    model = override(open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, layout=layout)
+    of_model, of_arrays = parted_layout(layout)
+    reading = parse_reading(of_arrays, frame, truncated=allow_truncated)
     if output or format or maps:
         save = save or ["all"]  # files were asked for
     look = Look(
-        top=top, layers=tuple(layer or ()), table=table, at=at, json=json, quiet=quiet, save=tuple(save or ()),
-        single=maps, output=output, formats=tuple(format or ()), display=display, colormap=colormap,
-        compress=compress, dtype=dtype, threads=threads, max_memory=memory_limit(max_memory),
+        top=top, layers=tuple(layer or ()), table=table, at=position(at), json=json, quiet=quiet,
+        save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()), dtype=dtype, threads=threads,
+        max_memory=memory_limit(max_memory), **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
+    check_look(look)
+    check_inputs(images or (), "run")
+    model = override(open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, layout=of_model)
     if layers:
         list_layers(model, look)
         return
-    run_pictures(model, images or [], look, Files(max_pixels=max_pixels, max_memory=max_memory))
+    run_pictures(model, images or [], look, Files(max_pixels=max_pixels, max_memory=max_memory, reading=reading))

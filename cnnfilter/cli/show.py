@@ -14,7 +14,11 @@ def show(
     preview: flags.Preview = False,
     at: flags.At = None,
     range: flags.Range = "stored",
-    display: flags.Display = "minmax",
+    layout: flags.Layout = "auto",
+    frame: flags.Frame = None,
+    allow_truncated: flags.AllowTruncated = False,
+    display: flags.Display = "auto",
+    colormap: flags.Colormap = None,
     json: flags.Json = False,
     max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
     max_memory: flags.MaxMemory = None,
@@ -26,16 +30,26 @@ def show(
 
     Example: cnnfilter show map.npy --heat --at 120,80
     """
-    from cnnfilter.cli.job import Files, Show, open_image, show_done
-    from cnnfilter.images.display import parse_display
-    from cnnfilter.job.image import Request, do_image, plain_step
+    from cnnfilter.cli.job import Files, Show, inputs_of, open_image, position, show_done
+    from cnnfilter.cli.words import check_inputs
+    from cnnfilter.images.frames import parse_reading
+    from cnnfilter.job.image import Done, Request, do_image, plain_step
+    from cnnfilter.job.look import make_looks
     from cnnfilter.job.names import stem
     from cnnfilter.job.options import make_options
 
-    picture = open_image(file, Files(max_pixels=max_pixels, max_memory=max_memory), fold=True)
-    small = picture.height <= 32 and picture.width <= 32
+    check_inputs([file], "show")
+    reading = parse_reading(layout, frame, truncated=allow_truncated)
+    files = Files(max_pixels=max_pixels, max_memory=max_memory, reading=reading)
     options = make_options(range=range)
-    request = Request(steps=(plain_step(stem(file), options),), options=options, display=parse_display(display))
+    looks, place = make_looks(display, colormap), position(at)
+    done: list[Done] = []
+    small = True
+    for one in inputs_of([file], files):
+        picture = open_image(one, files, fold=True)
+        small = small and picture.height <= 32 and picture.width <= 32
+        request = Request(steps=(plain_step(stem(one.name), options),), options=options, at=place, **looks)
+        done += do_image(request, picture, [])
     numbers = table or heat or at is not None or (small and not preview)
     wanted = Show(table=numbers, heat=heat, preview=preview or not numbers, at=at, json=json)
-    show_done(do_image(request, picture, []), [], wanted)
+    show_done(done, [], wanted)

@@ -26,6 +26,8 @@ DEEP = 64
 FFT_CELLS = 21 * 21
 #: Rows and columns of a tile of engine ``fft``, at most: it and its transforms stay in the cache.
 TILE = 400
+#: Kernel cells from which even a small image is not multiplied cell by cell.
+LARGE_CELLS = 128 * 128
 #: Kernel cells from which a column pass and a row pass win over one banded product.
 SEPARABLE_CELLS = 7 * 7
 
@@ -91,7 +93,7 @@ def _choose(sizes: Sizes, rank: int) -> tuple[str, str]:
         return "im2col", "bands would multiply the holes of the dilation"
     if cells == 1:
         return "im2col", "a 1x1 kernel is one matrix product"
-    if sizes.out[0] * sizes.out[1] < 4096:
+    if sizes.out[0] * sizes.out[1] < 4096 and cells < LARGE_CELLS:
         return "im2col", "the image is small"
     if "separable" in able and cells >= SEPARABLE_CELLS and rank * (kernel_rows + kernel_columns) * 2 < cells:
         return (

@@ -14,6 +14,7 @@ from cnnfilter.core import banded, fft, im2col, separable
 from cnnfilter.core.arrays import computing_type, real_array
 from cnnfilter.core.borders import Array
 from cnnfilter.core.choose import make_plan, wants_rank
+from cnnfilter.core.layout import channels_back, channels_first
 from cnnfilter.core.plan import STRIP_BYTES, THREAD_MACS, Plan, Sizes, Strip
 from cnnfilter.core.shapes import PaddingLike, check_groups, conv_size, pair, parse_border, resolve_pads
 from cnnfilter.core.strips import ArraySource, Scratch, Source, map_in_threads, thread_count
@@ -35,6 +36,7 @@ def conv2d(
     flip: bool = False,
     engine: str = "auto",
     threads: int | None = None,
+    layout: str = "CHW",
 ) -> Array:
     """Convolve an image with a kernel or a filter bank, as PyTorch and ONNX do: the kernel is not flipped.
 
@@ -66,6 +68,8 @@ def conv2d(
         ``auto``, or one of ``im2col``, ``banded``, ``separable``, ``fft`` to force it.
     threads
         At most this many; all cores by default. The result does not depend on it.
+    layout
+        ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
 
     Returns
     -------
@@ -99,11 +103,12 @@ def conv2d(
     >>> conv2d(np.ones((3, 8, 9)), np.ones((2, 3, 3, 3)), stride=2, padding="same").shape
     (2, 4, 5)
     """
+    pixels = channels_first(image, layout, certain=np.ndim(getattr(kernel, "weights", kernel)) == 4)
     job = prepare(
-        image, kernel, bias=bias, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
+        pixels, kernel, bias=bias, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
         groups=groups, flip=flip, engine=engine,
     )  # fmt: skip
-    return job.run(threads)
+    return channels_back(job.run(threads), layout)
 
 
 class Convolution(NamedTuple):

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blocks import for_each
+from cnnfilter.core.layout import channels_back, channels_first
 from cnnfilter.core.reduce import find_pooling, pool_bounds
 from cnnfilter.core.shapes import Pair, pair
 from cnnfilter.errors import ParameterError, ShapeError
@@ -24,6 +25,7 @@ def fractional_pool2d(
     samples: ArrayLike | None = None,
     seed: int | None = None,
     threads: int | None = None,
+    layout: str = "CHW",
 ) -> Array:
     """Pool each channel over windows whose places are drawn at random, evenly spread on the whole.
 
@@ -47,6 +49,8 @@ def fractional_pool2d(
         Draws the samples where they are not given; the same seed gives the same result.
     threads
         At most this many; all cores by default. The result does not depend on it.
+    layout
+        ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def fractional_pool2d(
            [15., 17., 19., 20.],
            [29., 31., 33., 34.]], dtype=float32)
     """
-    planes, lead = as_planes(image)
+    planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     window = pair(size, "size")
     length = planes.shape[1], planes.shape[2]
@@ -94,7 +98,7 @@ def fractional_pool2d(
         pool_bounds(planes[part], rows, columns, pooling, out[part])
 
     for_each(work, range(len(planes)), threads)
-    return out.reshape((*lead, *wanted))
+    return channels_back(out.reshape((*lead, *wanted)), layout)
 
 
 def _output_size(length: Pair, window: Pair, output_size: Any, output_ratio: Any) -> Pair:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type
 from cnnfilter.core.blocks import for_each, row_blocks
+from cnnfilter.core.layout import channels_back, channels_first
 from cnnfilter.core.reduce import find_pooling, pool_bounds, slide_windows
 from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair
 from cnnfilter.core.windows import Windows, plan_windows
@@ -29,6 +30,7 @@ def pool2d(
     count_include_pad: bool = True,
     p: float = 2,
     threads: int | None = None,
+    layout: str = "CHW",
 ) -> Array:
     """Slide a window over each channel and reduce what it holds to one value.
 
@@ -56,6 +58,8 @@ def pool2d(
         Exponent of ``lp``.
     threads
         At most this many; all cores by default. The result does not depend on it.
+    layout
+        ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def pool2d(
     >>> pool2d([[1, 0], [4, 6]], "avg", 2)
     array([[2.75]], dtype=float32)
     """
-    planes, lead = as_planes(image)
+    planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     if not isinstance(p, numbers.Real) or not 0 < p < math.inf:
         raise ParameterError(f"p must be a number above 0, got {p!r}")
@@ -120,7 +124,7 @@ def pool2d(
 
     row_bytes = (columns.length + columns.span) * out.itemsize * min(rows.stride, rows.span, 8)
     for_each(work, row_blocks(len(planes), rows.count, row_bytes, rows.span // rows.stride), threads)
-    return out.reshape((*lead, rows.count, columns.count))
+    return channels_back(out.reshape((*lead, rows.count, columns.count)), layout)
 
 
 def _cells(windows: Windows, padding: bool) -> Array:
@@ -166,7 +170,7 @@ def _gather(planes: Array, rows: Pair, columns: Pair, padding: float, dtype: np.
     return strip
 
 
-def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None) -> Array:
+def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None, layout: str = "CHW") -> Array:
     """Reduce each channel of an image to one value.
 
     Parameters
@@ -177,6 +181,8 @@ def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None) ->
         ``max``, ``min``, ``avg``, ``sum`` or ``lp`` (p = 2).
     threads
         At most this many; all cores by default. The result does not depend on it.
+    layout
+        ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
 
     Returns
     -------
@@ -199,7 +205,7 @@ def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None) ->
     >>> global_pool2d(np.arange(24).reshape(2, 3, 4), "avg")
     array([ 5.5, 17.5], dtype=float32)
     """
-    planes, lead = as_planes(image)
+    planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     dtype = computing_type(planes)
     of_rows = np.empty(planes.shape[:2], dtype)
@@ -220,7 +226,12 @@ def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None) ->
 
 
 def adaptive_pool2d(
-    image: ArrayLike, output_size: int | str | tuple[int, int], kind: str, *, threads: int | None = None
+    image: ArrayLike,
+    output_size: int | str | tuple[int, int],
+    kind: str,
+    *,
+    threads: int | None = None,
+    layout: str = "CHW",
 ) -> Array:
     """Pool an image to a given size, whatever size it has.
 
@@ -234,6 +245,8 @@ def adaptive_pool2d(
         ``max``, ``min``, ``avg``, ``sum`` or ``lp`` (p = 2).
     threads
         At most this many; all cores by default. The result does not depend on it.
+    layout
+        ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
 
     Returns
     -------
@@ -256,15 +269,15 @@ def adaptive_pool2d(
     array([[ 6.,  8.,  9.],
            [16., 18., 19.]], dtype=float32)
     """
-    planes, lead = as_planes(image)
+    planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     wanted = pair(output_size, "output_size")
     check_cells(*wanted)
     height, width = planes.shape[1:]
     if wanted == (1, 1):
-        return global_pool2d(image, kind, threads=threads).reshape((*lead, 1, 1))
+        return channels_back(global_pool2d(image, kind, threads=threads, layout=layout).reshape((*lead, 1, 1)), layout)
     if height % wanted[0] == 0 and width % wanted[1] == 0:
-        return pool2d(image, kind, (height // wanted[0], width // wanted[1]), threads=threads)
+        return pool2d(image, kind, (height // wanted[0], width // wanted[1]), threads=threads, layout=layout)
     rows, columns = (_adaptive_bounds(n, count) for n, count in zip((height, width), wanted, strict=True))
     out: Array = np.empty((len(planes), *wanted), computing_type(planes))
 
@@ -274,7 +287,7 @@ def adaptive_pool2d(
 
     row_bytes = width * out.itemsize * math.ceil(height / wanted[0])
     for_each(work, row_blocks(len(planes), wanted[0], row_bytes), threads)
-    return out.reshape((*lead, *wanted))
+    return channels_back(out.reshape((*lead, *wanted)), layout)
 
 
 def _adaptive_bounds(length: int, count: int) -> Array:

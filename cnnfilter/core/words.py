@@ -6,6 +6,7 @@ The functions behind the names are in `cnnfilter.core.activations` and `cnnfilte
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -145,10 +146,18 @@ def _parse_value(name: str, key: str, text: str) -> Any:
         if key == "axis":
             return int(text)
         if key == "weight" and "|" in text:
-            return [float(part) for part in text.split("|")]
-        return float(text)
+            return [_number(part) for part in text.split("|")]
+        return _number(text)
     except ValueError:
         raise ParameterError(f"{name}: {key} must be a number, got {text!r}") from None
+
+
+def _number(text: str) -> float:
+    """Read a number; NaN is none."""
+    value = float(text)
+    if math.isnan(value):
+        raise ValueError(text)
+    return value
 
 
 def takes_axis(name: str) -> bool:
@@ -174,6 +183,8 @@ def parse_pool(text: str) -> tuple[str, Pair, Pair | None]:
     (('max', (2, 2), (1, 1)), ('avg', (2, 3), None))
     """
     kind, *sizes = (part.strip() for part in text.split(":"))
+    if kind[:1].isdecimal():
+        raise ParameterError(f"pooling {text!r} does not say which (write max:{text} or avg:{text})")
     lookup(POOL_FORMULAS, kind, "pooling")
     if len(sizes) not in (1, 2):
         raise ParameterError(f"pooling {text!r} is not KIND:SIZE[:STRIDE], as in {kind}:2 or {kind}:3:1")

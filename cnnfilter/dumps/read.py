@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.dumps.names import sniff_grid, split_member
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
-from cnnfilter.files import printable, quoted
+from cnnfilter.files import bytes_text, printable, quoted
 
 Grid = NDArray[Any]
 
 _LONGEST_HEADER = 10_000
+
+#: Bytes of memory for each byte of text, and for each line of it, while its numbers are read.
+_TEXT_BYTE, _TEXT_LINE, _JSON_BYTE = 4, 150, 24
+
+
+class Bounds(NamedTuple):
+    """The most values of a grid, and of one with two axes, and the most bytes of memory (None for any number)."""
+
+    values: int | None = None
+    cells: int | None = None
+    memory: int | None = None
 
 
 def read_grid(
@@ -25,6 +37,8 @@ def read_grid(
     *,
     name: str = "",
     max_values: int | None = None,
+    max_cells: int | None = None,
+    max_memory: int | None = None,
 ) -> Grid:
     r"""Read a grid of numbers of any number of axes.
 
@@ -37,8 +51,10 @@ def read_grid(
         by default from the content and the name.
     name
         What messages call bytes; for ``npz`` bytes it may end in ``#array``.
-    max_values
-        Refuse a file that declares more values than this, before anything is allocated.
+    max_values, max_cells
+        Refuse a file that declares more values than this, or a matrix of more, before anything is allocated.
+    max_memory
+        Refuse a file whose values take more bytes.
 
     Returns
     -------
@@ -52,7 +68,7 @@ def read_grid(
         If the file is missing or damaged, holds objects, text or ragged rows, or declares a shape that it
         does not hold. Pickled objects are never loaded.
     ResourceError
-        If there is no memory for it.
+        If it takes more memory than allowed or than there is.
 
     Examples
     --------
@@ -72,7 +88,9 @@ def read_grid(
         raise ImageError(f"{quoted(name)}: the file is empty")
     form = format or sniff_grid(data, str(split_member(name)[0]))
     try:
-        return READERS[form](data, member, max_values)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+            return READERS[form](data, member, Bounds(max_values, max_cells, max_memory))
     except CnnFilterError as error:
         raise type(error)(f"{quoted(name)}: {error}") from error
     except MemoryError as error:
@@ -95,24 +113,35 @@ def _reason(error: Exception) -> str:
     return printable(lines[0])[:160] if lines else type(error).__name__
 
 
-def _check_count(shape: tuple[int, ...], max_values: int | None) -> int:
+def _check_shape(shape: tuple[int, ...], itemsize: int, bounds: Bounds) -> int:
     """Return how many values a declared shape has, if that is allowed."""
     if any(size < 0 for size in shape):
         raise ImageError(f"declares the shape {shape}")
     count = math.prod(shape)
     if count == 0:
         raise ImageError(f"holds no values: its shape is {shape}")
-    if max_values is not None and count > max_values:
-        raise ImageError(f"declares {count} values, over the limit of {max_values} (--max-pixels raises it)")
+    if bounds.cells is not None and len(shape) == 2 and count > bounds.cells:
+        size = f"{shape[1]} x {shape[0]} = {count} pixels"
+        raise ImageError(f"{size} are over the limit of {bounds.cells} (--max-pixels {count} raises it)")
+    if bounds.values is not None and count > bounds.values:
+        raise ImageError(f"declares {count} values, over the limit of {bounds.values} (--max-pixels raises it)")
+    _check_memory(count * itemsize, bounds)
     return count
 
 
-def _read_npy(data: bytes, _member: str, max_values: int | None) -> Grid:
+def _check_memory(needed: int, bounds: Bounds) -> None:
+    """Refuse what takes more memory than allowed."""
+    if bounds.memory is not None and needed > bounds.memory:
+        shown = f"{bytes_text(needed)}, over the limit of {bytes_text(bounds.memory)}"
+        raise ResourceError(f"reading its numbers needs {shown} (--max-memory {needed} raises it)")
+
+
+def _read_npy(data: bytes, _member: str, bounds: Bounds) -> Grid:
     """Read one array; its header must agree with the length of the data."""
-    return _array_from(io.BytesIO(data), len(data), max_values)
+    return _array_from(io.BytesIO(data), len(data), bounds)
 
 
-def _array_from(file: Any, size: int, max_values: int | None) -> Grid:
+def _array_from(file: Any, size: int, bounds: Bounds) -> Grid:
     """Read an npy stream of `size` bytes: header, checks, then values."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
@@ -125,18 +154,26 @@ def _array_from(file: Any, size: int, max_values: int | None) -> Grid:
         raise ImageError("object arrays are refused: they can run code (save plain numbers)")
     if dtype.kind not in "biuf":
         raise ImageError(f"holds values of type {dtype}, not real numbers")
-    needed = _check_count(shape, max_values) * dtype.itemsize
+    needed = _check_shape(shape, dtype.itemsize, bounds) * dtype.itemsize
     left = size - file.tell()
     if needed != left:
         raise ImageError(f"its header declares {shape} of {dtype}, {needed} bytes, but {left} bytes follow")
     values = np.frombuffer(file.read(needed), dtype)
     grid = values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
     if dtype.itemsize > 8:
-        return grid.astype(np.float64)
+        return _narrowed(grid, np.dtype(np.float64))
     return grid.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _read_npz(data: bytes, member: str, max_values: int | None) -> Grid:
+def _narrowed(grid: Grid, dtype: np.dtype[Any]) -> Grid:
+    """Return numbers in a type of fewer bits that holds them all."""
+    narrow = grid.astype(dtype)
+    if (np.isinf(narrow) & ~np.isinf(grid)).any():
+        raise ImageError(f"holds numbers that {dtype} does not: they are larger than {np.finfo(dtype).max:.3g}")
+    return narrow
+
+
+def _read_npz(data: bytes, member: str, bounds: Bounds) -> Grid:
     """Read one array of an archive, whose declared sizes are checked before it is unpacked."""
     import zipfile  # half of the time to import this file
 
@@ -144,6 +181,8 @@ def _read_npz(data: bytes, member: str, max_values: int | None) -> Grid:
         arrays = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         if not arrays:
             raise ImageError("the archive is empty")
+        if len(arrays) < len(archive.infolist()):
+            raise ImageError("holds several arrays of one name (rename them)")
         names = ", ".join(printable(key) for key in list(arrays)[:8]) + (", ..." if len(arrays) > 8 else "")
         if member and member not in arrays:
             raise ImageError(f"holds no array {quoted(member)} (it has {names})")
@@ -152,13 +191,14 @@ def _read_npz(data: bytes, member: str, max_values: int | None) -> Grid:
             raise ImageError(f"holds {len(arrays)} arrays, {names} (name one, as in file.npz#{first})")
         info = arrays[member or next(iter(arrays))]
         with archive.open(info) as file:
-            return _array_from(file, info.file_size, max_values)
+            return _array_from(file, info.file_size, bounds)
 
 
-def _read_json(data: bytes, _member: str, max_values: int | None) -> Grid:
+def _read_json(data: bytes, _member: str, bounds: Bounds) -> Grid:
     """Read nested lists, or an object that has them under ``data``; null is NaN."""
     import json
 
+    _check_memory(_JSON_BYTE * len(data), bounds)
     try:
         document = json.loads(
             data.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_without_twins
@@ -179,7 +219,7 @@ def _read_json(data: bytes, _member: str, max_values: int | None) -> Grid:
     shape = _nested_shape(document)
     if declared not in (None, [*shape]):
         raise ImageError(f"declares the shape {printable(json.dumps(declared))[:80]}, but its data are {[*shape]}")
-    _check_count(shape, max_values)
+    _check_shape(shape, dtype.itemsize, bounds)
     flat = document
     for axis in range(1, len(shape)):
         flat = _flattened(flat, shape[axis], axis)
@@ -188,7 +228,11 @@ def _read_json(data: bytes, _member: str, max_values: int | None) -> Grid:
         where = [int(index) for index in np.unravel_index(position, shape)]
         raise ImageError(f"{where} is {printable(json.dumps(flat[position]))[:40]}, not a number")
     values = [math.nan if value is None else value for value in flat] if None in flat else flat
-    return np.array(values, np.float64).astype(dtype, copy=False).reshape(shape)
+    grid = np.array(values, np.float64)
+    if np.isinf(grid).any():  # nothing else is written that long
+        place = [int(index) for index in np.unravel_index(int(np.isinf(grid).argmax()), shape)]
+        raise ImageError(f"{place} is a number beyond 1.8e308")
+    return _narrowed(grid, dtype).reshape(shape)
 
 
 def _refuse_constant(text: str) -> float:
@@ -226,10 +270,11 @@ def _flattened(rows: list[Any], width: int, axis: int) -> list[Any]:
     return [value for row in rows for value in row]
 
 
-def _read_csv(data: bytes, _member: str, _max_values: int | None) -> Grid:
+def _read_csv(data: bytes, _member: str, bounds: Bounds) -> Grid:
     """Read text cells; a first line ``map,row,...`` announces a stack of maps."""
     from cnnfilter.dumps.text import parse_text
 
+    _check_memory(_TEXT_BYTE * len(data) + _TEXT_LINE * data.count(b"\n"), bounds)
     return parse_text(data)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from cnnfilter import __version__
 from cnnfilter.dumps.numbers import rows_as_text
 from cnnfilter.errors import ParameterError, ShapeError
-from cnnfilter.files import printable, slug
+from cnnfilter.files import printable, quoted
+from cnnfilter.text import distinct, slug
 
 Array = NDArray[Any]
 
@@ -30,20 +31,32 @@ class Dump:
     Parameters
     ----------
     maps
-        Arrays by name, in order: ``(oH, oW)``, ``(C, oH, oW)``, or a vector.
+        Names and arrays, in order: ``(oH, oW)``, ``(C, oH, oW)``, or a vector. The names are distinct.
     stack
         Whether the kernels' axis goes in front even if there is only one map.
     info
         What a JSON dump says beside shape and type: source, kernel, parameters.
+
+    Raises
+    ------
+    ParameterError
+        If two maps have one name, of which a file would lose one; or if several are no stack.
     """
 
-    maps: Mapping[str, Array]
+    maps: Sequence[tuple[str, Array]]
     stack: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.maps or (len(self.maps) > 1 and not self.stack):
             raise ParameterError(f"a dump holds one map, or a stack of them; got {len(self.maps)}")
+        if distinct(self.names) != self.names:
+            raise ParameterError(f"maps of equal names in one file: {', '.join(map(quoted, self.names[:8]))}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the maps."""
+        return tuple(name for name, _ in self.maps)
 
     def array(self) -> Array:
         """Return the only map, or the maps of a stack as one array ``(K, ...)``.
@@ -53,7 +66,7 @@ class Dump:
         ShapeError
             If the maps of a stack are not all of one shape.
         """
-        arrays = list(self.maps.values())
+        arrays = [array for _, array in self.maps]
         if not self.stack:
             return arrays[0]
         shapes = {array.shape for array in arrays}
@@ -72,10 +85,9 @@ def write_npy(file: BinaryIO, dump: Dump) -> None:
 
 def write_npz(file: BinaryIO, dump: Dump) -> None:
     """Write each map under its name, made into a safe one, without compression."""
-    names = _distinct([slug(name) for name in dump.maps])
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in zip(names, dump.maps.values(), strict=True):
-            member = zipfile.ZipInfo(f"{name}.npy", _OLDEST)
+        for name, array in dump.maps:
+            member = zipfile.ZipInfo(f"{slug(name)}.npy", _OLDEST)
             member.create_system, member.external_attr = 3, 0o644 << 16
             with archive.open(member, "w", force_zip64=True) as stream:
                 _write_array(stream, array)
@@ -99,8 +111,7 @@ def write_csv(file: BinaryIO, dump: Dump) -> None:
         return
     height, width = np.atleast_2d(array[0]).shape[-2:]
     file.write(b"map,row," + b",".join(b"%d" % column for column in range(width)) + b"\n")
-    labels = _distinct(list(_labels(dump)))
-    for label, rows in zip(labels, array.reshape(-1, height, width), strict=True):
+    for label, rows in zip(distinct(_labels(dump)), array.reshape(-1, height, width), strict=True):
         cell = csv_cell(label).encode()
         for number, text in enumerate(rows_as_text(rows)):
             file.write(b"%b,%d,%b\n" % (cell, number, text))
@@ -113,7 +124,7 @@ def write_json(file: BinaryIO, dump: Dump) -> None:
         "program": "cnnfilter",
         "version": __version__,
         **dump.info,
-        **({"maps": list(dump.maps)} if dump.stack else {}),
+        **({"maps": list(dump.names)} if dump.stack else {}),
         "shape": list(array.shape),
         "dtype": str(array.dtype),
     }
@@ -156,22 +167,9 @@ def _slabs(array: Array) -> Iterator[Array]:
 
 def _labels(dump: Dump) -> Iterator[str]:
     """Yield the name of each plane of a stack."""
-    for name, array in dump.maps.items():
+    for name, array in dump.maps:
         planes = math.prod(array.shape[:-2])
         yield from ([name] if array.ndim <= 2 else [f"{name}/{plane}" for plane in range(planes)])
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Return names of which no two are equal, by adding numbers."""
-    seen: set[str] = set()
-    out = []
-    for name in names:
-        candidate, number = name, 2
-        while candidate in seen:
-            candidate, number = f"{name}-{number}", number + 1
-        seen.add(candidate)
-        out.append(candidate)
-    return out
 
 
 def _plain(value: Any) -> Any:

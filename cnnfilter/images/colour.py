@@ -2,33 +2,70 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfilter.errors import ParameterError, ShapeError, lookup
+from cnnfilter.errors import ShapeError, UnknownNameError
+
+#: Characters of a wrong name that a message repeats.
+_LONGEST_NAME = 40
+
+#: How alike a name must be to be suggested: with so many short ones, most mistakes come near to some.
+_ALIKE = 0.45
+
+
+def colormap_names() -> list[str]:
+    """Return the short names of all colour maps, in order; each also goes with ``_r`` behind it, turned over."""
+    from cmap import Colormap
+
+    return sorted({str(name) for name in Colormap.catalog().short_keys()}, key=str.lower)
 
 
 def colour_table(name: str) -> NDArray[np.uint8]:
     """Return the 256 colours of a colour map, ``(256, 3)``, black to white.
 
-    Any name that the cmap package knows: ``viridis``, ``inferno``, ``coolwarm``, ``gray_r`` and hundreds more.
+    Any name that the cmap package knows: ``viridis``, ``inferno``, ``coolwarm``, ``gray_r`` and hundreds more, which
+    `colormap_names` lists.
 
     Raises
     ------
     UnknownNameError
         If there is no such map; the closest names are given.
     """
+    from difflib import get_close_matches  # only a mistake needs it
+
     from cmap import Colormap
 
     try:
-        colours = Colormap(name).lut(256)[:, :3]
+        with _silence():
+            colours = np.asarray(Colormap(name).lut(256))[:, :3]
     except (ValueError, TypeError, KeyError):
-        known = {str(key): None for key in Colormap.catalog()}
-        known |= {key.rpartition(":")[2]: None for key in known}
-        lookup(known, name, "colormap")
-        raise ParameterError(f"colormap {name!r} cannot be used") from None
-    table: NDArray[np.uint8] = np.rint(np.asarray(colours) * 255).astype(np.uint8)
+        near = get_close_matches(name, colormap_names(), cutoff=_ALIKE)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+        raise UnknownNameError(f"unknown colormap {shown!r} ({hint}cnnfilter colormaps lists all)") from None
+    bands = np.arange(256) * len(colours) // 256  # maps of a few colours, such as Set1, have no more than these
+    table: NDArray[np.uint8] = np.rint(colours[bands] * 255).astype(np.uint8)
     return table
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep to itself what cmap logs and warns of, such as a name that several of its sources share."""
+    import logging  # cmap loads it, and nothing else does
+
+    logger = logging.getLogger("cmap")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before, logger.disabled = logger.disabled, True
+        try:
+            yield
+        finally:
+            logger.disabled = before
 
 
 def apply_colormap(pixels: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8]:

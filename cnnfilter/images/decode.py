@@ -1,31 +1,31 @@
-"""Pictures decoded by Pillow, whose every failure becomes one of our errors here.
+"""Pictures decoded, each format by whom it is safest with; every failure becomes one of our errors here.
 
-Pillow raises exceptions of many kinds for damaged files, trusts names, and prints through C libraries. This
-module is the one boundary: bytes come in, a `Picture` or an error goes out.
+Pillow decodes most. It raises exceptions of many kinds for damaged files, trusts names, prints through C libraries,
+and takes some damage for pixels. This module is the one boundary: bytes come in, a `Picture` or an error goes out.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import io
-import os
-import re
-import struct
-import threading
-import warnings
-import zlib
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
-from cnnfilter.files import printable, quoted
-from cnnfilter.images.deep import Deep, deep_of, retile
-from cnnfilter.images.limits import Limits
+from cnnfilter.files import quoted
+from cnnfilter.images.damage import check_jpeg, check_jpeg_kind, check_png, check_webp
+from cnnfilter.images.deep import DEEP, rawmode, retile
+from cnnfilter.images.frames import ALL, READ, Reading, check_frame, count_frames, frames_note
+from cnnfilter.images.limits import MOST_FRAMES, Limits
 from cnnfilter.images.modes import MODES, ORIENTATIONS, PALETTES, Mode
-from cnnfilter.images.picture import Picture
+from cnnfilter.images.picture import Picture, array_picture
+from cnnfilter.images.pillow import lenient, pillow_held, reason_of, with_remedy
+from cnnfilter.images.profile import profile_of
 from cnnfilter.images.strips import boxes_of, deep_boxes, keyed, upright
 
 #: Where each format is decoded. Going to the class spares the import of all the other formats.
@@ -38,17 +38,18 @@ PLUGINS = {
     "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
 }
 
-_LOCK = threading.Lock()
-_CUT = ("truncated", "not enough data", "buffer is not large enough", "unexpected end", "out of data")
-
-_BOMB = r"Image size \((\d+) pixels\) exceeds"
-
 #: Low bit depths of gray: Pillow spreads the values over 0 to 255 but leaves the transparent one as it is.
 _SPREAD = {"1": 255, "L;2": 85, "L;4": 17}
 
 
-def decode(source: bytes | str, form: str, name: str, limits: Limits) -> Picture:
-    """Return the first frame of a picture.
+#: The last animation that a frame was taken from, as far as it was played: its frames are asked for in order.
+_last: tuple[Any, Any] = (None, None)
+
+
+def decode(
+    source: bytes | str, form: str, name: str, limits: Limits, reading: Reading = READ, key: Any = None
+) -> Picture:
+    """Return one frame of a picture.
 
     Parameters
     ----------
@@ -60,6 +61,10 @@ def decode(source: bytes | str, form: str, name: str, limits: Limits) -> Picture
         What messages call it.
     limits
         Checked against the header, before anything is allocated.
+    reading
+        Which frame, and whether it may be damaged.
+    key
+        Tells the file from all others, so that its next frame need not begin with the first again.
 
     Raises
     ------
@@ -70,130 +75,191 @@ def decode(source: bytes | str, form: str, name: str, limits: Limits) -> Picture
 
     Notes
     -----
-    One picture is decoded at a time in a process. The pixels stay as Pillow keeps them, 1 to 4 bytes each,
-    and become arrays strip by strip.
+    One picture is decoded at a time in a process. What Pillow decodes stays as it keeps it, 1 to 4 bytes a pixel, and
+    becomes arrays strip by strip. Each frame of an animation is laid over those before it; the last animation is kept
+    as far as it was played.
     """
     try:
-        with _pillow(form, limits):
-            return _decode(source, form, name, limits)
+        with contextlib.ExitStack() as opened, pillow_held(form, limits):
+            file = File(_mapped(source, opened), source, form, name, limits, key)
+            return _whole_or_not(file, reading, opened)
     except CnnFilterError as error:
-        raise type(error)(f"{quoted(name)}: {error}") from error
-    except MemoryError as error:
+        raise type(error)(f"{quoted(name)}: {with_remedy(str(error))}") from error
+    except (MemoryError, ImportError) as error:  # ImportError: no memory to load the decoder
         raise ResourceError(f"{quoted(name)}: no memory to decode it (close some programs)") from error
     except Exception as error:
-        raise ImageError(f"{quoted(name)}: {_reason(error, form)}") from error
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise ResourceError(f"{quoted(name)}: no memory to decode it (close some programs)") from error
+        raise ImageError(f"{quoted(name)}: {with_remedy(reason_of(error, form))}") from error
 
 
-def _decode(source: bytes | str, form: str, name: str, limits: Limits) -> Picture:
+class File(NamedTuple):
+    """A file to decode: its bytes or a map of them, and what `decode` was told."""
+
+    data: Any
+    source: bytes | str
+    form: str
+    name: str
+    limits: Limits
+    key: Any
+
+
+def _mapped(source: bytes | str, opened: contextlib.ExitStack) -> Any:
+    """Return the bytes of a file; a map of it, closed when `opened` is left, where only its name is given."""
+    if isinstance(source, bytes):
+        return source
+    import mmap
+
+    with Path(source).open("rb") as file:
+        return opened.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _whole_or_not(file: File, reading: Reading, opened: contextlib.ExitStack) -> Picture:
+    """Decode a picture; one that is damaged as far as it goes, where that is wanted, with a note."""
+    try:
+        return _decode(file, reading, opened, whole=True)
+    except (ResourceError, MemoryError):
+        raise
+    except Exception as error:
+        if not reading.truncated:
+            raise
+        reason = str(error) if isinstance(error, CnnFilterError) else reason_of(error, file.form)
+        try:
+            with lenient():
+                picture = _decode(file, reading, opened, whole=False)
+        except Exception:
+            raise error from None
+        return replace(picture, notes=(*picture.notes, f"{reason} (read as far as it goes, the rest is made up)"))
+
+
+def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole: bool) -> Picture:
+    """Send a picture to its decoder, once its frame is known to be there."""
+    frame = reading.frame or 0
+    count = 1 if frame and file.form == "TIFF" else count_frames(file.data, file.form)  # TIFFs are walked to the frame
+    if frame == ALL:
+        raise ImageError(f"more than {MOST_FRAMES} frames, the most that are taken at once (--frame N takes one)")
+    if frame and file.form != "TIFF":
+        check_frame(frame, count)
+    notes: list[str] = frames_note(reading.frame, count)
+    keep = reading.frame is not None and count > 1
+    if file.form == "GIF":
+        return _decode_gif(file, frame, notes, keep=keep, whole=whole)
+    if file.form == "TIFF":
+        from cnnfilter.images.tiff_read import decode_tiff, find_tags, is_for_pillow
+
+        tags = find_tags(file.data, frame)
+        file.limits.check_size(tags.one(257, 0), tags.one(256, 0))
+        if not is_for_pillow(tags):
+            return decode_tiff(file.data, tags, file.name, file.limits, tuple(notes), whole=whole)
+    if file.form == "JPEG":
+        check_jpeg_kind(file.data)
+    elif file.form == "WebP":
+        check_webp(file.data, file.limits, whole=whole)
+    return _by_pillow(file, frame, notes, opened, keep=keep, whole=whole)
+
+
+def _faults(file: File, frame: int, *, whole: bool) -> list[str]:
+    """Return what to note of a file's pixels before they are decoded.
+
+    Raises
+    ------
+    ImageError
+        If some are missing or wrong, and none may be.
+    """
+    fault = ""
+    notes: list[str] = []
+    if file.form == "PNG":
+        fault, notes = check_png(file.data, frame)
+    elif file.form == "JPEG":
+        fault = check_jpeg(file.data)
+    if fault and whole:
+        raise ImageError(fault)
+    return notes
+
+
+def _decode_gif(file: File, frame: int, notes: list[str], *, keep: bool, whole: bool) -> Picture:
+    """Return a frame of a GIF, laid over those before it."""
+    from cnnfilter.images.gif import Gif
+
+    gif = _played(file, whole)
+    if gif is None:
+        gif = Gif(bytes(file.data), file.limits, whole=whole)
+    pixels = gif.show(frame)
+    _remember((file.key, whole) if keep else None, gif)
+    if not gif.ended:
+        notes = [*notes, "the mark at its end is missing: frames may be, too"]
+    return array_picture(pixels, file.name, tuple(notes), has_alpha=gif.has_alpha, full_scale=255.0)
+
+
+def _played(file: File, whole: bool) -> Any:
+    """Return the animation that was played last, if it is this file's."""
+    return _last[1] if file.key is not None and _last[0] == (file.key, whole) else None
+
+
+def _remember(key: Any, animation: Any) -> None:
+    """Keep an animation as far as it is played, or let go of the last."""
+    global _last
+    _last = (key, animation) if key is not None else (None, None)
+
+
+def _by_pillow(
+    file: File, frame: int, notes: list[str], opened: contextlib.ExitStack, *, keep: bool, whole: bool
+) -> Picture:
     """Open, check, load and describe one picture."""
-    with contextlib.ExitStack() as opened:
-        image = _open(source, form, opened)
-        limits.check_size(image.height, image.width)
-        notes = _notes(image, source, form)
-        deep = deep_of(image)
-        limits.check_memory(image.height * image.width * (8 if deep else _mode(image).size))
-        key = _transparent_key(image)
-        low = image
-        if deep and deep.exact:
-            retile(image, deep.high)
-            if deep.high != deep.low:
-                low = _open(source, form, opened)
-                retile(low, deep.low)
-                low.load()
-        image.load()
-        orientation = 1 if form == "TIFF" else _orientation(image)  # Pillow turns a TIFF by itself
+    image = _played(file, whole=True) if keep else None
+    if image is None or image.tell() > frame:  # Pillow does not always find back to the first frame
+        image = _open(file, opened, keep=keep)
+    _remember((file.key, True) if keep else None, image)
+    if frame:
+        image.seek(frame)
+    file.limits.check_size(image.height, image.width)
+    deep = DEEP.get(rawmode(image))
+    if deep and frame:
+        raise ImageError("frames of 16-bit colours are not supported (save them as single pictures)")
+    file.limits.check_memory(image.height * image.width * (8 if deep else _mode(image).size))
+    notes = notes + _faults(file, frame, whole=whole)
+    key = _transparent_key(image)
+    low = image
+    if deep:
+        retile(image, deep.high)
+        if deep.high != deep.low:
+            low = _open(file, opened)
+            retile(low, deep.low)
+            low.load()
+    colours = _colours(image)
+    image.load()
+    if colours and image.mode == "P" and whole and image.getextrema()[1] >= colours:
+        raise ImageError(f"damaged {file.form}: a pixel has colour {image.getextrema()[1]} of {colours}")
+    image = image.copy() if keep else image
+    orientation = 1 if file.form == "TIFF" else _orientation(image)  # Pillow turns a TIFF by itself
     width, height = image.im.size  # as decoded: a damaged header may have said something else
-    mode = _mode(image)
-    if deep and deep.exact:
-        mode = _deep_mode(deep)
-        reader = deep_boxes(image, low, deep.bands)
-    else:
-        notes += ["16-bit colours were read as 8 bits (save it as 16-bit RGB)"] if deep else []
-        reader = boxes_of(image, mode)
+    mode = Mode("", deep.channels, "=u2") if deep else _mode(image)
+    reader = deep_boxes(image, low, deep.bands) if deep else boxes_of(image, mode)
     dtype = np.dtype(mode.dtype).newbyteorder("=")
     if key is not None:
         reader = keyed(reader, key, dtype)
+    profile, about_colours = profile_of(image.info, len(mode.bands) - mode.has_alpha)
     swap = ORIENTATIONS[orientation][0]
     return Picture(
-        name=name,
+        name=file.name,
         height=width if swap else height,
         width=height if swap else width,
         channels=len(mode.bands) + (key is not None),
         has_alpha=mode.has_alpha or key is not None,
         dtype=dtype,
-        notes=tuple(notes),
+        notes=(*notes, *about_colours),
+        profile=profile,
         strip=upright(reader, height, width, orientation),
         full_scale={"u1": 255.0, "u2": 65535.0}.get(dtype.str[1:], 0.0),
     )
 
 
-@contextlib.contextmanager
-def _pillow(form: str, limits: Limits) -> Iterator[None]:
-    """Hold Pillow's global state still: its own pixel limit, its warnings, what libtiff prints."""
-    from PIL import Image
-
-    with _LOCK, warnings.catch_warnings(), _quiet(form == "TIFF"):
-        warnings.simplefilter("ignore")
-        before = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = max(limits.pixels, 1)
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
-
-
-@contextlib.contextmanager
-def _quiet(wanted: bool) -> Iterator[None]:
-    """Send what C code writes to standard error nowhere: it would tear the user's screen."""
-    saved = -1
-    if wanted:
-        with contextlib.suppress(OSError):
-            saved = os.dup(2)
-    if saved < 0:
-        yield
-        return
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-
-
-def _reason(error: Exception, form: str) -> str:
-    """Return one line for what Pillow raised."""
-    if isinstance(error, OSError) and error.errno:
-        return error.strerror or str(error)
-    lines = str(error).strip().splitlines()
-    text = printable(lines[0])[:160] if lines else type(error).__name__
-    if found := re.match(_BOMB, text):
-        pixels = int(found[1])
-        return f"{pixels} pixels are over the limit (--max-pixels {pixels} raises it)"
-    if any(word in text.lower() for word in _CUT):
-        return f"truncated {form}: the file ends too early ({text})"
-    if "MAX_TEXT" in text:
-        return f"damaged {form}: its texts or colour profile unpack to more than is sane"
-    if text == "not identified by this driver":
-        return f"damaged {form}: its header announces no pixels, or an unknown kind of them"
-    if text == "unknown pixel mode":
-        return f"this kind of {form} is not supported (save it as 8- or 16-bit RGB, float gray, or .npy)"
-    if text.startswith("decoder error"):
-        return f"damaged {form}: its pixels cannot be decoded"
-    if text.lower().startswith("unsupported"):
-        return f"this kind of {form} is not supported: {text}"
-    return f"damaged {form}: {text}"
-
-
-def _open(source: bytes | str, form: str, opened: contextlib.ExitStack) -> Any:
-    """Read a picture's header; its file is closed, and its bytes are let go, when `opened` is left."""
-    module, plugin = PLUGINS[form]
+def _open(file: File, opened: contextlib.ExitStack, *, keep: bool = False) -> Any:
+    """Read a picture's header; unless it is kept, its file is closed, and its bytes let go, when `opened` is left."""
+    module, plugin = PLUGINS[file.form]
     make = getattr(importlib.import_module(module), plugin)
-    if form == "WebP" and isinstance(source, bytes) and not _webp_is_whole(source):
-        raise ImageError(f"truncated {form}: the file ends too early")
-    image = make(source if isinstance(source, str) else io.BytesIO(source))
-    if image.fp is not None:
+    image = make(file.source if isinstance(file.source, str) else io.BytesIO(file.source))
+    if image.fp is not None and not keep:
         opened.callback(image.fp.close)
     return image
 
@@ -203,23 +269,17 @@ def _mode(image: Any) -> Mode:
     if image.mode not in MODES:
         kind = f"{image.mode} colours are" if image.mode.isalpha() else f"mode {image.mode} is"
         raise ImageError(f"{kind} not supported (save it as RGB or gray)")
-    mode = MODES[image.mode]
     if image.mode == "P":
         colours = np.array(image.getpalette("RGB") or [0, 0, 1]).reshape(-1, 3)
         gray = bool((colours == colours[:, :1]).all())
         return PALETTES[gray, "transparency" in image.info]
-    tag = getattr(image, "tag_v2", {})
-    if mode.dtype == "u1" and image.mode == "L" and tag.get(339) == (2,):
-        return mode._replace(dtype="i1")  # Pillow takes signed bytes for unsigned ones,
-    if image.mode == "I" and tag.get(339, (1,)) == (1,) and tag.get(258) == (32,):
-        return mode._replace(dtype="=u4")  # and unsigned words for signed ones
-    return mode
+    return MODES[image.mode]
 
 
-def _deep_mode(deep: Deep) -> Mode:
-    """Return the mode of 16-bit colour with so many channels."""
-    names = {2: ("L", "A"), 3: ("R", "G", "B"), 4: ("R", "G", "B", "A")}
-    return Mode("", names[len(deep.bands)], "=u2")
+def _colours(image: Any) -> int:
+    """Return how many colours the palette of an opened image has, 0 for none; Pillow takes black for any beyond."""
+    palette = image.palette
+    return len(palette.palette) // len(palette.rawmode or palette.mode) if image.mode == "P" and palette else 0
 
 
 def _transparent_key(image: Any) -> tuple[int, ...] | None:
@@ -239,36 +299,3 @@ def _orientation(image: Any) -> int:
     except Exception:  # metadata never stops a picture
         return 1
     return value if isinstance(value, int) and value in ORIENTATIONS else 1
-
-
-def _notes(image: Any, source: bytes | str, form: str) -> list[str]:
-    """Return what the user should know before trusting the picture."""
-    notes = []
-    try:
-        frames = int(getattr(image, "n_frames", 1))
-    except Exception:  # a later frame is damaged: the first may be whole
-        frames = 2
-    if frames > 1:
-        notes.append(f"first of {frames} frames")
-    if form == "PNG" and isinstance(source, bytes) and (chunk := _bad_checksum(source)):
-        notes.append(f"wrong checksum in its {chunk} chunk: some pixels may be wrong")
-    return notes
-
-
-def _bad_checksum(data: bytes) -> str:
-    """Return the name of the first PNG chunk whose CRC is wrong; Pillow does not look at those of pixels."""
-    view, at = memoryview(data), 8
-    while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        end = at + 8 + length
-        if end + 4 > len(data):
-            return ""
-        if zlib.crc32(view[at + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
-            return printable(data[at + 4 : at + 8].decode("latin-1"))
-        at = end + 4
-    return ""
-
-
-def _webp_is_whole(data: bytes) -> bool:
-    """Tell whether a WebP file is as long as it says."""
-    return len(data) >= 8 + int.from_bytes(data[4:8], "little")

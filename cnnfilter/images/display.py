@@ -22,6 +22,12 @@ Values = NDArray[Any]
 #: Values that are mapped at a time: they and the scratch copy stay in the cache.
 _BLOCK = 64 * 1024
 
+#: How near to 1, and to 0 of the sum of its absolute weights, a kernel's sum counts as 1 or 0.
+ROUNDING = 0.01
+
+#: What ``auto`` means for numbers that were no picture: symmetric where both signs are there, else minmax.
+NUMBERS = "numbers"
+
 
 if TYPE_CHECKING:
 
@@ -53,15 +59,33 @@ class Display(NamedTuple):
         The values that come out black and white.
     absolute
         Whether v is the value without its sign.
+    constant
+        The value of all cells, where that decided about `low` and `high`; NaN where no cell holds a finite one.
+
+    Examples
+    --------
+    >>> print(Display("clip", 0, 255), "|", Display.untouched("float32"))
+    clip 0..255 | float32, as they are
     """
 
     kind: str
     low: float
     high: float
     absolute: bool = False
+    constant: float | None = None
+
+    @classmethod
+    def untouched(cls, dtype: str) -> Display:
+        """Return what stands for no mapping at all: the file holds the values themselves."""
+        return cls(f"{dtype}, as they are", -math.inf, math.inf)
+
+    @property
+    def keeps_values(self) -> bool:
+        """Whether a pixel still is its value: stored as it was, or cut off at black and white only."""
+        return self.kind == "clip" or math.isinf(self.low)
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.low:.6g}..{self.high:.6g}"
+        return self.kind if math.isinf(self.low) else f"{self.kind} {self.low:.6g}..{self.high:.6g}"
 
 
 def parse_display(text: str) -> str:
@@ -109,41 +133,51 @@ def choose_kind(weights: Values | None, processed: bool) -> str:
     str
         ``clip`` for a kernel whose sum is 1, ``abs`` for one whose sum is 0, ``minmax`` for all else.
 
+    Notes
+    -----
+    Weights are typed as rounded decimals, so both sums hold within `ROUNDING`, 1 %: a sum from 0.99 to 1.01 keeps the
+    brightness of a picture to what an eye can see, and is 1. A sum is 0 where the positive weights and the negative
+    ones cancel but for 1 % of all absolute weights: what is left of a white area is then a hundredth of the strongest
+    answer at most, and the absolute value shows it for what it is. How many decimals were typed does not matter: a
+    third typed as 0.33 is as much a third as 0.3333 is. Where both hold, the sum is 1.
+
     Examples
     --------
-    >>> choose_kind(np.array([[-1, 0, 1]]), processed=False)
-    'abs'
+    >>> choose_kind(np.array([[-1, 0, 1]]), processed=False), choose_kind(np.full((3, 3), 0.1111), processed=False)
+    ('abs', 'clip')
     """
     if weights is None or processed:
         return "minmax"
     total, size = float(np.sum(weights)), float(np.abs(weights).sum())
-    near = 1e-6 * max(size, 1e-30)
+    near = ROUNDING * (1 + 1e-9)  # 0.99 counts, whatever the last bit of its sum is
     if abs(total - 1) <= near:
         return "clip"
-    return "abs" if abs(total) <= near else "minmax"
+    return "abs" if abs(total) <= near * size else "minmax"
 
 
 def needs_statistics(kind: str) -> bool:
     """Tell whether a display depends on the values: then all of them are needed before the first pixel."""
-    return kind.partition(":")[0] in ("minmax", "symmetric", "percentile")
+    return kind.partition(":")[0] in ("minmax", "symmetric", "percentile", NUMBERS)
 
 
 def extent_of(arrays: Iterable[Values], kind: str = "minmax") -> Extent:
     """Return the finite extremes of some arrays, or their percentiles where the display asks for these.
 
-    ``percentile:P`` cuts off equal shares at both ends: P = 99 and P = 1 both go from the 1st to the 99th.
-    Without any finite value the extent is 0 to 0.
+    ``percentile:P`` cuts off equal shares at both ends: P = 99 and P = 1 both go from the 1st to the 99th; where
+    these are one, the extremes stay.
+    Without any finite value the extent is empty, from infinity to minus infinity.
     """
     if kind.startswith("percentile"):
         share = float(kind.partition(":")[2])
         values = np.concatenate([array[np.isfinite(array)] for array in arrays])
         if not values.size:
-            return Extent(0.0, 0.0)
+            return Extent(math.inf, -math.inf)
         low, high = np.percentile(values, sorted((share, 100 - share)))
+        if low == high:  # most values are one: nothing would be left of the others
+            low, high = values.min(), values.max()
         return Extent(float(low), float(high))
     ends = [_ends(array) for array in arrays if array.size]
-    low, high = min((end[0] for end in ends), default=math.inf), max((end[1] for end in ends), default=-math.inf)
-    return Extent(low, high) if low <= high else Extent(0.0, 0.0)
+    return Extent(min((end[0] for end in ends), default=math.inf), max((end[1] for end in ends), default=-math.inf))
 
 
 def _ends(values: Values) -> tuple[float, float]:
@@ -162,7 +196,7 @@ def resolve(kind: str, white: float, statistics: Range | None = None) -> Display
     Parameters
     ----------
     kind
-        Any display but ``auto``.
+        Any display but ``auto``, or `NUMBERS`.
     white
         The value of white in the input, for ``clip`` and ``abs``.
     statistics
@@ -173,20 +207,41 @@ def resolve(kind: str, white: float, statistics: Range | None = None) -> Display
     ParameterError
         If a display needs statistics and there are none.
 
+    Notes
+    -----
+    A single value cannot be stretched. It is shown as the input shows it, ``clip``, where it lies between the input's
+    black and white, else as the gray in the middle; ``symmetric`` has a place for it. The mapping says so.
+
     Examples
     --------
     >>> print(resolve("symmetric", 255, Extent(-3.0, 12.5)))
     symmetric -12.5..12.5
+    >>> print(resolve("minmax", 255, Extent(200.0, 200.0)))
+    minmax: constant 200 as clip 0..255
     """
-    rule = lookup(DISPLAYS, kind.partition(":")[0], "display")
+    if not needs_statistics(kind):
+        return Display(kind, *lookup(DISPLAYS, kind, "display")(white, Extent(0.0, 0.0)), absolute=kind == "abs")
     if statistics is None:
-        if needs_statistics(kind):
-            raise ParameterError(f"display {kind} needs the smallest and largest value")
-        statistics = Extent(0.0, 0.0)
-    low, high = rule(white, statistics)
-    if not high > low:  # all values are one: it comes out black
-        high = low + max(1.0, abs(low))
-    return Display(kind, low, high, absolute=kind == "abs")
+        raise ParameterError(f"display {kind} needs the smallest and largest value")
+    low, high = float(statistics.minimum), float(statistics.maximum)
+    if kind == NUMBERS:
+        kind = "symmetric" if low < 0 < high else "minmax"
+    if low >= high:
+        return _of_one_value(kind, white, low if low == high else math.nan)
+    return Display(kind, *lookup(DISPLAYS, kind.partition(":")[0], "display")(white, statistics))
+
+
+def _of_one_value(kind: str, white: float, value: float) -> Display:
+    """Return the mapping of a constant; NaN stands for nothing that is finite."""
+    if math.isnan(value):
+        return Display(f"{kind}: no finite value, clip", 0.0, float(white), constant=value)
+    said = f"{kind}: constant {value:.6g}"
+    if kind == "symmetric":
+        return Display(f"{said} in", *_to_either_side(white, Extent(value, value)), constant=value)
+    if 0 <= value <= white:
+        return Display(f"{said} as clip", 0.0, float(white), constant=value)
+    half = max(1.0, abs(value) / 2)
+    return Display(f"{said} as gray", value - half, value + half, constant=value)
 
 
 def to_pixels(strip: Values, display: Display, bits: int = 8) -> NDArray[Any]:

@@ -10,6 +10,12 @@ from cnnfilter.files import bytes_text
 #: Pixels of the largest picture that is read without being asked to.
 MAX_PIXELS = 200_000_000
 
+#: Frames that are counted, and the most that ``--frame all`` takes.
+MOST_FRAMES = 10_000
+
+#: Channels of a picture with so many pixels.
+MOST_CHANNELS = 64
+
 
 class Limits(NamedTuple):
     """The most pixels, and the most bytes while a picture is decoded (None for any number)."""
@@ -25,6 +31,15 @@ class Limits(NamedTuple):
         if pixels > self.pixels:
             size = f"{width} x {height} = {pixels} pixels"
             raise ImageError(f"{size} are over the limit of {self.pixels} (--max-pixels {pixels} raises it)")
+
+    def check_values(self, channels: int, height: int, width: int, itemsize: int) -> None:
+        """Refuse what `check_size` does, and an array of more channels or bytes than allowed."""
+        self.check_size(height, width)
+        if channels * height * width > MOST_CHANNELS * self.pixels:
+            raise ImageError(
+                f"{channels} channels of {width} x {height} pixels are over the limit (--max-pixels raises it)"
+            )
+        self.check_memory(channels * height * width * itemsize)
 
     def check_memory(self, needed: int) -> None:
         """Refuse a picture that takes more bytes to decode than allowed."""

@@ -15,6 +15,9 @@ Strip = NDArray[Any]
 #: Rows that are handed out at a time when the whole picture is walked through.
 STRIP_ROWS = 256
 
+#: The share of its largest value by which brightness may lie below black.
+_UNDERSHOOT = 0.1
+
 
 @dataclass(frozen=True, eq=False)
 class Picture:
@@ -36,6 +39,10 @@ class Picture:
         Gives rows ``start`` to ``stop`` as ``(C, stop - start, W)``; safe to call from several threads.
     full_scale
         The value of white where the type of the file fixes it, else 0.
+    profile
+        The ICC profile that says what the colours are; empty for none.
+    grid
+        Whether it is a grid of numbers, and no picture.
     """
 
     name: str
@@ -47,6 +54,8 @@ class Picture:
     notes: tuple[str, ...]
     strip: Callable[[int, int], Strip] = field(repr=False)
     full_scale: float = 0.0
+    profile: bytes = field(default=b"", repr=False)
+    grid: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -62,8 +71,25 @@ class Picture:
         """
         if self.full_scale:
             return self.full_scale
-        largest = max(_largest(self.rows(*span)) for span in self.spans())
+        largest = self._ends[1]
         return next((limit for limit in (1.0, 255.0, 65535.0) if largest <= limit), largest)
+
+    @property
+    def is_light(self) -> bool:
+        """Whether the values are brightness, with black at 0.
+
+        Those of a picture are, unless they go below 0 by more than the little that an earlier filter leaves there.
+        """
+        if self.grid or self.full_scale:
+            return not self.grid
+        lowest, largest = self._ends
+        return -lowest <= _UNDERSHOOT * largest
+
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        """The smallest and the largest finite value, or 0 where that is smaller, and larger."""
+        ends = [_ends(self.rows(*span)) for span in self.spans()]
+        return min(low for low, _ in ends), max(high for _, high in ends)
 
     def spans(self) -> list[tuple[int, int]]:
         """Return the first row of each strip and the one after its last."""
@@ -92,8 +118,23 @@ class Picture:
         return whole
 
 
-def _largest(values: Strip) -> float:
-    """Return the largest finite value, or 0."""
-    if values.dtype.kind == "f":
-        return float(np.max(values, where=np.isfinite(values), initial=0.0))
-    return float(values.max())
+def array_picture(
+    values: NDArray[Any], name: str, notes: tuple[str, ...] = (), *, has_alpha: bool = False, full_scale: float = 0.0,
+    grid: bool = False, profile: bytes = b"",
+) -> Picture:  # fmt: skip
+    """Return an array ``(C, H, W)`` as a picture."""
+    channels, height, width = values.shape
+
+    def strip(start: int, stop: int) -> Strip:
+        return values[:, start:stop]
+
+    return Picture(
+        name, height, width, channels, has_alpha=has_alpha, dtype=values.dtype, notes=notes, strip=strip,
+        full_scale=full_scale, grid=grid, profile=profile,
+    )  # fmt: skip
+
+
+def _ends(values: Strip) -> tuple[float, float]:
+    """Return the smallest and the largest finite value, and 0 where there is none beyond it."""
+    where = np.isfinite(values) if values.dtype.kind == "f" else np.True_
+    return float(np.min(values, where=where, initial=0)), float(np.max(values, where=where, initial=0))

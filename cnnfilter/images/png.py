@@ -12,6 +12,7 @@ P. Deutsch, RFC 1950 (zlib) and RFC 1951 (deflate), 1996.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -140,7 +141,7 @@ def encode_segment(rows: Pixels, layout: PngLayout, compress: str = "fast", *, l
 
 
 def png_chunks(
-    layout: PngLayout, segments: Iterable[Segment], text: Mapping[str, str] | None = None
+    layout: PngLayout, segments: Iterable[Segment], text: Mapping[str, str] | None = None, profile: bytes = b""
 ) -> Iterator[bytes]:
     """Yield the bytes of a PNG, piece by piece, while its segments arrive.
 
@@ -152,10 +153,14 @@ def png_chunks(
         All of its rows, in order.
     text
         Keywords and what they say, kept as text in the file.
+    profile
+        The ICC profile of the colours, if any.
     """
     yield _SIGNATURE
     colour = _PALETTE_TYPE if layout.palette else _COLOUR_TYPES[layout.channels]
     yield from _chunk(b"IHDR", struct.pack(">IIBBBBB", layout.width, layout.height, layout.bits, colour, 0, 0, 0))
+    if profile:
+        yield from _chunk(b"iCCP", b"ICC profile\0\0", zlib.compress(profile))
     if layout.palette:
         yield from _chunk(b"PLTE", layout.palette)
     for key, value in (text or {}).items():
@@ -170,7 +175,12 @@ def png_chunks(
 
 
 def encode_png(
-    pixels: Pixels, text: Mapping[str, str] | None = None, *, compress: str = "fast", palette: bytes = b""
+    pixels: Pixels,
+    text: Mapping[str, str] | None = None,
+    *,
+    compress: str = "fast",
+    palette: bytes = b"",
+    profile: bytes = b"",
 ) -> bytes:
     r"""Return a picture as the bytes of a PNG file.
 
@@ -184,6 +194,8 @@ def encode_png(
         ``fast`` or ``small``.
     palette
         768 bytes of RGB that 8-bit gray pixels are indices of.
+    profile
+        The ICC profile of the colours, if any.
 
     Raises
     ------
@@ -201,7 +213,7 @@ def encode_png(
         raise ShapeError(f"PNG needs uint8 or uint16 pixels (H, W, C), got {pixels.dtype} {pixels.shape}")
     height, width, channels = pixels.shape
     layout = PngLayout(height, width, channels, 8 * pixels.dtype.itemsize, palette)
-    return b"".join(png_chunks(layout, [encode_segment(pixels, layout, compress, last=True)], text))
+    return b"".join(png_chunks(layout, [encode_segment(pixels, layout, compress, last=True)], text, profile))
 
 
 def combine_adler(first: int, second: int, length: int) -> int:

@@ -27,7 +27,12 @@ from cnnfilter.images.strips import native
 Source = Callable[[int, int], "bytes | memoryview"]
 
 _FIELD = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([^\s#]+)")
+_MAGIC = re.compile(rb"P[1-7Ff]\s")
 _LONGEST_HEADER = 65536
+_SPACES = b" \t\n\r\v\f"
+
+#: Bytes of memory for each value, and for each byte of text, of a file that is written in digits.
+_PLAIN_VALUE, _PLAIN_BYTE = 18, 4
 
 
 def decode_pnm(data: bytes | None, path: str, name: str, limits: Limits) -> Picture:
@@ -112,7 +117,9 @@ def _decode(read: Source, size: int, name: str, limits: Limits) -> Picture:
     else:
         full = 255.0 if magic in ("P1", "P4") else float(_whole(fields[2], "maximum", 65535))
         dtype = np.dtype("u1" if full < 256 else ">u2")
+    notes: tuple[str, ...] = ()
     if magic in ("P1", "P2", "P3"):
+        limits.check_memory(_PLAIN_VALUE * height * width * channels + _PLAIN_BYTE * size)
         whole = _plain(bytes(read(start, size - start)), magic, height, width, full)
 
         def strip(first: int, last: int) -> Strip:
@@ -121,9 +128,12 @@ def _decode(read: Source, size: int, name: str, limits: Limits) -> Picture:
         row = (width + 7) // 8 if magic == "P4" else width * channels * dtype.itemsize
         if start + row * height > size:
             raise ImageError(f"truncated PNM: {height} rows of {row} bytes are announced, {size - start} bytes follow")
+        end = start + row * height
+        if _MAGIC.match(bytes(read(end, min(size - end, 3)))):
+            notes = ("first of several pictures in one file: the others are not read",)
         strip = partial(_raw, read, magic, start, row, (height, width, channels), dtype)
     return Picture(
-        name, height, width, channels, has_alpha=False, dtype=dtype.newbyteorder("="), notes=(), strip=strip,
+        name, height, width, channels, has_alpha=False, dtype=dtype.newbyteorder("="), notes=notes, strip=strip,
         full_scale=full,
     )  # fmt: skip
 
@@ -171,18 +181,31 @@ def _plain(text: bytes, magic: str, height: int, width: int, full: float) -> Str
     text = re.sub(rb"#[^\n\r]*", b" ", text)
     channels = 3 if magic == "P3" else 1
     count = height * width * channels
-    if magic == "P1":
-        digits = np.frombuffer(text, np.uint8)
-        digits = digits[(digits == ord("0")) | (digits == ord("1"))]
-        values = (ord("1") - digits) * np.uint8(255)
-    else:
-        try:
-            values = np.array(text.split(maxsplit=count)[:count], np.int64)
-        except ValueError:
-            raise ImageError("damaged PNM: a value is no whole number") from None
-        if values.size and not 0 <= values.min() <= values.max() <= full:
-            raise ImageError(f"damaged PNM: a value is outside 0 to {full:.0f}")
+    values = _bits(text, count) if magic == "P1" else _numbers(text, count)
     if values.size < count:
         raise ImageError(f"truncated PNM: {count} values are announced, {values.size} follow")
-    pixels: Strip = values[:count].astype(np.uint8 if full < 256 else np.uint16).reshape(height, width, channels)
+    if magic != "P1" and not 0 <= values.min() <= values.max() <= full:
+        raise ImageError(f"damaged PNM: a value is outside 0 to {full:.0f}")
+    pixels: Strip = values.astype(np.uint8 if full < 256 else np.uint16).reshape(height, width, channels)
     return np.moveaxis(pixels, 2, 0)  # (C, H, W)
+
+
+def _bits(text: bytes, count: int) -> Strip:
+    """Return black and white cells, which need nothing between them, as 0 and 255."""
+    digits = np.frombuffer(text.translate(None, _SPACES)[:count], np.uint8)
+    strange = (digits != ord("0")) & (digits != ord("1"))
+    if strange.any():
+        raise ImageError(f"damaged PNM: {chr(digits[strange.argmax()])!r} is neither 0 nor 1")
+    return (ord("1") - digits) * np.uint8(255)
+
+
+def _numbers(text: bytes, count: int) -> Strip:
+    """Return whole numbers, or as many as there are."""
+    is_space = np.isin(np.frombuffer(b" " + text, np.uint8), np.frombuffer(_SPACES, np.uint8))
+    starts = np.flatnonzero(is_space[:-1] & ~is_space[1:])
+    if len(starts) < count:
+        return starts
+    text = text[: starts[count]] if len(starts) > count else text
+    if text.translate(None, b"0123456789" + _SPACES):
+        raise ImageError("damaged PNM: a value is no whole number")
+    return np.fromstring(text, np.int64, count, sep=" ")  # too large ones become the largest

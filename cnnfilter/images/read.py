@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import io
+import numbers
 import os
 import stat
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cnnfilter.dumps.names import GRID_EXTENSIONS, sniff_grid, split_member
-from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError
+from cnnfilter.errors import ImageError, ParameterError, ResourceError, lookup
 from cnnfilter.files import bytes_text, file_path, quoted
+from cnnfilter.images.frames import FRAMED, LAYOUTS, READ, Reading, check_frame, count_frames
 from cnnfilter.images.limits import MAX_PIXELS, Limits
-from cnnfilter.images.picture import Picture, Strip
-from cnnfilter.images.sniff import PICTURES, promised, sniff_foreign, sniff_picture
+from cnnfilter.images.picture import Picture
+from cnnfilter.images.sniff import promised, sniff_picture
 
 #: Files beyond this many bytes are decoded from the disk; smaller ones are read first.
 IN_MEMORY = 64_000_000
@@ -25,11 +27,6 @@ IN_MEMORY = 64_000_000
 #: The most bytes that a pipe may hand over, and how much of it is looked at first.
 LONGEST_PIPE = 4_000_000_000
 _LOOK = 65536
-
-#: Bytes of memory for each byte of text, and for each line of it, while its numbers are read.
-_TEXT_BYTE, _TEXT_LINE = 4, 150
-
-_KNOWN = f"a picture ({', '.join(PICTURES)}) or a grid of numbers (csv, txt, json, npy, npz)"
 
 
 def open_picture(
@@ -39,6 +36,7 @@ def open_picture(
     max_pixels: int = MAX_PIXELS,
     max_memory: int | None = None,
     fold: bool = False,
+    reading: Reading = READ,
 ) -> Picture:
     r"""Open an image file, or a grid of numbers as an image.
 
@@ -54,12 +52,14 @@ def open_picture(
         Refuse pictures that take more bytes to decode, from their header; and streams of more than a quarter of it.
     fold
         Take a grid of more axes, such as ``(K, C, H, W)``, as one channel for each map.
+    reading
+        Which frame of several, the order of a grid's axes, and whether a damaged picture is read as far as it goes.
 
     Returns
     -------
     Picture
-        The first frame, turned upright. Channels are gray, gray and alpha, RGB, or RGBA; those of a grid
-        ``(H, W)``, ``(C, H, W)`` or one row ``(W,)`` are its own.
+        One frame, the first unless `reading` says otherwise, turned upright. Channels are gray, gray and alpha, RGB, or
+        RGBA, or more in a TIFF; those of a grid ``(H, W)``, ``(C, H, W)`` or one row ``(W,)`` are its own.
 
     Raises
     ------
@@ -75,22 +75,57 @@ def open_picture(
     ((1, 2, 3), 255.0)
     """
     limits = Limits(max_pixels, max_memory)
+    how = How(limits, reading, fold)
     if isinstance(source, bytes):
-        return _picture(source, "", name or "standard input", limits, fold=fold)
+        return _picture(source, "", name or "standard input", how)
     if isinstance(source, io.BufferedIOBase):
         stream: Any = source  # what the standard library calls a BinaryIO
         name = name or "standard input"
-        return _picture(_piped(stream, name, limits), "", name, limits, fold=fold)
+        return _picture(_piped(stream, name, limits), "", name, how)
     path = file_path(source)
     name = name or str(path)
     path, _ = split_member(path)
-    try:
-        data = _contents(path, name, limits)
-    except OSError as error:
-        raise ImageError(f"{quoted(name)}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise ImageError(f"{quoted(name)}: no file name holds a null character") from error
-    return _picture(data, str(path), name, limits, fold=fold)
+    data = _read(path, name, limits)
+    return _picture(data, str(path), name, how)
+
+
+def count_pictures(source: str | Path | bytes, *, name: str = "", max_memory: int | None = None) -> int:
+    """Return how many frames a file holds, one where it cannot be read; ``MOST_FRAMES + 1`` for more.
+
+    Raises
+    ------
+    ImageError
+        If it is missing.
+    """
+    if isinstance(source, bytes):
+        return count_frames(source, sniff_picture(source[:32]))
+    path, _ = split_member(file_path(source))
+    data = _read(path, name or str(path), Limits(memory=max_memory))
+    if data is not None:
+        return count_frames(data, sniff_picture(data[:32]))
+    import mmap
+
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        return count_frames(view, sniff_picture(view[:32]))
+
+
+def read_stream(file: BinaryIO, *, name: str = "standard input", max_memory: int | None = None) -> bytes:
+    """Return what a pipe hands over; only its first bytes where these are nothing that is read.
+
+    Raises
+    ------
+    ResourceError
+        If it is more than a quarter of the memory that may be taken.
+    """
+    return _piped(file, name, Limits(memory=max_memory))
+
+
+class How(NamedTuple):
+    """How an input is opened: what it may take, what is read of it, and whether its axes beyond three are folded."""
+
+    limits: Limits
+    reading: Reading
+    fold: bool
 
 
 def read_image(
@@ -99,6 +134,8 @@ def read_image(
     range: str = "stored",
     dtype: DTypeLike = "float32",
     max_pixels: int = MAX_PIXELS,
+    layout: str = "auto",
+    frame: int = 0,
 ) -> NDArray[Any]:
     r"""Read an image file, or a grid of numbers, as an array.
 
@@ -113,6 +150,11 @@ def read_image(
         The type of the result.
     max_pixels
         Refuse larger pictures.
+    layout
+        The order of the axes of a stored array: ``CHW``, ``HWC``, or ``auto``, which takes an array for ``HWC`` that
+        can only sensibly be that, such as ``(480, 640, 3)``. The result is ``(C, H, W)`` whichever it is.
+    frame
+        Which frame of an animation, or page of a TIFF, from 0.
 
     Returns
     -------
@@ -140,11 +182,24 @@ def read_image(
         raise ParameterError(f"dtype must be a type of numbers, such as float32, got {dtype!r}") from None
     if wanted.kind not in "biuf":
         raise ParameterError(f"dtype must be a type of real numbers, such as float32, got {wanted}")
-    picture = open_picture(path, max_pixels=max_pixels)
+    lookup(LAYOUTS, layout, "layout")
+    if not isinstance(frame, numbers.Integral) or frame < 0:
+        raise ParameterError(f"frame must be a whole number from 0, got {frame!r}")
+    picture = open_picture(path, max_pixels=max_pixels, reading=Reading(layout, int(frame) or None))
     values = picture.array(wanted)
     if range == "unit":
         values = (values / picture.white).astype(wanted, copy=False)
     return values[0] if picture.channels == 1 else values
+
+
+def _read(path: Path, name: str, limits: Limits) -> bytes | None:
+    """Return what a file holds, or None if it is a picture too large to read first; say why it cannot be read."""
+    try:
+        return _contents(path, name, limits)
+    except OSError as error:
+        raise ImageError(f"{quoted(name)}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ImageError(f"{quoted(name)}: no file name holds a null character") from error
 
 
 def _contents(path: Path, name: str, limits: Limits) -> bytes | None:
@@ -195,23 +250,37 @@ def _head(path: str) -> bytes:
         return file.read(64)
 
 
-def _picture(data: bytes | None, path: str, name: str, limits: Limits, *, fold: bool) -> Picture:
+def _picture(data: bytes | None, path: str, name: str, how: How) -> Picture:
     """Send the file to the reader that its content asks for."""
     head = _head(path) if data is None else data[:64]
     if not head:
         raise ImageError(f"{quoted(name)}: the file is empty")
     form = sniff_picture(head)
+    if form not in FRAMED and how.reading.frame:
+        try:
+            check_frame(how.reading.frame, 1)
+        except ImageError as error:
+            raise ImageError(f"{quoted(name)}: {error}") from error
     if not form:
-        return _grid_picture(data or b"", name, limits, fold=fold)
+        from cnnfilter.images.grids import grid_picture
+
+        return grid_picture(data or b"", name, how.limits, how.reading.layout, fold=how.fold)
     if form == "PNM":
         from cnnfilter.images.pnm import decode_pnm
 
-        picture = decode_pnm(data, path, name, limits)
+        picture = decode_pnm(data, path, name, how.limits)
     else:
         from cnnfilter.images.decode import decode
 
-        picture = decode(path if data is None else data, form, name, limits)
+        key = (path, *_stamp(path)) if path else None
+        picture = decode(path if data is None else data, form, name, how.limits, how.reading, key)
     return _with_note(picture, form, name)
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """Return what tells a file from a later one of its name."""
+    status = Path(path).stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _with_note(picture: Picture, form: str, name: str) -> Picture:
@@ -220,50 +289,3 @@ def _with_note(picture: Picture, form: str, name: str) -> Picture:
     if said in ("", form):
         return picture
     return replace(picture, notes=(f"is {form}, whatever its name says", *picture.notes))
-
-
-def _grid_picture(data: bytes, name: str, limits: Limits, *, fold: bool) -> Picture:
-    """Return a grid of numbers as a picture."""
-    if kind := sniff_foreign(data[:64]):
-        raise ImageError(f"{quoted(name)}: {kind} is not supported (convert it to PNG, or numbers to .npy)")
-    if said := promised(name):
-        raise ImageError(f"{quoted(name)}: not {said} nor any other known picture, whatever its name says")
-    from cnnfilter.dumps.read import read_grid
-
-    if sniff_grid(data, name) == "csv":
-        need = _TEXT_BYTE * len(data) + _TEXT_LINE * data.count(b"\n")
-        if limits.memory is not None and need > limits.memory:
-            shown = f"{bytes_text(need)}, over the limit of {bytes_text(limits.memory)}"
-            raise ResourceError(f"{quoted(name)}: reading its numbers needs {shown} (--max-memory {need} raises it)")
-    try:
-        grid = read_grid(data, name=name, max_values=limits.pixels * 64)
-    except ImageError as error:
-        if Path(name.partition("#")[0]).suffix.lower() in GRID_EXTENSIONS:
-            raise
-        raise ImageError(f"{quoted(name)}: not {_KNOWN}") from error
-    try:
-        if fold and grid.ndim > 3:
-            note = f"{' x '.join(map(str, grid.shape))}: its maps are shown one after another"
-            folded = _from_array(grid.reshape(-1, *grid.shape[-2:]), name, limits)
-            return replace(folded, notes=(note, *folded.notes))
-        return _from_array(grid, name, limits)
-    except CnnFilterError as error:
-        raise type(error)(f"{quoted(name)}: {error}") from error
-
-
-def _from_array(grid: NDArray[Any], name: str, limits: Limits) -> Picture:
-    """Return an array of 1 to 3 axes as a picture."""
-    if not 1 <= grid.ndim <= 3:
-        raise ImageError(f"its shape is {grid.shape}: an image has rows and columns, and channels in front of them")
-    values = grid.reshape((1,) * (3 - grid.ndim) + grid.shape)  # (C, H, W)
-    channels, height, width = values.shape
-    limits.check_size(height, width)
-    notes = []
-    if grid.dtype.kind == "f" and not np.isfinite(grid).all():
-        holes, endless = int(np.isnan(grid).sum()), int(np.isinf(grid).sum())
-        notes.append(f"holds {holes} NaN and {endless} infinite values")
-
-    def strip(start: int, stop: int) -> Strip:
-        return values[:, start:stop]
-
-    return Picture(name, height, width, channels, has_alpha=False, dtype=grid.dtype, notes=tuple(notes), strip=strip)

@@ -1,4 +1,4 @@
-"""TIFF files of 8 or 16 bits, in strips compressed by deflate: Pillow writes no 16-bit colour.
+"""TIFF files of 8 or 16 bits or of floats, in strips compressed by deflate: Pillow writes no 16-bit colour.
 
 References
 ----------
@@ -19,19 +19,30 @@ from cnnfilter.errors import OutputError
 
 _STRIP_BYTES = 1 << 18
 _LARGEST = 2**32 - 2**20
-_SHORT, _LONG, _ASCII = 3, 4, 2
-_DEFLATE, _DIFFERENCES = 8, 2
+_SHORT, _LONG, _ASCII, _BYTES = 3, 4, 2, 7
+_DEFLATE, _PLAIN, _DIFFERENCES = 8, 1, 2
+_UNSIGNED, _FLOAT = 1, 3
+#: What further channels are: anything, or transparency that is not multiplied in.
+_ANYTHING, _TRANSPARENCY = 0, 2
 
 
-def encode_tiff(pixels: NDArray[Any], text: Mapping[str, str] | None = None) -> bytes:
+def encode_tiff(
+    pixels: NDArray[Any], text: Mapping[str, str] | None = None, profile: bytes = b"", *, has_alpha: bool | None = None
+) -> bytes:
     """Return a picture as the bytes of a TIFF file.
 
     Parameters
     ----------
     pixels
-        ``(H, W, C)`` with 1 to 4 channels (gray, gray and alpha, RGB, RGBA), uint8 or uint16.
+        ``(H, W, C)``, uint8 or uint16, with 1 to 4 channels (gray, gray and alpha, RGB, RGBA); or float32 or float64,
+        with any number of channels, of which three are RGB.
     text
         Keywords and what they say, kept in the description.
+    profile
+        The ICC profile of the colours, if any.
+    has_alpha
+        Whether the last channel is transparency; of integers the second and the fourth are, of floats none, unless
+        this says so.
 
     Raises
     ------
@@ -40,9 +51,13 @@ def encode_tiff(pixels: NDArray[Any], text: Mapping[str, str] | None = None) -> 
 
     Notes
     -----
-    Strips of some 256 KB, each pixel as its difference from the one to the left (predictor 2), then deflate.
+    Strips of some 256 KB, each pixel as its difference from the one to the left (predictor 2), then deflate. Floats
+    go into deflate as they are: a predictor for them is read by few programs.
     """
     height, width, channels = pixels.shape
+    floats = pixels.dtype.kind == "f"
+    has_alpha = channels in (2, 4) and not floats if has_alpha is None else has_alpha
+    colours = 3 if channels - has_alpha == 3 else 1
     if pixels.nbytes > _LARGEST:
         raise OutputError(f"a TIFF holds 4 GB, {width} x {height} pixels are {pixels.nbytes / 1e9:.1f} GB (write png)")
     rows = max(_STRIP_BYTES // (pixels.nbytes // height), 1)
@@ -54,18 +69,21 @@ def encode_tiff(pixels: NDArray[Any], text: Mapping[str, str] | None = None) -> 
         (257, _LONG, [height]),
         (258, _SHORT, [8 * pixels.dtype.itemsize] * channels),
         (259, _SHORT, [_DEFLATE]),
-        (262, _SHORT, [2 if channels > 2 else 1]),  # RGB, or gray whose 0 is black
+        (262, _SHORT, [2 if colours == 3 else 1]),  # RGB, or gray whose 0 is black
         (270, _ASCII, _description(text)),
         (273, _LONG, offsets),
         (277, _SHORT, [channels]),
         (278, _LONG, [rows]),
         (279, _LONG, lengths),
         (284, _SHORT, [1]),
-        (317, _SHORT, [_DIFFERENCES]),
-        (338, _SHORT, [2]),  # the last channel is transparency, not multiplied in
+        (317, _SHORT, [_PLAIN if floats else _DIFFERENCES]),
     ]
-    if channels in (1, 3):
-        entries.pop()
+    if channels > colours:
+        more = [_ANYTHING] * (channels - colours - has_alpha) + [_TRANSPARENCY] * has_alpha
+        entries.append((338, _SHORT, more))
+    entries.append((339, _SHORT, [_FLOAT if floats else _UNSIGNED] * channels))
+    if profile:
+        entries.append((34675, _BYTES, profile))
     body = b"".join(strips)
     body += b"\0" * (len(body) % 2)
     return struct.pack("<2sHI", b"II", 42, 8 + len(body)) + body + _directory(entries, 8 + len(body))
@@ -74,7 +92,8 @@ def encode_tiff(pixels: NDArray[Any], text: Mapping[str, str] | None = None) -> 
 def _compressed(rows: NDArray[Any]) -> bytes:
     """Return one strip."""
     differences = np.array(rows, rows.dtype.newbyteorder("<"), order="C")
-    differences[:, 1:] -= rows[:, :-1]
+    if rows.dtype.kind != "f":
+        differences[:, 1:] -= rows[:, :-1]
     return bytes(isal_zlib.compress(differences, 1))
 
 

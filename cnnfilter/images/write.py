@@ -16,7 +16,9 @@ from cnnfilter import __version__
 from cnnfilter.errors import OutputError, ParameterError, ShapeError, lookup
 from cnnfilter.files import atomic_output, file_path, quoted
 from cnnfilter.images.colour import apply_colormap, colour_table
+from cnnfilter.images.deflate import COMPRESSIONS
 from cnnfilter.images.display import (
+    NUMBERS,
     Display,
     extent_of,
     parse_display,
@@ -35,20 +37,28 @@ _FULL = {"b1": 1.0, "u1": 255.0, "u2": 65535.0}
 
 
 def encode_image(
-    pixels: Pixels, format: str, text: Mapping[str, str] | None = None, *, compress: str = "fast"
+    pixels: Pixels,
+    format: str,
+    text: Mapping[str, str] | None = None,
+    *,
+    compress: str = "fast",
+    profile: bytes = b"",
 ) -> bytes:
     """Return pixels as the bytes of an image file.
 
     Parameters
     ----------
     pixels
-        ``(R, W, C)`` or ``(R, W)``: gray, gray and alpha, RGB or RGBA; uint8, or uint16 for png and tiff.
+        ``(R, W, C)`` or ``(R, W)``: gray, gray and alpha, RGB or RGBA; uint8, or uint16 for png and tiff. For tiff
+        also float32 and float64, with any number of channels.
     format
         ``png``, ``jpg``, ``webp`` or ``tiff``.
     text
         Keywords and what they say; kept in PNG, TIFF and JPEG files, WebP has no place for them.
     compress
         ``fast`` or ``small``, for png.
+    profile
+        The ICC profile of the colours, which fits their number of channels; empty for none.
 
     Raises
     ------
@@ -60,11 +70,14 @@ def encode_image(
     encode = lookup(ENCODERS, format, "image format")
     if pixels.ndim == 2:
         pixels = pixels[..., None]  # (R, W, 1)
-    if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or not pixels.size:
+    floats = pixels.dtype in (np.float32, np.float64)
+    if pixels.ndim != 3 or not pixels.size or not (1 <= pixels.shape[2] <= 4 or (floats and pixels.shape[2])):
         raise ShapeError(f"an image has 1 to 4 channels, (R, W, C); got {pixels.shape}")
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise ShapeError(f"pixels are uint8 or uint16, got {pixels.dtype}")
-    return encode(pixels, text or {}, compress)
+    if floats and format != "tiff":
+        raise ShapeError(f"{format} holds no {pixels.dtype} (write tiff, or map the values to pixels)")
+    if not floats and pixels.dtype not in (np.uint8, np.uint16):
+        raise ShapeError(f"pixels are uint8 or uint16, or floats for tiff; got {pixels.dtype}")
+    return encode(pixels, text or {}, compress, profile)
 
 
 def write_image(
@@ -89,7 +102,8 @@ def write_image(
     display
         How values become pixels: ``clip`` (stored values: 0 to 255, to 65535 for uint16, to 1 for bool), ``abs``
         (the same, without signs), ``minmax``, ``symmetric``, ``percentile:P``, or ``auto``: clip for uint8,
-        uint16 and bool, minmax for all other types.
+        uint16 and bool; for other types symmetric about 0 where there are both signs, else minmax. Floats in a tiff
+        stay as they are with ``auto``: float32, float64 if they are that.
     format
         ``png``, ``jpg``, ``webp`` or ``tiff``; from the end of the name unless given.
     bits
@@ -128,20 +142,24 @@ def write_image(
         raise ShapeError(f"a picture needs real numbers (H, W) or (C, H, W) with 1 to 4 channels, got {got}")
     format = format or format_of(path)
     lookup(ENCODERS, format, "image format")
+    lookup(COMPRESSIONS, compress, "compression")
     table = colour_table(colormap) if colormap else None
-    bits = bits or (16 if values.dtype == np.uint16 and format in ("png", "tiff") and table is None else 8)
-    if bits not in (8, 16):
+    if bits not in (0, 8, 16):
         raise ParameterError(f"bits are 8 or 16, got {bits}")
-    mapping = _mapping(values, parse_display(display))
+    kind = parse_display(display)
+    exact = format == "tiff" and kind == "auto" and values.dtype.kind == "f" and table is None and not bits
+    bits = bits or (16 if values.dtype == np.uint16 and format in ("png", "tiff") and table is None else 8)
+    if table is not None and (len(values) != 1 or bits != 8):
+        raise ShapeError(f"a colormap needs one channel and 8 bits, got {len(values)} channels and {bits} bits")
+    values = values.astype(np.float64 if values.dtype.itemsize >= 8 else np.float32) if exact else values
+    mapping = Display.untouched(str(values.dtype)) if exact else _mapping(values, kind)
     text = {"Software": f"cnnfilter {__version__}", "Display": str(mapping)} | {
         key: str(value) for key, value in (text or {}).items()
     }
-    if table is not None and (len(values) != 1 or bits != 8):
-        raise ShapeError(f"a colormap needs one channel and 8 bits, got {len(values)} channels and {bits} bits")
     if format == "png":
         pieces = _png(values, mapping, bits, table, compress, text)
     else:
-        pixels = to_pixels(values, mapping, bits)
+        pixels = values.transpose(1, 2, 0) if exact else to_pixels(values, mapping, bits)
         pixels = pixels if table is None else apply_colormap(pixels, table)
         pieces = iter((encode_image(pixels, format, text),))
     with atomic_output(path) as file:
@@ -172,7 +190,7 @@ def _mapping(values: Pixels, kind: str) -> Display:
     """Return the mapping for an array, whose type says what white is."""
     full = _FULL.get(values.dtype.str[1:], 0.0)
     if kind == "auto":
-        kind = "clip" if full else "minmax"
+        kind = "clip" if full else NUMBERS
     return resolve(kind, full or 255.0, extent_of([values], kind))
 
 
@@ -191,19 +209,19 @@ def _png(
     return png_chunks(layout, segments(), text)
 
 
-def _encode_png(pixels: Pixels, text: Mapping[str, str], compress: str) -> bytes:
+def _encode_png(pixels: Pixels, text: Mapping[str, str], compress: str, profile: bytes) -> bytes:
     """Return a PNG."""
-    return encode_png(pixels, text, compress=compress)
+    return encode_png(pixels, text, compress=compress, profile=profile)
 
 
-def _encode_tiff(pixels: Pixels, text: Mapping[str, str], _compress: str) -> bytes:
+def _encode_tiff(pixels: Pixels, text: Mapping[str, str], _compress: str, profile: bytes) -> bytes:
     """Return a TIFF; few programs read 16-bit gray with transparency, so it becomes RGBA."""
     if pixels.dtype == np.uint16 and pixels.shape[2] == 2:
-        pixels = pixels[..., [0, 0, 0, 1]]
-    return encode_tiff(pixels, text)
+        pixels, profile = pixels[..., [0, 0, 0, 1]], b""
+    return encode_tiff(pixels, text, profile)
 
 
-def _encode_jpeg(pixels: Pixels, text: Mapping[str, str], _compress: str) -> bytes:
+def _encode_jpeg(pixels: Pixels, text: Mapping[str, str], _compress: str, profile: bytes) -> bytes:
     """Return a JPEG of quality 95 with its colours at full resolution."""
     _check("JPEG", pixels, _JPEG_SIDE)
     if pixels.shape[2] in (2, 4):
@@ -211,17 +229,20 @@ def _encode_jpeg(pixels: Pixels, text: Mapping[str, str], _compress: str) -> byt
     comment = "\n".join(f"{key}: {value}" for key, value in text.items())
     comment_bytes = comment.encode("utf-8", "backslashreplace")[:60_000]
     return _by_pillow(
-        pixels, "PIL.JpegImagePlugin", "JPEG", quality=_JPEG_QUALITY, subsampling=0, comment=comment_bytes
-    )
+        pixels, "PIL.JpegImagePlugin", "JPEG", quality=_JPEG_QUALITY, subsampling=0, comment=comment_bytes,
+        icc_profile=profile,
+    )  # fmt: skip
 
 
-def _encode_webp(pixels: Pixels, _text: Mapping[str, str], _compress: str) -> bytes:
-    """Return a WebP without losses."""
+def _encode_webp(pixels: Pixels, _text: Mapping[str, str], _compress: str, profile: bytes) -> bytes:
+    """Return a WebP without losses; it knows no gray, and no profile of gray."""
     _check("WebP", pixels, _WEBP_SIDE)
-    if pixels.shape[2] < 3:  # WebP knows no gray
+    if pixels.shape[2] < 3:
         colours = [0, 0, 0] if pixels.shape[2] == 1 else [0, 0, 0, 1]
-        pixels = pixels[..., colours]
-    return _by_pillow(pixels, "PIL.WebPImagePlugin", "WEBP", lossless=True, quality=0, method=1, exact=True)
+        pixels, profile = pixels[..., colours], b""
+    return _by_pillow(
+        pixels, "PIL.WebPImagePlugin", "WEBP", lossless=True, quality=0, method=1, exact=True, icc_profile=profile
+    )
 
 
 def _check(name: str, pixels: Pixels, side: int) -> None:
@@ -247,8 +268,8 @@ def _by_pillow(pixels: Pixels, plugin: str, name: str, **options: Any) -> bytes:
     return file.getvalue()
 
 
-#: Every image format that is written: functions of pixels, text and compression.
-ENCODERS: dict[str, Callable[[Pixels, Mapping[str, str], str], bytes]] = {
+#: Every image format that is written: functions of pixels, text, compression and colour profile.
+ENCODERS: dict[str, Callable[[Pixels, Mapping[str, str], str, bytes], bytes]] = {
     "png": _encode_png,
     "jpg": _encode_jpeg,
     "webp": _encode_webp,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,7 +99,7 @@ def suited_kernel(kernel: Kernel, options: Options, picture: Picture) -> Kernel:
     """Return the kernel that a tool takes for pictures of this type, or for floats where those are asked for."""
     deep = None if kernel.own is None else kernel.own.deep
     narrow = picture.dtype == np.uint8 and options.cast and options.range == "stored" and not options.combine
-    return kernel if deep is None or narrow else deep
+    return kernel if deep is None or narrow else replace(deep, name=kernel.name)
 
 
 def _is_whole(picture: Picture) -> bool:

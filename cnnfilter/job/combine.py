@@ -110,16 +110,32 @@ def same_shape(names: Sequence[str], shapes: Sequence[tuple[int, ...]], how: str
         )
 
 
-def auto_display(kernels: Sequence[Kernel], how: str, processed: bool) -> str:
-    """Return the display mapping that suits a combined map."""
+def auto_display(banks: Sequence[Array], how: str, processed: bool) -> str:
+    """Return the display mapping that suits a combined map of a picture.
+
+    Parameters
+    ----------
+    banks
+        The weights of each kernel over all channels that it adds up.
+    how
+        A key of ``COMBINERS``.
+    processed
+        Whether the values went through an activation or pooling.
+
+    Examples
+    --------
+    >>> edge, mean = np.array([[-1.0, 1.0]]), np.array([[0.5, 0.5]])
+    >>> [auto_display(both, "magnitude", False) for both in ([edge, edge], [mean, mean])]
+    ['abs', 'minmax']
+    """
     if processed or how == "argmax":
         return "minmax"
+    kinds = {choose_kind(bank, processed=False) for bank in banks}
     if how == "magnitude":
-        return "abs"
-    if how in ("sum", "mean") and len({kernel.shape for kernel in kernels}) == 1:
-        total = np.sum([kernel.weights for kernel in kernels], axis=0)
-        return choose_kind(total / (len(kernels) if how == "mean" else 1), processed=False)
-    kinds = {choose_kind(kernel.weights, processed=False) for kernel in kernels}
+        return "abs" if kinds == {"abs"} else "minmax"
+    if how in ("sum", "mean") and len({bank.shape for bank in banks}) == 1:
+        total = np.sum(banks, axis=0)
+        return choose_kind(total / (len(banks) if how == "mean" else 1), processed=False)
     return kinds.pop() if len(kinds) == 1 else "minmax"
 
 

@@ -15,20 +15,20 @@ from cnnfilter.job.names import Output
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def arrange(maps: Sequence[tuple[str, Array]], *, stack: bool, flatten: bool) -> dict[str, Array]:
-    """Return the arrays of one file by name: a single channel is no axis, a vector is one row of everything.
+def arrange(maps: Sequence[tuple[str, Array]], *, stack: bool, flatten: bool) -> list[tuple[str, Array]]:
+    """Return the names and arrays of one file: a single channel is no axis, a vector is one row of everything.
 
     Examples
     --------
     >>> two = [("a", np.zeros((1, 4, 5))), ("b", np.ones((1, 4, 5)))]
-    >>> {name: values.shape for name, values in arrange(two, stack=True, flatten=False).items()}
-    {'a': (4, 5), 'b': (4, 5)}
-    >>> arrange(two, stack=True, flatten=True)["vector"].shape
-    (40,)
+    >>> [(name, values.shape) for name, values in arrange(two, stack=True, flatten=False)]
+    [('a', (4, 5)), ('b', (4, 5))]
+    >>> [(name, values.shape) for name, values in arrange(two, stack=True, flatten=True)]
+    [('vector', (40,))]
     """
     if flatten:
-        return {"vector": np.concatenate([values.ravel() for _, values in maps])}
-    return {name: values[0] if len(values) == 1 else values for name, values in maps}
+        return [("vector", np.concatenate([values.ravel() for _, values in maps]))]
+    return [(name, values[0] if len(values) == 1 else values) for name, values in maps]
 
 
 def write_dump(

@@ -8,31 +8,44 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.core.shapes import Pair
-from cnnfilter.errors import ParameterError
+from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.images.display import Display, choose_kind
+from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.adopt import Way, check_adopted, suited, suited_kernel, way_of
 from cnnfilter.job.combine import auto_display, step_title
-from cnnfilter.job.maps import HeldMaps, Maps, after, alpha_of, convolved
+from cnnfilter.job.look import (
+    Alpha,
+    Look,
+    auto_kind,
+    check_zoom,
+    exact_type,
+    flat_note,
+    kept_profile,
+    lost_profile,
+    notes_on_maps,
+)
+from cnnfilter.job.maps import HeldMaps, Maps, after, alpha_of, as_bank, convolved
 from cnnfilter.job.memory import Need, check_memory, need_of
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import Options
-from cnnfilter.job.render import Alpha, Look, draw, draw_sheet, measure
-from cnnfilter.job.results import MapResult
+from cnnfilter.job.render import draw, draw_sheet, measure, shared_looks
+from cnnfilter.job.results import MapResult, Statistics
 from cnnfilter.job.source import PictureSource
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import distinct_kernels
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Step(NamedTuple):
-    """One thing to make from every image: its name, how to type it, the maps, and what they take."""
+    """One thing to make from every image: its name, how to type it, the maps, what they take and how they are shown."""
 
     name: str
     spec: str
     make: Callable[[PictureSource, bool], Maps]
     need: Callable[[PictureSource], Need]
-    auto: str
+    auto: Callable[[PictureSource], str]
     parameters: dict[str, Any]
     notes: tuple[str, ...] = ()
     alpha: Callable[[PictureSource], Array | None] | None = None
@@ -46,9 +59,13 @@ class Request(NamedTuple):
     display: str
     colormap: str | None = None
     compress: str = "fast"
+    zoom: int = 1
+    scale: str | None = None
     flatten: bool = False
     keep: bool = False
     max_memory: int | None = None
+    at: Pair | None = None
+    max_pixels: int = MAX_PIXELS
     kernels: tuple[Kernel, ...] = ()
 
     def on(self, picture: Picture) -> Request:
@@ -60,15 +77,15 @@ class Request(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A result, and the maps it is about, for views that show the values."""
+    """A result, and the maps it is about and how they are shown, for views that show the values."""
 
     result: MapResult
     maps: Maps
-    display: Display | None
+    look: Look
 
 
 def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture | None = None) -> tuple[Step, ...]:
-    """Return one step for each kernel, or a single one where they are combined.
+    """Return one step for each kernel, or a single one where they are combined; no two kernels have one name.
 
     Parameters
     ----------
@@ -81,11 +98,18 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture |
         If a flag asks for what the adopted tool's function has not.
     """
     check_adopted(kernels, options)
+    kernels = distinct_kernels(kernels)
     processed = options.pool is not None or options.activation is not None
     if picture is not None:
         kernels = [suited_kernel(kernel, options, picture) for kernel in kernels]
     ways = [None if picture is None else way_of(kernel, options, picture) for kernel in kernels]
     words = _words(options)
+
+    def kind(group: Sequence[Kernel], source: PictureSource) -> str:
+        banks = [as_bank(kernel.weights, source.shape[1], options)[0] for kernel in group]
+        if options.combine:
+            return auto_display(banks, options.combine, processed)
+        return choose_kind(banks[0], processed=processed)
 
     def step(kernel: Kernel, way: Way | None) -> Step:
         pixels = options.cast and not processed and (way is None or bool(way.rounding))
@@ -94,7 +118,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture |
             spec=kernel.spec,
             make=lambda source, hold: convolved(source, [kernel], options, hold=hold),
             need=lambda source: need_of([kernel], options, source),
-            auto="clip" if pixels else choose_kind(kernel.weights, processed=processed),
+            auto=lambda source: "clip" if pixels else kind([kernel], source),
             parameters={"kernel": kernel.weights.tolist(), **_words_of(way, options), **_conventions([way])},
             notes=_notes([kernel], [way]),
             alpha=lambda source: alpha_of(source, kernel, options),
@@ -107,7 +131,7 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture |
         spec=step_title(kernels, options.combine),
         make=lambda source, hold: convolved(source, kernels, options, hold=hold),
         need=lambda source: need_of(kernels, options, source),
-        auto=auto_display(kernels, options.combine, processed),
+        auto=lambda source: kind(kernels, source),
         parameters={
             "kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words, **_conventions(ways)
         },
@@ -150,7 +174,10 @@ def plain_step(name: str, options: Options) -> Step:
     def need(source: PictureSource) -> Need:
         return need_of([], options, source)
 
-    return Step(name=name, spec=name, make=make, need=need, auto="minmax", parameters=_words(options))
+    def auto(_source: PictureSource) -> str:
+        return "clip" if options.pool is None and options.activation is None else "minmax"
+
+    return Step(name=name, spec=name, make=make, need=need, auto=auto, parameters=_words(options))
 
 
 def _words(options: Options) -> dict[str, Any]:
@@ -180,28 +207,57 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
     source = PictureSource(picture, request.options)
     stacked = any(output.label is None for output in outputs)
     dumps = any(output.format in DUMP_FORMATS.values() for output in outputs)
-    held = stacked or dumps or request.keep
+    held = stacked or dumps or request.keep or request.display.startswith("percentile")
     needs = [step.need(source) for step in request.steps]
-    check_memory(needs, request.options, source, request.max_memory, held=held)
+    check_memory(needs, request.options, source, request.max_memory, held=held, zoom=request.zoom)
     made = [step.make(source, held) for step in request.steps]
+    for maps in made if request.at is not None else ():
+        check_place(request.at, maps.shape)
+    if any(output.format not in DUMP_FORMATS.values() for output in outputs):
+        check_zoom([maps.shape for maps in made], request.zoom, request.max_pixels)
+    looks = [_look(request, step, picture, source, maps) for step, maps in zip(request.steps, made, strict=True)]
+    if request.scale == "shared":
+        looks = shared_looks(made, looks)
     if stacked:
-        return _stacked(request, picture, source, made, outputs)
-    return [
-        _one(request, picture, source, index, maps, [output for output in outputs if output.label == index])
-        for index, maps in enumerate(made)
-    ]
+        done = _stacked(request, source, made, looks, outputs)
+    else:
+        done = [
+            _one(request, source, index, maps, look, [output for output in outputs if output.label == index])
+            for index, (maps, look) in enumerate(zip(made, looks, strict=True))
+        ]
+    return _with_flat_note(done, looks[0].display) if outputs else done
 
 
-def _one(
-    request: Request, picture: Picture, source: PictureSource, index: int, maps: Maps, outputs: list[Output]
-) -> Done:
+def check_place(at: Pair | None, shape: Sequence[int]) -> None:
+    """Raise for a place that a map of this shape does not have; before anything of it is written.
+
+    Raises
+    ------
+    ParameterError
+        With the map's size.
+    """
+    rows, columns = (1, 1, *shape)[-2:]
+    if at is not None and not (at[0] < rows and at[1] < columns):
+        raise ParameterError(f"--at {at[0]},{at[1]} lies outside the {rows} x {columns} map (both count from 0)")
+
+
+def _with_flat_note(done: list[Done], shared: Display | None) -> list[Done]:
+    """Return the results; the first says so where most maps show next to nothing under the mapping that they share."""
+    notes = flat_note([one.result.statistics for one in done], shared) if shared else []
+    first = done[0].result
+    return [done[0]._replace(result=first._replace(notes=(*first.notes, *notes))), *done[1:]]
+
+
+def _one(request: Request, source: PictureSource, index: int, maps: Maps, look: Look, outputs: list[Output]) -> Done:
     """Write the outputs of one kernel."""
-    step = request.steps[index]
+    step, picture = request.steps[index], source.picture
     pictures = [output for output in outputs if output.format not in DUMP_FORMATS.values()]
-    display: Display | None = None
-    look = _look(request, step, picture, source, maps)
+    displays: Sequence[Display] = ()
+    notes: list[str] = []
     if pictures:
-        facts, display = draw(maps, look, pictures)
+        facts, displays, kept, ranges = draw(maps, look, pictures)
+        notes = flat_note(ranges, displays[-1]) if ranges and look.scale != "each" else []
+        notes += lost_profile(picture, look, displays, maps.shape[0], sheet=maps.shape[0] not in (1, 3), kept=kept)
     else:
         facts = measure(maps)
     info = {"source": picture.name, "kernel": step.name, "spec": step.spec, "parameters": step.parameters}
@@ -210,43 +266,47 @@ def _one(
             from cnnfilter.job.dump import write_dump  # its formats take as long to load as a small image to do
 
             write_dump(output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False)
-    return Done(_result(request, picture, step.name, step, maps.shape, facts, display, outputs), maps, display)
+    return Done(_result(request, source, step, maps, look, facts, displays, outputs, notes), maps, look)
 
 
 def _result(
-    request: Request, picture: Picture, name: str, step: Step, shape: tuple[int, ...], facts: Any,
-    display: Display | None, outputs: Sequence[Output],
+    request: Request, source: PictureSource, step: Step, maps: Maps, look: Look, facts: Statistics,
+    displays: Sequence[Display], outputs: Sequence[Output], more: Sequence[str],
 ) -> MapResult:  # fmt: skip
     """Return the summary row; a single channel is no axis."""
+    picture, shape = source.picture, maps.shape
     notes = [*picture.notes, *step.notes]
     if request.options.range == "unit" and not picture.full_scale:
         notes.append(f"--range unit divided by {picture.white:g}: no value of the input is larger than this white")
     strange = f"holds {facts.nan} NaN and {facts.infinite} infinite values"
     if (facts.nan or facts.infinite) and strange not in picture.notes:
-        notes.append(f"its map {name} {strange}")
+        notes.append(f"its map {step.name} {strange}")
+    notes += notes_on_maps(step.name, facts, displays, source, request.options)
     return MapResult(
         source=picture.name,
-        kernel=name,
+        kernel=step.name,
         spec=step.spec,
         shape=shape[1:] if shape[0] == 1 else shape,
         statistics=facts,
-        display=str(display) if display else "",
+        display=look.said(displays),
         outputs=tuple(str(output.path) if output.path else "-" for output in outputs),
-        notes=tuple(notes),
+        notes=(*notes, *more),
     )
 
 
 def _stacked(
-    request: Request, picture: Picture, source: PictureSource, made: list[Maps], outputs: Sequence[Output]
+    request: Request, source: PictureSource, made: list[Maps], looks: list[Look], outputs: Sequence[Output]
 ) -> list[Done]:
     """Write all kernels to one file: an array with the kernels in front, or a contact sheet."""
     done: list[Done] = []
+    picture = source.picture
     pictures = [output for output in outputs if output.format not in DUMP_FORMATS.values()]
-    looks = [_look(request, step, picture, source, maps) for step, maps in zip(request.steps, made, strict=True)]
     names = [step.name for step in request.steps]
     displays: list[Display | None] = [None] * len(made)
     if pictures:
-        displays = [*draw_sheet(made, looks, names, pictures)]
+        facts, displays[:] = draw_sheet(made, looks, names, pictures)
+    else:
+        facts = [measure(maps) for maps in made]
     for output in outputs:
         if output not in pictures:
             from cnnfilter.job.dump import write_dump
@@ -258,23 +318,38 @@ def _stacked(
             info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": parameters}
             held = [(name, maps.hold()) for name, maps in zip(names, made, strict=True)]
             write_dump(output, held, info, flatten=request.flatten, stack=True)
-    for step, maps, display in zip(request.steps, made, displays, strict=True):
-        result = _result(request, picture, step.name, step, maps.shape, measure(maps), display, outputs)
-        done.append(Done(result, maps, display))
+    for step, maps, look, its, display in zip(request.steps, made, looks, facts, displays, strict=True):
+        shown = [display] if display else []
+        notes = lost_profile(picture, look, shown, maps.shape[0], sheet=True, kept=False)
+        result = _result(request, source, step, maps, look, its, shown, outputs, notes)
+        done.append(Done(result, maps, look._replace(display=display)))
     return done
 
 
 def _look(request: Request, step: Step, picture: Picture, source: PictureSource, maps: Maps) -> Look:
-    """Return how one step's maps are shown."""
+    """Return how one step's maps are shown.
+
+    Raises
+    ------
+    ShapeError
+        If colours are to be coloured.
+    """
+    if request.colormap and maps.shape[0] == 3:
+        raise ShapeError("a colour map needs one channel, the maps have 3 (--channels gray)")
     carries = picture.has_alpha and request.colormap is None and maps.shape[0] in (1, 3)
+    automatic = request.display == "auto"
     return Look(
-        kind=step.auto if request.display == "auto" else request.display,
+        kind=auto_kind(picture, step.auto(source)) if automatic else request.display,
         colormap=request.colormap,
         compress=request.compress,
         white=source.white,
         bits=16 if picture.dtype.itemsize == 2 and picture.dtype.kind == "u" else 8,
         alpha=_alpha(step, picture, source, maps, request.options) if carries else None,
         text={"Kernel": step.spec, "Source": picture.name},
+        zoom=request.zoom,
+        scale=request.scale,
+        exact=exact_type(picture, request.options) if automatic and not request.colormap else "",
+        profile=kept_profile(picture, source, maps.shape[0], request.colormap),
     )
 
 

@@ -10,19 +10,21 @@ from typing import Any
 import numpy as np
 
 import cnnfilter
-from cnnfilter.errors import OutputError, lookup
-from cnnfilter.files import atomic_output, quoted, same_file
+from cnnfilter.errors import lookup
+from cnnfilter.files import atomic_output, check_outputs
 from cnnfilter.images.display import Extent, resolve, to_pixels
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
 from cnnfilter.job.names import PICTURE_FORMATS
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import files_read
+from cnnfilter.text import distinct
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def kernel_tiles(kernels: Sequence[Kernel]) -> tuple[list[Array], list[str]]:
-    """Return pixels ``(H, W, C)`` and a name for each kernel, or for each of its channels.
+def kernel_tiles(kernels: Sequence[Kernel]) -> tuple[list[Array], tuple[str, ...]]:
+    """Return pixels ``(H, W, C)`` and a name of its own for each kernel, or for each of its channels.
 
     A kernel of three channels is one tile in colour, as filters over red, green and blue are drawn; of any other
     number, a tile each. Each kernel is stretched by itself, with 0 in the middle, so that weak ones show too.
@@ -39,20 +41,20 @@ def kernel_tiles(kernels: Sequence[Kernel]) -> tuple[list[Array], list[str]]:
         else:
             tiles += [to_pixels(plane, display) for plane in planes]
             names += [f"{kernel.name}/{channel}" for channel in range(len(planes))]
-    return tiles, names
+    return tiles, distinct(names)
 
 
-def write_sheet(kernels: Sequence[Kernel], path: str) -> None:
+def write_sheet(kernels: Sequence[Kernel], search: Sequence[Path], path: str) -> None:
     """Draw kernels as one contact sheet.
 
     Raises
     ------
     OutputError
-        If `path` is one of the kernels' own files, or cannot be written.
+        If `path` is a file that the kernels may be read from, or cannot be written.
     UnknownNameError
         If its ending is no picture format.
     """
-    form = _format(path, kernels)
+    form = _format(path, kernels, search)
     tiles, names = kernel_tiles(kernels)
     text = {"Software": f"cnnfilter {cnnfilter.__version__}", "Display": "symmetric, each kernel by itself"}
     data = encode_image(contact_sheet(tiles, names), form, text)
@@ -60,12 +62,10 @@ def write_sheet(kernels: Sequence[Kernel], path: str) -> None:
         file.write(data)
 
 
-def _format(path: str, kernels: Sequence[Kernel]) -> str:
+def _format(path: str, kernels: Sequence[Kernel], search: Sequence[Path]) -> str:
     """Return the format that a name ends in; the kernels' own files are not overwritten."""
     form = lookup(PICTURE_FORMATS, Path(path).suffix.lower().lstrip("."), "picture format")
-    for origin in {kernel.origin for kernel in kernels}:
-        if Path(path).exists() and Path(origin).exists() and same_file(path, origin):
-            raise OutputError(f"{quoted(path)} holds the kernels themselves (choose another -o)")
+    check_outputs([path], files_read(kernels, search))
     return form
 
 
@@ -75,14 +75,14 @@ def write_passport(kernel: Kernel, search: Sequence[Path], path: str) -> None:
     Raises
     ------
     OutputError
-        If `path` is the kernel's own file, or cannot be written.
+        If `path` is a file that the kernel may be read from, or cannot be written.
     UnknownNameError
         If its ending is no picture format.
     """
     from cnnfilter.images.passport import LONGEST_NUMBERED, Page, draw_passport
     from cnnfilter.library.passport import passport, rank_words, symmetry_words
 
-    form = _format(path, [kernel])
+    form = _format(path, [kernel], search)
     one = passport(kernel, search)
     numbered = max(kernel.shape) <= LONGEST_NUMBERED
     cells = [[f"{value:.3g}" for value in row] for row in one.numbers] if numbered else []

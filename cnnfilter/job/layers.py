@@ -12,15 +12,19 @@ import numpy as np
 
 import cnnfilter
 from cnnfilter.dumps.write import WRITERS, Dump
-from cnnfilter.errors import OutputError, ParameterError, UnknownNameError, closest
-from cnnfilter.files import atomic_output, quoted, same_file
+from cnnfilter.errors import ParameterError, UnknownNameError, closest
+from cnnfilter.files import atomic_output
 from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
+from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
-from cnnfilter.job.names import DUMP_FORMATS, Output, plan_outputs
+from cnnfilter.job.look import check_zoom, flat_note
+from cnnfilter.job.names import DUMP_FORMATS, Output, place_outputs
+from cnnfilter.job.render import enlarged, range_text
 from cnnfilter.network.plan import LayerPlan
 from cnnfilter.network.results import LayerResult, NetworkResult
+from cnnfilter.text import distinct
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,6 +44,12 @@ class Save(NamedTuple):
         Names of the layers.
     single
         Each map as a picture of its own, beside the layer's sheet.
+    scale
+        ``each`` stretches every map by itself; else a layer's maps have one mapping, so that they can be compared.
+    zoom
+        Pixels along each side of the square that one value becomes.
+    max_pixels
+        Pixels of the largest map that is drawn enlarged.
     """
 
     layers: tuple[str, ...]
@@ -49,6 +59,9 @@ class Save(NamedTuple):
     colormap: str | None = None
     compress: str = "fast"
     single: bool = False
+    scale: str | None = None
+    zoom: int = 1
+    max_pixels: int = MAX_PIXELS
 
 
 class Named(Protocol):
@@ -111,35 +124,24 @@ def plan_files(
     Raises
     ------
     OutputError
-        If several results would go to one file, or a result would overwrite an input or a file of the network.
+        If several results would go to one file, or a result would overwrite an input or one of `keep_away`.
     """
     pictures = [form for form in save.formats if form not in DUMP_FORMATS]
     shapes = {plan.name: plan.shape for plan in plans}
-    parts: list[tuple[str, str, int | None]] = [(name, name, None) for name in save.layers]
-    wanted = _outputs(sources, [label for label, _, _ in parts], list(save.formats), save.output, parts)
+    maps: list[tuple[str, int | None]] = [(name, None) for name in save.layers]
     if save.single and pictures:
-        maps = [
-            (f"{name}.{index}", name, index)
-            for name in save.layers
-            for index in range(shapes[name][0] if len(shapes[name]) == 3 else 0)
-        ]
-        if maps:
-            more = _outputs(sources, [label for label, _, _ in maps], pictures, save.output, maps)
-            wanted = [[*first, *second] for first, second in zip(wanted, more, strict=True)]
-    for output, _, _ in (one for group in wanted for one in group):
-        for path in keep_away:
-            if output.path is not None and output.path.exists() and path.exists() and same_file(output.path, path):
-                raise OutputError(f"{quoted(output.path)} is a file of the network (choose another -o)")
-    return wanted
-
-
-def _outputs(
-    sources: Sequence[str], labels: list[str], formats: list[str], output: str | None,
-    parts: Sequence[tuple[str, str, int | None]],
-) -> list[list[File]]:  # fmt: skip
-    """Return the outputs of each picture with what goes into them."""
-    planned = plan_outputs(sources, labels, formats, output)
-    return [[(one, *parts[one.label or 0][1:]) for one in group] for group in planned]
+        maps += [(name, one) for name in save.layers if len(shapes[name]) == 3 for one in range(shapes[name][0])]
+    labels = distinct(name if one is None else f"{name}.{one}" for name, one in maps)
+    files = [
+        (label, form, what)
+        for label, what in zip(labels, maps, strict=True)
+        for form in (save.formats if what[1] is None else pictures)
+    ]
+    placed = place_outputs(sources, [(label, form) for label, form, _ in files], save.output, keep_away)
+    return [
+        [(Output(None, form, path), *what) for (form, path), (_, _, what) in zip(group, files, strict=True)]
+        for group in placed
+    ]
 
 
 def write_layers(
@@ -157,7 +159,18 @@ def write_layers(
             continue
         with atomic_output(output.path, durable=output.durable) as file:
             file.write(data)
-    return replace(result, outputs=tuple(str(output.path or "-") for output, _, _ in files))
+    drawn = [layers[name] for name in dict.fromkeys(one[1] for one in files if one[0].format not in WRITERS)]
+    notes = [note for layer in drawn for note in _flat_notes(layer, save)]
+    outputs = tuple(str(output.path or "-") for output, _, _ in files)
+    return replace(result, outputs=outputs, notes=(*result.notes, *notes))
+
+
+def _flat_notes(layer: LayerResult, save: Save) -> list[str]:
+    """Return the note that most of a layer's maps show next to nothing, if that is so."""
+    if layer.values.ndim != 3 or save.scale == "each":
+        return []
+    ranges = [extent_of([one]) for one in _floats(layer)]
+    return [f"layer {layer.name}: {note}" for note in flat_note(ranges, layer_displays(layer, save.display)[0])]
 
 
 def _encoded(result: NetworkResult, layer: LayerResult, index: int | None, output: Output, save: Save) -> bytes:
@@ -168,39 +181,69 @@ def _encoded(result: NetworkResult, layer: LayerResult, index: int | None, outpu
         stream = io.BytesIO()
         info = {"source": result.source, "network": result.network, "layer": layer.name, "kind": layer.kind}
         values = layer.values if layer.values.ndim else layer.values.reshape(1)
-        WRITERS[output.format](stream, Dump({layer.name: values}, info=info))
+        WRITERS[output.format](stream, Dump([(layer.name, values)], info=info))
         return stream.getvalue()
-    display = layer_display(layer, save.display)
-    pixels = draw_layer(layer, display, save.colormap, index)
+    check_zoom([layer.values.shape] if layer.values.ndim > 1 else [], save.zoom, save.max_pixels)
+    displays = layer_displays(layer, save.display, save.scale, index)
+    pixels = draw_layer(layer, displays, save.colormap, index, save.zoom)
+    kind = "minmax" if save.display == "auto" else save.display
+    shown = str(displays[0]) if len(displays) == 1 else f"each map by itself, {kind}"
     text = {
-        "Software": f"cnnfilter {cnnfilter.__version__}", "Display": str(display), "Source": result.source,
-        "Network": result.network, "Layer": layer.name,
+        "Software": f"cnnfilter {cnnfilter.__version__}",
+        "Display": f"{shown}, {save.colormap}" if save.colormap else shown,
+        "Source": result.source, "Network": result.network, "Layer": layer.name,
     }  # fmt: skip
     return encode_image(pixels, output.format, text, compress=save.compress)
 
 
-def layer_display(layer: LayerResult, kind: str) -> Display:
-    """Return the mapping of a layer's values to pixels: one for all of its maps, so that they can be compared."""
+def _floats(layer: LayerResult) -> Array:
+    """Return a layer's values as floats."""
+    return layer.values if layer.values.dtype.kind == "f" else layer.values.astype(np.float32)
+
+
+def layer_displays(
+    layer: LayerResult, kind: str, scale: str | None = None, index: int | None = None
+) -> list[Display]:  # fmt: skip
+    """Return the mapping of a layer's values to pixels: one, so that its maps can be compared, or one for each map.
+
+    With `index`, only that of one map.
+    """
     kind = "minmax" if kind == "auto" else kind
-    values = layer.values.astype(np.float32) if layer.values.dtype.kind in "iub" else layer.values
+    values = _floats(layer)
     white = max(1.0, layer.maximum) if np.isfinite(layer.maximum) else 1.0
-    return resolve(kind, white, extent_of([values], kind))
+    parts = [values]
+    if scale == "each" and values.ndim == 3:
+        parts = [*values] if index is None else [values[index]]
+    return [resolve(kind, white, extent_of([part], kind)) for part in parts]
 
 
 def draw_layer(
-    layer: LayerResult, display: Display, colormap: str | None = None, index: int | None = None
+    layer: LayerResult, displays: Sequence[Display], colormap: str | None = None, index: int | None = None,
+    zoom: int = 1,
 ) -> Array:  # fmt: skip
-    """Return a layer as pixels ``(H, W, C)``: a contact sheet of its maps, one map, or a vector as a strip of cells."""
-    values = layer.values if layer.values.dtype.kind == "f" else layer.values.astype(np.float32)
-    if values.ndim == 3 and index is None:
-        tiles = [_colored(to_pixels(one, display), colormap) for one in values]
-        return contact_sheet(tiles, [str(number) for number in range(len(tiles))])
-    if values.ndim == 3:
-        return _colored(to_pixels(values[index], display), colormap)
+    """Return a layer as pixels ``(H, W, C)``: a contact sheet of its maps, one map, or a vector as a strip of cells.
+
+    Parameters
+    ----------
+    displays
+        One mapping, or one for each map.
+    index
+        The map; None for all of them.
+    """
+    values = _floats(layer)
     if values.ndim > 3:
         raise ParameterError(f"layer {layer.name!r} of shape {values.shape} is no picture (use -f npy, npz or json)")
+    if values.ndim == 3:
+        chosen = range(len(values)) if index is None else [index]
+        shown = displays if len(displays) == len(values) else [displays[0]] * len(values)
+        tiles = [enlarged(_colored(to_pixels(values[one], shown[one]), colormap), zoom) for one in chosen]
+        if index is not None:
+            return tiles[0]
+        ranges = [range_text(*extent_of([one])) for one in values]
+        return contact_sheet(tiles, [str(number) for number in chosen], notes=ranges)
     plane = values if values.ndim == 2 else _strip(values.reshape(-1))
-    return contact_sheet([_colored(to_pixels(plane, display), colormap)], [layer.name])
+    tile = enlarged(_colored(to_pixels(plane, displays[0]), colormap), zoom)
+    return contact_sheet([tile], [layer.name], notes=[range_text(*extent_of([values]))])
 
 
 def _strip(vector: Array) -> Array:

@@ -145,7 +145,7 @@ def convolved(source: PictureSource, kernels: Sequence[Kernel], options: Options
     activation = _fused(options)
     if computes_whole(ways[0]):
         return HeldMaps(after(_whole(source, ways[0]), options), options.threads)
-    if not _share_a_plan(ways):
+    if not share_a_plan(ways):
         single = options._replace(combine="", cast=False, activation=None, pool=None)
         held = [convolved(source, [kernel], single, hold=True) for kernel in kernels]
         same_shape([kernel.name for kernel in kernels], [one.shape for one in held], options.combine)
@@ -220,7 +220,7 @@ def _cast(way: Way, values: Array) -> Array:
     return values
 
 
-def _share_a_plan(ways: Sequence[Way]) -> bool:
+def share_a_plan(ways: Sequence[Way]) -> bool:
     """Say whether kernels can be computed together: of one size, with one border, all turned or none."""
     return all(one.weights.shape == ways[0].weights.shape and one.options == ways[0].options for one in ways)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from cnnfilter.dumps.names import split_member
 from cnnfilter.errors import OutputError, lookup
-from cnnfilter.files import collision_key, file_name, output_error, quoted, same_file
+from cnnfilter.files import check_outputs, output_error, quoted
+from cnnfilter.text import Numbering, distinct, file_name, folded, numbered, slug
 
 #: File formats by the endings that name them.
 PICTURE_FORMATS = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp": "webp", "tiff": "tiff", "tif": "tiff"}
@@ -19,6 +20,47 @@ FORMATS = PICTURE_FORMATS | DUMP_FORMATS
 STDOUT = "-"
 #: The longest ending of a file's name that says its format.
 LONGEST_ENDING = 5
+
+#: Bytes of a stem that need no shortening whatever comes after it.
+_SHORT = 80
+#: What `file_name` replaces in a stem.
+_UNSAFE = frozenset("/\\\0")
+
+
+class Endings:
+    """What follows the stem in the names of everything that one input is made into.
+
+    Attributes
+    ----------
+    parts
+        Label and format of each file. The labels are distinct.
+    """
+
+    def __init__(self, parts: Iterable[tuple[str, str]]) -> None:
+        self.parts = tuple(parts)
+        tails = {folded(slug(label)) for label, _ in self.parts}
+        ends = (tail[at + 1 :] for tail in tails for at, char in enumerate(tail) if char == ".")
+        self._ambiguous = any(end in tails for end in ends)  # then two stems could give one name
+        self._longest = max((label for label, _ in self.parts), key=lambda label: len(slug(label).encode()), default="")
+        self._tail = f".{slug(self._longest)}.tiff"
+
+    def names(self, stem: str) -> list[str]:
+        """Return the names of all files of a stem.
+
+        Examples
+        --------
+        >>> Endings([("sobel-x", "png"), ("sobel-x", "npy")]).names("cat")
+        ['cat.sobel-x.png', 'cat.sobel-x.npy']
+        """
+        return [file_name(stem, label, extension=form) for label, form in self.parts]
+
+    def keys(self, stem: str) -> tuple[str, ...]:
+        """Return what is equal for two stems that would have a file in common."""
+        if self._ambiguous:
+            return tuple(map(folded, self.names(stem)))
+        if len(stem) < _SHORT and stem.isascii() and _UNSAFE.isdisjoint(stem) and stem.strip("."):
+            return (stem.lower(),)
+        return (folded(file_name(stem, self._longest, extension="tiff").removesuffix(self._tail)),)
 
 
 class Output(NamedTuple):
@@ -66,7 +108,7 @@ def plan_outputs(
     output: str | None,
     *,
     stack: bool = False,
-    also_read: Sequence[str] = (),
+    also_read: Iterable[str | Path] = (),
 ) -> list[list[Output]]:
     """Return the outputs of each input.
 
@@ -75,7 +117,7 @@ def plan_outputs(
     inputs
         Input paths as the user typed them; ``-`` is standard input.
     labels
-        Kernel names, distinct.
+        Kernel names.
     formats
         Formats of `parse_formats`.
     output
@@ -90,28 +132,53 @@ def plan_outputs(
     OutputError
         If several results would go to one file or to standard output, or a result would overwrite an input.
     """
-    files = [
-        (image, None if stack else label, form)
-        for image in range(len(inputs))
-        for label in ([0] if stack else range(len(labels)))
-        for form in formats
+    names = ["stack"] if stack else distinct(labels)
+    parts = [(name, form) for name in names for form in formats]
+    hint = ", or use --stack" if len(inputs) == 1 < len(names) else ""
+    planned = place_outputs(inputs, parts, output, also_read, hint)
+    indices = [None if stack else index for index in range(len(names)) for _ in formats]
+    return [
+        [Output(index, form, path) for index, (form, path) in zip(indices, files, strict=True)] for files in planned
     ]
+
+
+def place_outputs(
+    inputs: Sequence[str], parts: Sequence[tuple[str, str]], output: str | None, also_read: Iterable[str | Path],
+    hint: str = "",
+) -> list[list[tuple[str, Path | None]]]:  # fmt: skip
+    """Return format and path of each part, a label and a format, of each input: no two are one file, none is read.
+
+    Parameters, errors: as `plan_outputs`; the labels of the parts are distinct.
+    """
+    count = len(inputs) * len(parts)
     if output == STDOUT or _is_file(output):
-        if len(files) != 1:
+        if count != 1:
             target = "standard output" if output == STDOUT else quoted(output)
-            raise OutputError(
-                f"{len(files)} results cannot all go to {target} (name a folder{'' if stack else ', or use --stack'})"
-            )
-        paths: list[Path | None] = [None if output == STDOUT else Path(str(output))]
+            raise OutputError(f"{count} results cannot all go to {target} (name a folder{hint})")
+        placed = [[(parts[0][1], None if output == STDOUT else Path(str(output)))]]
     else:
-        folder = Path(output) if output is not None else Path()
-        names = ["stack"] if stack else labels
-        paths = [*_distinct([folder / file_name(stem(inputs[i]), names[k or 0], extension=f) for i, k, f in files])]
-    _refuse_inputs(paths, [*inputs, *also_read])
-    planned: list[list[Output]] = [[] for _ in inputs]
-    for (image, label, form), path in zip(files, paths, strict=True):
-        planned[image].append(Output(label, form, path))
-    return planned
+        folder, endings = Path(output or ""), Endings(parts)
+        placed = [
+            [(form, folder / name) for (_, form), name in zip(parts, endings.names(one), strict=True)]
+            for one in _stems(inputs, endings)
+        ]
+    paths = (1 if path is None else path for files in placed for _, path in files)
+    check_outputs(paths, map(read_file, itertools.chain(inputs, also_read)))
+    return placed
+
+
+def _stems(inputs: Sequence[str], endings: Endings) -> list[str]:
+    """Return a stem of its own for each input."""
+    stems = [stem(one) for one in inputs]
+    numbering = Numbering(endings.keys)
+    for one in stems:
+        numbering.note(one)
+    return [numbered(one, numbering.number(one)) for one in stems]
+
+
+def read_file(text: str | Path) -> Path | int:
+    """Return the file behind an input as it is typed: without the name of an array in it, 0 for standard input."""
+    return 0 if text == STDOUT else split_member(text)[0]
 
 
 def stem(source: str) -> str:
@@ -173,38 +240,3 @@ def _is_folder(output: str | None) -> bool:
 def _is_file(output: str | None) -> bool:
     """Say whether ``-o`` names a file: it ends in a format, or something that is no folder has that name."""
     return output is not None and not _is_folder(output) and bool(_ending(output) or Path(output).exists())
-
-
-def _distinct(paths: Sequence[Path]) -> list[Path]:
-    """Number the names that some file system would take for one, but with no number that another input has itself."""
-    own = {collision_key(path) for path in paths}
-    taken: set[tuple[str, str]] = set()
-    result = []
-    for path in paths:
-        candidate, number = path, 1
-        while (key := collision_key(candidate)) in taken or (candidate is not path and key in own):
-            number += 1
-            base, label, extension = path.name.rsplit(".", 2)
-            candidate = path.with_name(f"{base}-{number}.{label}.{extension}")
-        taken.add(key)
-        result.append(candidate)
-    return result
-
-
-def _refuse_inputs(paths: Sequence[Path | None], inputs: Sequence[str]) -> None:
-    """Raise if an output is one of the inputs, under whatever name or link."""
-    sources = [split_member(text)[0] for text in inputs if text != STDOUT]
-    for path in paths:
-        if path is None or not path.exists():
-            continue
-        read = any(source.exists() and same_file(path, source) for source in sources)
-        if read or (STDOUT in inputs and _is_stdin(path)):
-            raise OutputError(f"{quoted(path)} is an input, and inputs are never overwritten (choose another -o)")
-
-
-def _is_stdin(path: Path) -> bool:
-    """Say whether standard input is redirected from this file."""
-    try:
-        return path.is_file() and os.path.samestat(path.stat(), os.fstat(0))
-    except OSError:
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from cnnfilter.core.plan import ENGINE_NAMES
@@ -118,11 +119,34 @@ def make_options(
     lookup({"auto": "", **ENGINE_NAMES}, options.engine, "engine")
     if options.combine:
         lookup(COMBINATIONS, options.combine, "combination")
-    parse_border(options.padding_mode)
+    border = parse_border(options.padding_mode)
     resolve_pads(options.padding, (9, 9), (1, 1), (1, 1), (1, 1))  # only its form can be checked yet
-    if options.threads is not None and options.threads < 1:
-        raise ParameterError(f"threads must be a whole number of at least 1, got {options.threads}")
+    check_threads(options.threads)
+    for name, value in (("bias", options.bias), ("padding mode constant", border.value)):
+        _check_fits(name, value, options.dtype)
+    name, parameters = options.activation or ("", {})
+    for key, value in parameters.items():
+        if isinstance(value, float) and math.isfinite(value):  # infinity is a bound that some take
+            _check_fits(f"{name}: {key}", value, options.dtype)
     return options
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise unless a number of threads is at least 1, or not given."""
+    if threads is not None and threads < 1:
+        raise ParameterError(f"threads must be a whole number of at least 1, got {threads}")
+
+
+def _check_fits(name: str, value: float | None, dtype: str) -> None:
+    """Raise for a number that is none, or infinite, in the type that is computed in."""
+    if value is None or abs(value) <= _LARGEST.get(dtype, math.inf):
+        return
+    hint = " (--dtype float64 holds it)" if math.isfinite(value) else ""
+    raise ParameterError(f"{name} must be a finite number in {dtype}, got {value:g}{hint}")
+
+
+#: The largest number of the types that hold less than Python's own.
+_LARGEST = {"float32": 3.4028234663852886e38, "float64": 1.7976931348623157e308}
 
 
 #: Bytes in each unit that a size may be typed in.

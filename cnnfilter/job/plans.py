@@ -17,6 +17,7 @@ from cnnfilter.errors import ShapeError
 from cnnfilter.job.maps import as_bank, sums_channels
 from cnnfilter.job.options import Options
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import distinct_kernels
 
 #: Steps of one kind after which maps that are gone are warned of.
 FEW_STEPS = 2
@@ -62,7 +63,7 @@ def plan_kernels(
     ShapeError
         If nothing would be left of the maps: the kernel, the shape and the formula.
     """
-    return [_plan_step(kernel, shape, options, pixel_bytes) for kernel in kernels]
+    return [_plan_step(kernel, shape, options, pixel_bytes) for kernel in distinct_kernels(kernels)]
 
 
 def _plan_step(kernel: Kernel, shape: tuple[int, int, int], options: Options, pixel_bytes: int) -> StepPlan:

@@ -9,54 +9,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import cnnfilter
-from cnnfilter.errors import ShapeError
 from cnnfilter.files import atomic_output
 from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import (
+    NUMBERS,
     Display,
+    Extent,
     extent_of,
     needs_statistics,
     resolve,
     to_pixels,
 )
 from cnnfilter.images.png import PngLayout, Segment, encode_segment, png_chunks
+from cnnfilter.job.look import Look
 from cnnfilter.job.maps import Maps
 from cnnfilter.job.names import Output
 from cnnfilter.job.results import Statistics
 
 Array = np.ndarray[Any, np.dtype[Any]]
-#: Gives the alpha of output rows ``start:stop`` as ``(rows, W)``, in the picture's type.
-Alpha = Callable[[int, int], Array]
-
-
-class Look(NamedTuple):
-    """How maps become a picture.
-
-    Attributes
-    ----------
-    kind
-        The display mapping: any but ``auto``.
-    colormap
-        Name of a colour map, or None for gray and RGB.
-    compress
-        ``fast`` or ``small``.
-    white
-        Value of white in the input.
-    bits
-        8, or 16 where the input had 16.
-    alpha
-        Transparency to carry over, or None.
-    text
-        What the file says about itself.
-    """
-
-    kind: str
-    colormap: str | None
-    compress: str
-    white: float
-    bits: int
-    alpha: Alpha | None
-    text: Mapping[str, str]
 
 
 def measure(maps: Maps) -> Statistics:
@@ -67,68 +37,122 @@ def measure(maps: Maps) -> Statistics:
     return total
 
 
-def draw(maps: Maps, look: Look, outputs: Sequence[Output]) -> tuple[Statistics, Display]:
-    """Write `maps` as pictures; return their facts and the mapping that was used.
+class Drawn(NamedTuple):
+    """What is known of maps that were drawn.
+
+    Attributes
+    ----------
+    facts
+        Those of all values.
+    displays
+        The mappings that were used, without repetition.
+    profile
+        Whether every file has the colour profile.
+    ranges
+        The extremes of each channel, where they are tiles of a sheet.
+    """
+
+    facts: Statistics
+    displays: tuple[Display, ...]
+    profile: bool
+    ranges: tuple[Extent, ...]
+
+
+def draw(maps: Maps, look: Look, outputs: Sequence[Output]) -> Drawn:
+    """Write `maps` as pictures.
 
     A mapping that is known beforehand needs one walk over the strips; one that depends on all values, two.
     Only formats other than PNG, and maps of another number of channels than a picture has, need the whole
     picture in memory.
     """
-    measured = used = _painter(maps, look)
-    for output in outputs:
-        used = measured.for_format(output.format)
-        if output.format == "png" and used.streams:
-            _write(output, used.png())
+    exact = [bool(look.exact) and output.format == "tiff" for output in outputs]
+    measured = None if all(exact) else _painter(maps, look)
+    used: list[_Painter] = []
+    for output, as_it_is in zip(outputs, exact, strict=True):
+        if as_it_is or measured is None:
+            painter = _Painter(maps, look, Display.untouched(look.exact), Statistics())
         else:
-            _write_image(output, _in_color(used.pixels(), look), used.text, look)
-    return used.statistics, used.display
+            painter = measured.for_format(output.format)
+        if painter.look.exact:
+            _write(output, iter([painter.tiff()]))
+        elif output.format == "png" and painter.streams:
+            _write(output, painter.png())
+        else:
+            _write_image(output, painter.pixels(), painter.text, look, painter.profile)
+        used.append(painter)
+    displays = tuple(dict.fromkeys(painter.display for painter in used))
+    return Drawn(used[-1].statistics, displays, all(painter.profile for painter in used), used[-1].ranges)
 
 
 def draw_sheet(
     all_maps: Sequence[Maps], looks: Sequence[Look], names: Sequence[str], outputs: Sequence[Output]
-) -> list[Display]:
-    """Write the maps of several kernels as one contact sheet; return the mapping of each."""
+) -> tuple[list[Statistics], list[Display]]:
+    """Write the maps of several kernels as one contact sheet; return the facts and the mapping of each."""
     from cnnfilter.images.sheet import contact_sheet
 
-    painters = [_painter(maps, look) for maps, look in zip(all_maps, looks, strict=True)]
-    tiles = [_in_color(painter.for_format("jpg").pixels(), look) for painter, look in zip(painters, looks, strict=True)]
-    sheet = contact_sheet(tiles, names)
+    painters = [_painter(maps, look).for_format("jpg") for maps, look in zip(all_maps, looks, strict=True)]
+    tiles = [painter.pixels() for painter in painters]
+    facts = [painter.statistics for painter in painters]
+    sheet = contact_sheet(tiles, names, notes=[range_text(one.minimum, one.maximum) for one in facts])
     text = {
         **painters[0].text,
         "Kernel": ", ".join(look.text["Kernel"] for look in looks),
-        "Display": "; ".join(f"{name}: {p.display}" for name, p in zip(names, painters, strict=True)),
+        "Display": "; ".join(f"{name}: {p.look.said([p.display])}" for name, p in zip(names, painters, strict=True)),
     }
     for output in outputs:
         _write_image(output, sheet, text, looks[0])
-    return [painter.display for painter in painters]
+    return facts, [painter.display for painter in painters]
 
 
-def pixels_of(maps: Maps, display: Display | None) -> Array:
-    """Return maps as 8-bit pixels ``(H, W, C)``: under the mapping they were written with, else stretched."""
-    values = maps.hold()
-    shown = display or resolve("minmax", 1.0, extent_of([values]))
-    return to_pixels(values if len(values) in (1, 3) else values[:1], shown)
+def range_text(low: float, high: float) -> str:
+    """Return a range as it stands under a tile.
+
+    Examples
+    --------
+    >>> range_text(-1020.0, 3.14159)
+    '-1020 to 3.142'
+    """
+    return f"{low:.4g} to {high:.4g}" if low <= high else "no finite value"
+
+
+def shared_looks(all_maps: Sequence[Maps], looks: Sequence[Look]) -> list[Look]:
+    """Return looks that give all maps one mapping: the one that they ask for, or by sign where they differ."""
+    kinds = {look.kind for look in looks}
+    kind = kinds.pop() if len(kinds) == 1 else NUMBERS
+    display = resolve(kind, looks[0].white, _extent(all_maps, kind) if needs_statistics(kind) else None)
+    return [look._replace(display=display) for look in looks]
+
+
+def tiles_of(maps: Maps, look: Look) -> list[Array]:
+    """Return maps as 8-bit pixels ``(H, W, C)``, as files show them: one picture, or one for each of many channels."""
+    painter = _painter(maps, look._replace(zoom=1)).for_format("jpg")
+    return [painter.pixels()] if painter.streams else painter.channels()
+
+
+def _extent(all_maps: Sequence[Maps], kind: str) -> Extent:
+    """Return the extremes of all maps, or their percentiles where the display asks for these."""
+    if kind.startswith("percentile"):
+        return extent_of([maps.hold().ravel() for maps in all_maps], kind)
+    facts = Statistics()
+    for maps in all_maps:
+        facts = facts.merge(measure(maps))
+    return Extent(facts.minimum, facts.maximum)
 
 
 def _painter(maps: Maps, look: Look) -> _Painter:
     """Measure what the mapping needs, and return what paints with it."""
-    if look.colormap and maps.shape[0] != 1:
-        raise ShapeError(f"a colour map needs one channel, the maps have {maps.shape[0]} (--channels gray)")
-    facts = Statistics()
-    if look.kind.startswith("percentile"):
-        values = maps.hold()
-        display = resolve(look.kind, look.white, extent_of([values], look.kind))
-    elif needs_statistics(look.kind):
-        facts = measure(maps)
-        display = resolve(look.kind, look.white, facts if facts.finite else Statistics(1, 0.0, 0.0))
-    else:
-        display = resolve(look.kind, look.white)
-    return _Painter(maps, look, display, facts)
+    extent = _extent([maps], look.kind) if look.display is None and needs_statistics(look.kind) else None
+    return _Painter(maps, look, look.display or resolve(look.kind, look.white, extent), Statistics())
 
 
 def _in_color(pixels: Array, look: Look) -> Array:
     """Return pixels through the colour map, where there is one."""
     return apply_colormap(pixels, colour_table(look.colormap)) if look.colormap else pixels
+
+
+def enlarged(pixels: Array, zoom: int) -> Array:
+    """Return pixels ``(H, W, C)`` with a square of ``zoom * zoom`` for each."""
+    return pixels if zoom == 1 else pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)
 
 
 @dataclass(eq=False, repr=False)
@@ -139,6 +163,7 @@ class _Painter:
     look: Look
     display: Display
     statistics: Statistics
+    ranges: tuple[Extent, ...] = ()
 
     @property
     def streams(self) -> bool:
@@ -147,14 +172,21 @@ class _Painter:
 
     def for_format(self, form: str) -> _Painter:
         """Return the painter for what a format can hold: JPEG knows neither 16 bits nor alpha, WebP no 16 bits."""
-        look = self.look
+        look = self.look._replace(exact="")
         if form in ("jpg", "webp"):
             look = look._replace(bits=8, alpha=None if form == "jpg" or look.bits == 16 else look.alpha)
+        if self.maps.shape[0] == 1 and (form == "webp" or (form == "tiff" and look.bits == 16 and look.alpha)):
+            look = look._replace(profile=b"")  # gray becomes RGB there
         return replace(self, look=look)
 
     @property
+    def profile(self) -> bytes:
+        """The colour profile that goes into the file."""
+        return self.look.profile if self.display.keeps_values and self.streams else b""
+
+    @property
     def layout(self) -> PngLayout:
-        """The header of the picture."""
+        """The header of the picture, before it is enlarged."""
         colors, height, width = self.maps.shape
         mapped = self.look.colormap is not None
         channels = colors + (self.look.alpha is not None and not mapped)
@@ -165,28 +197,55 @@ class _Painter:
     @property
     def text(self) -> dict[str, str]:
         """What the file says about itself: the mapping above all."""
-        return {"Software": f"cnnfilter {cnnfilter.__version__}", "Display": str(self.display), **self.look.text}
+        return {
+            "Software": f"cnnfilter {cnnfilter.__version__}",
+            "Display": self.look.said([self.display]),
+            **self.look.text,
+        }
 
     def png(self) -> Iterator[bytes]:
         """Yield the bytes of a PNG while its strips are computed."""
-        layout = self.layout
+        layout, zoom = self.layout, self.look.zoom
+        large = replace(layout, height=layout.height * zoom, width=layout.width * zoom)
 
         def one(row: int, values: Array) -> tuple[Statistics, Segment]:
-            pixels = self._paint(row, values)
+            pixels = enlarged(self._paint(row, values), zoom)
             last = row + values.shape[1] == layout.height
-            return Statistics.of(values), encode_segment(pixels, layout, self.look.compress, last=last)
+            return Statistics.of(values), encode_segment(pixels, large, self.look.compress, last=last)
 
-        return png_chunks(layout, self._collect(one), self.text)
+        return png_chunks(large, self._collect(one), self.text, self.profile)
+
+    def tiff(self) -> bytes:
+        """Return the bytes of a TIFF that holds the values themselves, and transparency where there is some."""
+        from cnnfilter.images.tiff import encode_tiff
+
+        values, alpha = self.maps.hold(), self.look.alpha
+        self.statistics = Statistics.of(values)
+        if alpha:
+            values = np.concatenate([values, alpha(0, values.shape[1])[None]])
+        pixels = enlarged(values.transpose(1, 2, 0).astype(self.look.exact, copy=False), self.look.zoom)  # (H, W, C)
+        return encode_tiff(pixels, self.text, self.profile, has_alpha=bool(alpha))
+
+    def channels(self) -> list[Array]:
+        """Return each channel as pixels ``(H, W, C)``, all under the same mapping unless each has its own."""
+        values, look = self.maps.hold(), self.look
+        self.statistics = Statistics.of(values)
+        self.ranges = tuple(extent_of([channel]) for channel in values)
+        own = [self.display] * len(values)
+        if look.scale == "each":
+            own = [resolve(look.kind, look.white, extent_of([channel], look.kind)) for channel in values]
+            kinds = " or ".join(dict.fromkeys(one.kind for one in own if one.constant is None)) or self.display.kind
+            self.display = self.display._replace(kind=f"each channel by itself, {kinds}, in")
+        return [self._finished(to_pixels(channel, one)) for channel, one in zip(values, own, strict=True)]
 
     def pixels(self) -> Array:
-        """Return the whole picture ``(H, W, C)``, before any colour map."""
+        """Return the whole picture ``(H, W, C)``, coloured and enlarged."""
         if not self.streams:
             from cnnfilter.images.sheet import contact_sheet
 
-            values = self.maps.hold()
-            self.statistics = Statistics.of(values)
-            names = [str(channel) for channel in range(len(values))]
-            return contact_sheet([to_pixels(channel, self.display) for channel in values], names)
+            tiles = self.channels()
+            names = [str(channel) for channel in range(len(tiles))]
+            return contact_sheet(tiles, names, notes=[range_text(*one) for one in self.ranges])
         layout = self.layout
         whole = np.empty((layout.height, layout.width, layout.channels), np.uint8 if layout.bits == 8 else np.uint16)
 
@@ -196,7 +255,11 @@ class _Painter:
 
         for _ in self._collect(one):
             pass
-        return whole
+        return self._finished(whole)
+
+    def _finished(self, pixels: Array) -> Array:
+        """Return pixels coloured and enlarged."""
+        return enlarged(_in_color(pixels, self.look), self.look.zoom)
 
     def _collect(self, one: Callable[[int, Array], tuple[Statistics, Any]]) -> Iterator[Any]:
         """Walk over the strips, add up their facts, and pass on the rest."""
@@ -215,11 +278,11 @@ class _Painter:
         return np.concatenate([pixels, np.asarray(alpha, pixels.dtype)[..., None]], axis=2)
 
 
-def _write_image(output: Output, pixels: Array, text: Mapping[str, str], look: Look) -> None:
+def _write_image(output: Output, pixels: Array, text: Mapping[str, str], look: Look, profile: bytes = b"") -> None:
     """Encode a whole picture and write it."""
     from cnnfilter.images.write import encode_image  # PNG, which is streamed, needs none of the other formats
 
-    _write(output, iter([encode_image(pixels, output.format, text, compress=look.compress)]))
+    _write(output, iter([encode_image(pixels, output.format, text, compress=look.compress, profile=profile)]))
 
 
 def _write(output: Output, pieces: Iterator[bytes]) -> None:

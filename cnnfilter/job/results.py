@@ -33,7 +33,10 @@ class Statistics(NamedTuple):
         low, high = float(values.min()), float(values.max())
         nonzero = int(np.count_nonzero(values != 0))
         if math.isfinite(low) and math.isfinite(high):
-            total = float(values.sum(axis=-1).sum(dtype=np.float64))
+            with np.errstate(over="ignore"):
+                total = float(values.sum(axis=-1).sum(dtype=np.float64))
+            if not math.isfinite(total):  # sums of rows are fast in their own type, which large numbers leave
+                total = _sum(values)
             return cls(values.size, low, high, total, nonzero)
         nan = int(np.isnan(values).sum())
         finite = values[np.isfinite(values)]
@@ -61,6 +64,12 @@ class Statistics(NamedTuple):
     def mean(self) -> float:
         """Mean of the finite values."""
         return self.total / self.finite if self.finite else math.nan
+
+
+def _sum(values: Array) -> float:
+    """Return the sum of finite numbers, infinite where float64 does not hold it."""
+    with np.errstate(over="ignore"):
+        return float(values.sum(dtype=np.float64))
 
 
 class MapResult(NamedTuple):

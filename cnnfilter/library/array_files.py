@@ -11,7 +11,8 @@ import math
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -63,9 +64,9 @@ def read_npz(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[An
     """Return one array of a ``.npz`` archive."""
     try:
         with zipfile.ZipFile(stream) as archive:
-            infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            name = _choose(member, list(infos), path)
-            with archive.open(infos[name]) as inside:
+            names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+            name = _choose(member, names, path)
+            with archive.open(archive.infolist()[names.index(name)]) as inside:
                 return name, _npy_array(inside, f"{path}#{name}")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
         raise KernelFileError(path, f"is not a readable .npz archive: {error}") from error
@@ -137,19 +138,33 @@ def _whole_numbers(value: object) -> tuple[int, ...] | None:
     return None
 
 
+class SeveralArraysError(KernelFileError):
+    """A file of several arrays, of which none was named."""
+
+    def __init__(self, path: str, names: list[str]) -> None:
+        self.names = names
+        super().__init__(path, f"holds several arrays: write {path}#NAME with one of {_shown(names)}")
+
+
+def _shown(names: list[str]) -> str:
+    """Return the first of some names."""
+    return ", ".join(describe(name)[1:-1] for name in names[:6]) + (", ..." if len(names) > 6 else "")
+
+
 def _choose(member: str, names: list[str], path: str) -> str:
-    """Return the one member that is meant."""
+    """Return the one member that is meant; of two that have its name, neither."""
+    if names.count(member or next(iter(names), "")) > 1:
+        raise KernelFileError(path, f"holds several arrays of the name {describe(member or names[0])} (rename them)")
     if member in names:
         return member
     if not names:
         raise KernelFileError(path, "holds no arrays")
-    shown = ", ".join(describe(name)[1:-1] for name in names[:6]) + (", ..." if len(names) > 6 else "")
     if member:
         near = closest(member, names)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it holds {shown}"
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it holds {_shown(names)}"
         raise UnknownNameError(f"{quoted(path)}: no array {member!r} in it ({hint})")
     if len(names) > 1:
-        raise KernelFileError(path, f"holds several arrays: write {path}#NAME with one of {shown}")
+        raise SeveralArraysError(path, names)
     return names[0]
 
 
@@ -199,11 +214,11 @@ def read_onnx(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[A
         graph = onnx.load_model(stream, load_external_data=False).graph
     except Exception as error:  # protobuf has classes of its own
         raise KernelFileError(path, "is not an ONNX model that can be read") from error
-    arrays = {array.name: array for array in graph.initializer if len(array.dims) > 1 or array.name == member}
+    arrays = [array for array in graph.initializer if len(array.dims) > 1 or array.name == member]
     if not arrays and not graph.node:
         raise KernelFileError(path, "is not an ONNX model: it holds no graph")
-    name = _choose(member, list(arrays), path)
-    tensor = arrays[name]
+    name = _choose(member, [array.name for array in arrays], path)
+    tensor = next(array for array in arrays if array.name == name)
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         raise KernelFileError(path, f"{name!r} lies in a file of its own (save the model in one file)")
     _byte_count(tuple(tensor.dims), np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)), path)
@@ -211,6 +226,27 @@ def read_onnx(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[A
         return name, np.asarray(onnx.numpy_helper.to_array(tensor))
     except ValueError as error:
         raise KernelFileError(path, f"{name!r} cannot be read as an array: {error}") from error
+
+
+def data_files(path: Path, model: Any = None) -> tuple[Path, ...]:
+    """Return the files beside an ONNX model that hold its tensors; `model` is what is in it, where that is known."""
+    if model is None:
+        import onnx
+
+        model = onnx.load_model(path, load_external_data=False)
+    parts = (model.graph, *model.functions)
+    return tuple(dict.fromkeys(path.parent / name for part in parts for name in _locations(part)))
+
+
+def _locations(part: Any) -> Iterator[str]:
+    """Yield the files that the tensors of a graph or function, and of the graphs in its nodes, lie in."""
+    attributes = [attribute for node in part.node for attribute in node.attribute]
+    tensors = (tensor for one in attributes for tensor in (*([one.t] if one.HasField("t") else ()), *one.tensors))
+    for tensor in (*getattr(part, "initializer", ()), *tensors):
+        yield from (entry.value for entry in tensor.external_data if entry.key == "location")
+    for one in attributes:
+        for inner in (*([one.g] if one.HasField("g") else ()), *one.graphs):
+            yield from _locations(inner)
 
 
 #: How the arrays of each kind of file are read.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnfilter.errors import KernelFileError, ResourceError
 from cnnfilter.files import quoted
-from cnnfilter.library.array_files import READERS
+from cnnfilter.library.array_files import READERS, SeveralArraysError
 from cnnfilter.library.build import file_label
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.numbers import MAX_SIDE
@@ -42,7 +42,7 @@ def read_kernels(path: str, member: str = "", selection: str = "") -> list[Kerne
     ResourceError
         If it may not be read.
     """
-    name, whole = _read(path, member)
+    name, whole = read_array(path, member)
     chosen = whole[_indices(selection, path, whole)] if selection else whole
     weights = _as_weights(chosen, path, name)
     label = file_label(name or Path(path).stem)
@@ -64,7 +64,21 @@ def read_kernels(path: str, member: str = "", selection: str = "") -> list[Kerne
     ]
 
 
-def _read(path: str, member: str) -> tuple[str, NDArray[Any]]:
+def member_names(path: str) -> list[str]:
+    """Return the names of the arrays in a file; one empty name where it holds one without a name.
+
+    Raises
+    ------
+    KernelFileError
+        As `read_kernels`.
+    """
+    try:
+        return [read_array(path, "")[0]]
+    except SeveralArraysError as error:
+        return error.names
+
+
+def read_array(path: str, member: str) -> tuple[str, NDArray[Any]]:
     """Return an array of a file, and the name under which it was found."""
     file = Path(path)
     try:

@@ -55,7 +55,8 @@ def build_kernel(entry: Entry, given: Mapping[str, str], load_one: LoadOne) -> K
     data = _with_variant(entry, given.get("variant"))
     own = {key: value for key, value in given.items() if key not in (*COMMON_NAMES, "variant", "name")}
     made = _make(entry, data, own, load_one)
-    weights = made.weights * number(data["scale"]) if "scale" in data else made.weights
+    with np.errstate(over="ignore"):  # the loader refuses what is not finite
+        weights = made.weights * number(data["scale"]) if "scale" in data else made.weights
     return Kernel(
         name=label(entry.name, given),
         spec=typed(entry.name, given),
@@ -74,7 +75,8 @@ def finish(name: str, weights: Array, given: Mapping[str, str]) -> Array:
     """Return weights after the parameters that every kernel takes."""
     common = {key: given[key] for key in COMMON_NAMES if key in given}
     try:
-        return apply_common(weights, read_parameters(name, COMMON, common))
+        with np.errstate(all="ignore"):  # the loader refuses what is not finite
+            return apply_common(weights, read_parameters(name, COMMON, common))
     except ParameterError as error:
         text = str(error)
         raise error if text.startswith(f"{name}: ") else ParameterError(f"{name}: {text}") from None
@@ -140,13 +142,16 @@ def _generated(entry: Entry, data: Mapping[str, Any], own: dict[str, str]) -> Ma
 def _call(name: str, maker: Generator, values: Mapping[str, Any], *, chosen: bool) -> Made:
     """Return a generator's weights, and a warning where a size that was chosen cuts off more than CUT_LIMIT."""
     arguments = {key.replace("-", "_"): value for key, value in values.items()}
-    with np.errstate(all="ignore"):  # what is not finite is refused below
-        weights = maker.function(**arguments)
+    refusal = ParameterError(f"{name}: these parameters give weights that are not finite (use less extreme ones)")
+    try:
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            weights = maker.function(**arguments)
+        kept = maker.kept(**arguments) if chosen and maker.kept is not None else 1.0
+    except (OverflowError, ZeroDivisionError):  # Python's own numbers raise where NumPy's are not finite
+        raise refusal from None
     if not np.isfinite(weights).all():
-        raise ParameterError(f"{name}: these parameters give weights that are not finite (use less extreme ones)")
-    if not chosen or maker.kept is None:
-        return Made(weights)
-    cut = 1 - maker.kept(**arguments)
+        raise refusal
+    cut = 1 - kept
     if cut <= CUT_LIMIT:
         return Made(weights)
     rows, columns = weights.shape[-2:]

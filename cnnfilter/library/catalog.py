@@ -14,14 +14,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, UnknownNameError, closest
+from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError
 from cnnfilter.library.numbers import describe
-from cnnfilter.library.spec import canonical
+from cnnfilter.library.spec import DOCUMENT_SUFFIXES, canonical
 from cnnfilter.library.strict import Document, parse_document, read_bytes, read_document
 from cnnfilter.library.strict.places import Steps
 
-#: Files of a kernel folder that hold kernels.
-SUFFIXES = (".yaml", ".yml", ".json")
 SCHEMA_NAME = "schema.json"
 
 
@@ -78,6 +76,15 @@ class Entry(NamedTuple):
     def path(self) -> str:
         """The file that holds it."""
         return self.document.path
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Every text that a search looks through."""
+        variants = self.data.get("variants", {})
+        notes = (text for name, variant in variants.items() for text in (name, str(variant.get("note", ""))))
+        texts = (str(self.data.get(key, "")) for key in ("description", "formula", "generator", "spec"))
+        kind = "bank banks" if self.kind == "bank" else "kernel"
+        return (self.name, *self.aliases, self.title, self.family, self.source, kind, *texts, *notes)
 
     @property
     def line(self) -> int | None:
@@ -171,7 +178,9 @@ def kernel_files(folder: Path) -> list[Path]:
     """Return the kernel files of a folder, in order of name."""
     try:
         with os.scandir(folder) as items:
-            names = sorted(item.name for item in items if item.name.lower().endswith(SUFFIXES) and item.is_file())
+            names = sorted(
+                item.name for item in items if item.name.lower().endswith(DOCUMENT_SUFFIXES) and item.is_file()
+            )
     except PermissionError as error:
         from cnnfilter.files import quoted
 
@@ -257,33 +266,19 @@ def find(name: str, kind: str, search: Sequence[Path]) -> Entry:
                 found = found or entry
             if found is not None:
                 return found
-    raise _unknown(wanted, kind, search)
+    from cnnfilter.library.suggest import unknown
+
+    raise unknown(wanted, kind, [entry for entry in entries(search) if not entry.hidden_by])
 
 
 def _files(folder: Path, mention: str) -> Iterator[KernelFile]:
     """Yield the files of a folder whose bytes mention a name."""
     ours = folder == shipped_folder()
-    sought = os.fsencode(mention)  # bytes that are no text come through the command line too
+    sought = mention.encode("utf-8", "backslashreplace")  # what is no text comes through the command line too
     for path in kernel_files(folder):
         data = read_bytes(path)
         if sought in data.lower().replace(b"_", b"-"):
             yield _cached(str(path), data, not ours)
-
-
-def _unknown(name: str, kind: str, search: Sequence[Path]) -> UnknownNameError:
-    """Return the error for a name that no file knows."""
-    visible = [entry for entry in entries(search) if not entry.hidden_by]
-    other = "bank" if kind == "kernel" else "kernel"
-    if any(entry.kind == other and name in (entry.name, *entry.aliases) for entry in visible):
-        return UnknownNameError(
-            f"{name!r} is a {other}, not a {kind} (write {'bank:' if other == 'bank' else ''}{name})"
-        )
-    names = [text for entry in visible if entry.kind == kind for text in (entry.name, *entry.aliases)]
-    near = closest(name, names)
-    hint = f"did you mean {' or '.join(near)}?" if near else "cnnfilter kernels list shows all"
-    if name.endswith((".txt", ".csv", ".onnx", ".pt", ".png", ".mat")):
-        hint = "a kernel file ends in .yaml, .json, .npy, .npz or .safetensors"
-    return UnknownNameError(f"unknown {kind} {name!r} ({hint})")
 
 
 def entries(search: Sequence[Path], problems: list[CnnFilterError] | None = None) -> list[Entry]:

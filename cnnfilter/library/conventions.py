@@ -233,7 +233,7 @@ def adopt_words(tool: str, words: dict[str, Any], given: frozenset[str]) -> dict
 
 
 def load_as(spec: str, tool: str, search: Sequence[Path]) -> list[Kernel]:
-    """Return the kernels of a spec as a tool means them, under the names that the spec itself gives.
+    """Return the kernels of a spec as a tool means them, under the names that the spec itself gives, equal or not.
 
     Examples
     --------
@@ -242,6 +242,6 @@ def load_as(spec: str, tool: str, search: Sequence[Path]) -> list[Kernel]:
     >>> kernel.name, kernel.shape, kernel.own.call
     ('gaussian-sigma2', (17, 17), 'scipy.ndimage.gaussian_filter(image.astype(float), 2)')
     """
-    from cnnfilter.library.load import load_kernels
+    from cnnfilter.library.load import kernels_as_named
 
-    return load_kernels(spec, search=search, tool=tool)
+    return kernels_as_named(spec, search=search, tool=tool)

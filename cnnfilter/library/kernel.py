@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from cnnfilter.errors import ShapeError
 
+#: Where a kernel comes from that no file holds.
+IN_PLACE = "in place"
+
 
 class Own(NamedTuple):
     """What a kernel is to the tool whose convention is adopted, where that has a function or kernel of its own for it.
@@ -71,7 +74,7 @@ class Kernel:
     family: str = ""
     source: str = ""
     formula: str = ""
-    origin: str = "in place"
+    origin: str = IN_PLACE
     warnings: tuple[str, ...] = ()
     offset: float = 0.0
     own: Own | None = None

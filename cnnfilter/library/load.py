@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,16 +11,31 @@ import numpy as np
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, UnknownNameError, closest
 from cnnfilter.files import quoted
-from cnnfilter.library.build import build_kernel, file_label, finish, label, typed
-from cnnfilter.library.catalog import Entry, KernelFile, entries_of, find, folders, read_kernel_file, search_path
-from cnnfilter.library.kernel import FilterBank, Kernel, Own
-from cnnfilter.library.numbers import MAX_WEIGHTS, MatrixError, matrix
+from cnnfilter.library.build import LoadOne, build_kernel, file_label, finish, label, typed
+from cnnfilter.library.catalog import (
+    Entry,
+    KernelFile,
+    entries_of,
+    find,
+    folders,
+    kernel_files,
+    read_kernel_file,
+    search_path,
+)
+from cnnfilter.library.kernel import IN_PLACE, FilterBank, Kernel, Own
+from cnnfilter.library.numbers import MAX_WEIGHTS, MatrixError, describe, matrix, row_note
 from cnnfilter.library.parameters import unknown_parameter
-from cnnfilter.library.spec import Spec, matrix_value, parse_spec
+from cnnfilter.library.spec import DOCUMENT_SUFFIXES, MAX_SWEEP, TEXT_SUFFIXES, Spec, parse_spec
+from cnnfilter.library.suggest import choice_note
 from cnnfilter.library.transform import COMMON_NAMES
+from cnnfilter.text import distinct
 
 #: How many specs may lead from one to the next.
 MAX_STEPS = 8
+#: Most kernels that a bank or sweep may mean.
+MAX_KERNELS = MAX_SWEEP
+#: The largest weight: that of float32, so that no sum of weights or of their squares overflows float64.
+MAX_WEIGHT = float(np.finfo(np.float32).max)
 
 
 def load_kernel(spec: str, *, search: Sequence[str | Path] | None = None) -> Kernel | FilterBank:
@@ -73,7 +89,12 @@ def load_kernels(spec: str, *, search: Sequence[str | Path] | None = None, tool:
     >>> [kernel.name for kernel in load_kernels("sobel-x:rotate=0..90/45")]
     ['sobel-x-rotate0', 'sobel-x-rotate45', 'sobel-x-rotate90']
     """
-    return _distinct(_Loader(folders(search), tool=tool).load(parse_spec(spec)))
+    return distinct_kernels(kernels_as_named(spec, search=search, tool=tool))
+
+
+def kernels_as_named(spec: str, *, search: Sequence[str | Path] | None = None, tool: str = "") -> list[Kernel]:
+    """Return the kernels that a spec means under their own names, for those who join several specs and number then."""
+    return _Loader(folders(search), tool=tool).load(parse_spec(spec))
 
 
 def kernels_of(file: KernelFile, name: str) -> list[Kernel]:
@@ -85,18 +106,31 @@ def kernels_of(file: KernelFile, name: str) -> list[Kernel]:
     return inside._bank(file.banks[name], spec)
 
 
-def _distinct(kernels: list[Kernel]) -> list[Kernel]:
-    """Number the names that come twice."""
-    taken: set[str] = set()
-    result = []
-    for kernel in kernels:
-        name, number = kernel.name, 1
-        while name.lower() in taken:  # some file systems see no difference of case
-            number += 1
-            name = f"{kernel.name}-{number}"
-        taken.add(name.lower())
-        result.append(kernel if name == kernel.name else replace(kernel, name=name))
-    return result
+def distinct_kernels(kernels: Sequence[Kernel]) -> list[Kernel]:
+    """Return kernels with a number behind the names that come again: `cnnfilter.text.distinct`."""
+    names = distinct(kernel.name for kernel in kernels)
+    return [
+        kernel if name == kernel.name else replace(kernel, name=name)
+        for kernel, name in zip(kernels, names, strict=True)
+    ]
+
+
+def files_read(kernels: Iterable[Kernel], search: Iterable[Path]) -> Iterator[str | Path]:
+    """Yield the files that kernels may be made from: their own, and all that names lead to on the search path."""
+    for origin in origins(kernels):
+        yield origin
+        if origin.lower().endswith(".onnx"):
+            from cnnfilter.library.array_files import data_files
+
+            yield from data_files(Path(origin))
+    for folder in search:
+        with contextlib.suppress(CnnFilterError):  # a folder that cannot be read: nothing was read there
+            yield from kernel_files(folder)
+
+
+def origins(kernels: Iterable[Kernel]) -> tuple[str, ...]:
+    """Return the files that hold kernels, each once."""
+    return tuple(dict.fromkeys(kernel.origin for kernel in kernels if kernel.origin != IN_PLACE))
 
 
 class _Loader:
@@ -110,7 +144,9 @@ class _Loader:
     def load(self, spec: Spec) -> list[Kernel]:
         """Return the kernels of a parsed spec."""
         if self.steps > MAX_STEPS:
-            raise ParameterError(f"{spec.text!r}: specs lead to one another in a circle, or more than {MAX_STEPS} deep")
+            raise ParameterError(
+                f"{describe(spec.text)}: specs lead to one another in a circle, or more than {MAX_STEPS} deep"
+            )
         match spec.kind:
             case "matrix":
                 return self._matrix(spec)
@@ -147,53 +183,67 @@ class _Loader:
         def load_one(text: str) -> Kernel:
             kernels = self._deeper(entry).load(_only_names(text))
             if len(kernels) != 1:
-                raise ParameterError(f"{text!r} means {len(kernels)} kernels, expected one")
+                raise ParameterError(f"{describe(text)} means {len(kernels)} kernels, expected one")
             return kernels[0]
 
+        notes = choice_note(spec.body, entry) if not (spec.parameters or self.steps) else ()
+        made = (self._made(entry, given, load_one) for given in spec.combinations())
+        return _bounded(spec, (replace(one, warnings=(*one.warnings, *notes)) if notes else one for one in made))
+
+    def _made(self, entry: Entry, given: Mapping[str, str], load_one: LoadOne) -> Kernel:
+        """Return the kernel of an entry, as the tool means it where there is one."""
         if not self.tool:
-            return _bounded(spec, (build_kernel(entry, given, load_one) for given in spec.combinations()))
+            return build_kernel(entry, given, load_one)
         from cnnfilter.library.adoption import adopt
 
-        return _bounded(spec, (adopt(entry, given, load_one, self.tool) for given in spec.combinations()))
+        return adopt(entry, given, load_one, self.tool)
 
     def _bank(self, entry: Entry, spec: Spec) -> list[Kernel]:
         """Return the kernels of a bank; the spec's parameters go to every one of them."""
         down = {key: values for key, values in spec.parameters if key not in COMMON_NAMES}
         kernels: list[Kernel] = []
+        known: dict[str, list[Kernel]] = {}
         for text in entry.data["kernels"]:
-            try:
-                member = _only_names(text)
-                merged = {**dict(member.parameters), **down}
-                found = self._deeper(entry, self.tool).load(member._replace(parameters=tuple(merged.items())))
-            except KernelFileError:
-                raise  # it says where already
-            except CnnFilterError as error:
-                if down:
-                    raise
-                entry.document.fail((*entry.steps, "kernels"), str(error))
-            kernels += found if down else [replace(kernel, warnings=()) for kernel in found]  # the bank's own sizes
+            if text not in known:
+                known[text] = self._member(entry, text, down)
+            kernels += known[text]
+            if len(kernels) > MAX_KERNELS:
+                raise ParameterError(f"bank:{entry.name} holds more than {MAX_KERNELS:,} kernels (use smaller banks)")
         common = tuple((key, values) for key, values in spec.parameters if key in COMMON_NAMES)
         choices = spec._replace(parameters=common).combinations()
         return _bounded(spec, (_finished(kernel, given) for given in choices for kernel in kernels))
 
+    def _member(self, entry: Entry, text: str, down: Mapping[str, tuple[str, ...]]) -> list[Kernel]:
+        """Return the kernels of one spec of a bank."""
+        try:
+            member = _only_names(text)
+            merged = {**dict(member.parameters), **down}
+            found = self._deeper(entry, self.tool).load(member._replace(parameters=tuple(merged.items())))
+        except KernelFileError:
+            raise  # it says where already
+        except CnnFilterError as error:
+            if down:
+                raise
+            entry.document.fail((*entry.steps, "kernels"), str(error))
+        return found if down else [replace(kernel, warnings=()) for kernel in found]  # the bank's own sizes
+
     def _matrix(self, spec: Spec) -> list[Kernel]:
         """Return a kernel written in place."""
         try:
-            weights = np.array(matrix(matrix_value(spec.body)))
+            rows = matrix(spec.body)
         except MatrixError as error:
-            raise ParameterError(f"kernel {spec.body!r}: {error}") from None
-        kernel = Kernel("matrix-" + "x".join(map(str, weights.shape)), spec.body, weights)
+            raise ParameterError(f"kernel {describe(spec.body)}: {error}") from None
+        weights = np.array(rows)
+        kernel = Kernel("matrix-" + "x".join(map(str, weights.shape)), spec.body, weights, warnings=row_note(rows))
         return _bounded(spec, (_finished(kernel, given) for given in spec.combinations()))
 
     def _file(self, spec: Spec) -> list[Kernel]:
         """Return the kernels of a file: all, one, or a bank of it."""
-        if not spec.body.lower().endswith((".yaml", ".yml", ".json")):
-            from cnnfilter.library.arrays import read_kernels
-
-            kernels = read_kernels(spec.body, spec.member, spec.selection)
+        if not spec.body.lower().endswith(DOCUMENT_SUFFIXES):
+            kernels = _numbers_of(spec)
             return _bounded(spec, (_finished(kernel, given) for given in spec.combinations() for kernel in kernels))
         if spec.selection:
-            raise ParameterError(f"{spec.text!r}: only arrays take [...], and {spec.body} holds named kernels")
+            raise _no_selection(spec, "named kernels")
         file = read_kernel_file(spec.body)
         inside = _Loader(self.search, file, self.steps + 1, self.tool)
         if spec.member:
@@ -212,14 +262,40 @@ class _Loader:
         ]
 
 
+def _numbers_of(spec: Spec) -> list[Kernel]:
+    """Return the kernels of a file of numbers."""
+    if spec.body.lower().endswith(TEXT_SUFFIXES):
+        if spec.selection:
+            raise _no_selection(spec, "rows of numbers")
+        from cnnfilter.library.text_files import read_text_kernels
+
+        return read_text_kernels(spec.body, spec.member)
+    from cnnfilter.library.arrays import read_kernels
+
+    return read_kernels(spec.body, spec.member, spec.selection)
+
+
+def _no_selection(spec: Spec, held: str) -> ParameterError:
+    """Return the error for indices in brackets after a file that is no array."""
+    return ParameterError(f"{describe(spec.text)}: only arrays take [...], and {spec.body} holds {held}")
+
+
 def _bounded(spec: Spec, kernels: Iterable[Kernel]) -> list[Kernel]:
-    """Return kernels as a list, unless their weights are more than may be loaded at once."""
-    result, count = [], 0
+    """Return kernels as a list, unless they, their weights in all or one weight are more than may be loaded."""
+    result: list[Kernel] = []
+    count = 0
     for kernel in kernels:
         count += kernel.weights.size
         if count > MAX_WEIGHTS:
             raise ParameterError(
-                f"{spec.text!r} makes more than {MAX_WEIGHTS:,} weights (use fewer or smaller kernels)"
+                f"{describe(spec.text)} makes more than {MAX_WEIGHTS:,} weights (use fewer or smaller kernels)"
+            )
+        if len(result) == MAX_KERNELS and spec.kind != "file":
+            raise ParameterError(f"{describe(spec.text)} makes more than {MAX_KERNELS:,} kernels (use fewer)")
+        if not np.abs(kernel.weights).max() <= MAX_WEIGHT:  # NaN too
+            raise ParameterError(
+                f"{describe(kernel.spec)} has weights that are not finite, or beyond {MAX_WEIGHT:.2g} "
+                "(use less extreme numbers)"
             )
         result.append(kernel)
     return result
@@ -229,7 +305,7 @@ def _only_names(text: str) -> Spec:
     """Return the spec in a kernel file, which may not name other files."""
     spec = parse_spec(text)
     if spec.kind == "file":
-        raise ParameterError(f"{text!r}: a kernel file may not name other files (write the kernel's name)")
+        raise ParameterError(f"{describe(text)}: a kernel file may not name other files (write the kernel's name)")
     return spec
 
 

@@ -145,8 +145,9 @@ def factors(kernel: ArrayLike) -> list[tuple[Array, Array]]:
         raise ShapeError(f"only a 2-D kernel has factors, got shape {weights.shape}")
     rank = _rank(weights)
     if rank == 1:
-        rows = np.flatnonzero(np.abs(weights).max(axis=1) > 0)
-        first = weights[rows[0]]  # the first row that is not all zeros
+        strongest = np.abs(weights).max(axis=1)
+        rows = np.flatnonzero(strongest > TOLERANCE * strongest.max())
+        first = weights[rows[0]]  # the first row that is more than rounding
         pivot = int(np.argmax(np.abs(first)))
         return [(weights[:, pivot] / first[pivot], first.copy())]
     left, strength, right = np.linalg.svd(weights)

@@ -5,6 +5,7 @@ Pure text and lists, no arrays: a matrix comes out as nested lists of finite flo
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from typing import Any
@@ -16,6 +17,13 @@ MAX_WEIGHTS = 1 << 24
 _TERM = (
     r"(?P<sign>[-+]?)(?:(?P<root>(?P<times>[0-9]+)?\*?sqrt\((?P<of>[0-9]{1,9})\))"
     r"|(?P<plain>(?:[0-9]{1,300}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?))"
+)
+
+
+#: What may stand before the brackets of a matrix: a name and ``=``, a factor and ``*``, a function's name.
+BEFORE_BRACKETS = (
+    r"\s*(?:[A-Za-z_]\w*\s*=\s*)?(?:(?P<factor>[-+./0-9eE]{1,40})\s*\.?\*\s*)?"
+    r"(?P<call>[A-Za-z_][A-Za-z_.]{0,40}\(\s*(?=[\[{(]))?"
 )
 
 
@@ -60,7 +68,14 @@ def number(value: object) -> float:
 
 def _term(text: str) -> float:
     """Return one side of a fraction."""
-    match = re.fullmatch(_TERM, text.strip())
+    if len(text) <= 300 and text.strip("0123456789.") in (
+        "",
+        "-",
+        "+",
+    ):  # most numbers: the pattern takes four times as long
+        with contextlib.suppress(ValueError):
+            return float(text)
+    match = re.fullmatch(_TERM, text.strip().replace("\u2212", "-"))  # the minus sign of typeset text
     if match is None:
         raise ValueError(f"expected a number, got {describe(text)}")
     sign = -1.0 if match["sign"] == "-" else 1.0
@@ -85,7 +100,7 @@ def describe(value: object) -> str:
         return "a list"
     if isinstance(value, dict):
         return "a mapping"
-    text = repr(value)
+    text = repr(value[:200] if isinstance(value, str) else value)
     return text if len(text) <= 40 else f"{text[:36]}...{text[-1] if isinstance(value, str) else ''}"
 
 
@@ -109,10 +124,21 @@ def is_matrix_text(text: str) -> bool:
     (True, True, False)
     """
     text = text.strip()
-    if text.startswith("[") or ";" in text:
+    if is_bracketed(text) or ";" in text:
         return True
     first = re.split(r"[\s,]", text, maxsplit=1)
     return bool(re.match(r"[-+.]*[0-9]|[-+]?sqrt\(", first[0])) and (len(first) > 1 or _is_number(text))
+
+
+def is_bracketed(text: str) -> bool:
+    """Return whether text is a matrix in brackets, alone, in a call, after a name, or before or after a factor.
+
+    Examples
+    --------
+    >>> is_bracketed("[1 2; 3 4]/16"), is_bracketed("k = np.array([[1, 2]])"), is_bracketed("1 2; 3 4")
+    (True, True, False)
+    """
+    return re.match(BEFORE_BRACKETS + r"[\[{(]", text) is not None
 
 
 def _is_number(text: str) -> bool:
@@ -130,8 +156,9 @@ def matrix(value: object) -> list[Any]:
     Parameters
     ----------
     value
-        Nested lists of numbers and fraction texts, or text whose rows end in ``;`` or a new line and
-        whose numbers are parted by spaces or commas. A flat list is one row.
+        Nested lists of numbers and fraction texts; or text whose rows end in ``;`` or a new line and
+        whose numbers are parted by spaces or commas; or the brackets of JSON, Python, NumPy, MATLAB and C. A flat
+        list is one row.
 
     Returns
     -------
@@ -153,47 +180,88 @@ def matrix(value: object) -> list[Any]:
     cnnfilter.library.numbers.MatrixError: row 2 has 2 values, expected 3
     """
     if isinstance(value, str):
-        return _plane(_split(value))
+        if is_bracketed(value):
+            from cnnfilter.library.brackets import bracketed
+
+            return bracketed(value)
+        return plane(_split(value))
     if not isinstance(value, list):
         raise MatrixError(f"expected a matrix, as in '0 1 0; 1 -4 1; 0 1 0', got {describe(value)}")
     if not value:
         raise MatrixError("the matrix is empty")
     if not isinstance(value[0], list):
-        return _plane([value])
+        return plane([value])
     if not (value[0] and isinstance(value[0][0], list)):
-        return _plane(value)
+        return plane(value)
     return _planes(value)
 
 
 def _planes(value: list[Any]) -> list[Any]:
     """Return a 3-D matrix, one plane a channel."""
     planes: list[Any] = []
-    for index, plane in enumerate(value):
-        if not isinstance(plane, list):
-            raise MatrixError(f"channel {index + 1}: expected a list of rows, got {describe(plane)}", index)
+    for index, rows in enumerate(value):
+        if not isinstance(rows, list):
+            raise MatrixError(f"channel {index + 1}: expected a list of rows, got {describe(rows)}", index)
         try:
-            planes.append(_plane(plane))
+            planes.append(plane(rows))
         except MatrixError as error:
             raise MatrixError(f"channel {index + 1}: {error}", index, *error.steps) from None
         sizes = [(len(item), len(item[0])) for item in (planes[0], planes[-1])]
         if sizes[0] != sizes[1]:
-            (first, last) = (f"{rows}x{columns}" for rows, columns in sizes)
+            (first, last) = (f"{high}x{wide}" for high, wide in sizes)
             raise MatrixError(f"channel {index + 1} is {last}, expected {first}", index)
     return planes
 
 
 def _split(text: str) -> list[Any]:
     """Return the rows of a matrix written as text."""
-    return [row.replace(",", " ").split() for row in re.split(r";\s*|\s*\n\s*", text.strip().rstrip(";"))]
+    rows: list[Any] = []
+    for index, row in enumerate(re.split(r";\s*|\s*\n\s*", text.strip().rstrip(";"))):
+        try:
+            rows.append(split_row(row))
+        except MatrixError as error:
+            raise MatrixError(f"row {index + 1}: {error}", index) from None
+    return rows
 
 
-def _plane(rows: list[Any]) -> list[list[float]]:
-    """Return rows of numbers, all of one length."""
+def split_row(text: str) -> list[str]:
+    """Return the numbers of one row as texts; commas part them, or spaces where there is no comma.
+
+    Raises
+    ------
+    MatrixError
+        If commas and spaces both part numbers, which decimal commas do too, or nothing stands before a comma.
+
+    Examples
+    --------
+    >>> split_row("1, 0, -1"), split_row("1 / 9 2/9")
+    (['1', '0', '-1'], ['1/9', '2/9'])
+    """
+    text = re.sub(r"\s*/\s*", "/", text.strip())
+    if "," not in text:
+        return text.split()
+    cells = [cell.strip() for cell in text.removesuffix(",").split(",")]
+    if not all(cells):
+        raise MatrixError(f"{describe(text)} has nothing between two commas (write 0 where there is no weight)")
+    if any(len(cell.split()) > 1 for cell in cells):
+        hint = "write decimals with a point, and part all numbers alike"
+        raise MatrixError(f"{describe(text)} has commas and spaces between its numbers ({hint})")
+    return cells
+
+
+def plane(rows: list[Any]) -> list[list[float]]:
+    """Return rows of numbers, all of one length.
+
+    Raises
+    ------
+    MatrixError
+        As `matrix`.
+    """
     if not rows or not rows[0]:
         raise MatrixError("the matrix is empty")
     if len(rows) > MAX_SIDE:
         raise MatrixError(f"{len(rows)} rows are more than the {MAX_SIDE} a kernel may have")
-    plane = []
+    result = []
     for index, row in enumerate(rows):
         if not isinstance(row, list):
             raise MatrixError(f"row {index + 1}: expected a list of numbers, got {describe(row)}", index)
@@ -201,8 +269,24 @@ def _plane(rows: list[Any]) -> list[list[float]]:
             raise MatrixError(f"row {index + 1} has {len(row)} values, expected {len(rows[0])}", index)
         if len(row) > MAX_SIDE:
             raise MatrixError(f"{len(row)} columns are more than the {MAX_SIDE} a kernel may have", index)
-        plane.append(_row(row, index))
-    return plane
+        result.append(_row(row, index))
+    return result
+
+
+def row_note(rows: list[Any]) -> tuple[str, ...]:
+    """Return a note about one row of as many numbers as a square has, which may have been meant as one.
+
+    Examples
+    --------
+    >>> row_note([[-1, -1, -1, -1, 8, -1, -1, -1, -1]])
+    ('9 numbers in a row make a kernel of 1 x 9 (rows end in ;)',)
+    >>> row_note([[1, 2, 1]])
+    ()
+    """
+    count = 0 if isinstance(rows[0][0], list) else len(rows[0])
+    if len(rows) > 1 or count < 4 or math.isqrt(count) ** 2 != count:
+        return ()
+    return (f"{count} numbers in a row make a kernel of 1 x {count} (rows end in ;)",)
 
 
 def _row(row: list[Any], index: int) -> list[float]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -132,7 +132,8 @@ def check_kernel_file(document: Document) -> None:
         document.fail((), f"expected kernels: or a matrix, got {describe(value)}")
     for kind in ("kernels", "banks"):
         if isinstance(value.get(kind), dict):
-            _check_names(document, kind, value[kind])
+            for error in _name_mistakes(document, kind, value[kind]):
+                raise error
     top = convert(document, KernelFileSchema)
     if not top.kernels and not top.banks:
         document.fail((), "holds no kernels (expected kernels: with a name and a matrix)")
@@ -141,21 +142,76 @@ def check_kernel_file(document: Document) -> None:
     return None
 
 
-def mistakes(document: Document) -> tuple[list[KernelFileError], Document]:
-    """Return all mistakes in a document, and what is left of it: each is taken out, and the rest is checked again."""
+class Mistakes(NamedTuple):
+    """What is wrong with a document.
+
+    Attributes
+    ----------
+    listed
+        The first MOST_MISTAKES, by line.
+    more
+        How many kernels and banks have mistakes beside those.
+    rest
+        What is left of the document without all of them.
+    """
+
+    listed: list[KernelFileError]
+    more: int
+    rest: dict[str, Any]
+
+
+def mistakes(document: Document) -> Mistakes:
+    """Return the mistakes in a document: each is taken out, and the rest of its kernel or bank is checked again."""
+    value = copy.deepcopy(document.value)
+    if not isinstance(value, dict) or not all(isinstance(value.get(kind, {}), dict) for kind in ("kernels", "banks")):
+        return Mistakes([error] if (error := _mistake(document, value)) else [], 0, {})
     found: list[KernelFileError] = []
-    rest = copy.deepcopy(document.value)
-    while len(found) < MOST_MISTAKES:
-        try:
-            check_kernel_file(document._replace(value=rest))
-        except KernelFileError as error:
-            if not any(earlier.steps[: len(error.steps)] == error.steps for earlier in found):
-                found.append(error)  # else something lacks only since it was taken out
-            if not _take_out(rest, error.steps):
-                break
-        else:
+    rest: dict[str, Any] = {"kernels": {}, "banks": {}}
+    top = {key: item for key, item in value.items() if key not in rest}
+    placeholder = {"kernels": {"k": "1"}}  # a file of none is another mistake
+    while (error := _mistake(document, {**placeholder, **top})) is not None:
+        found.append(error)
+        if top.pop(error.steps[0] if error.steps else None, None) is None:
             break
-    return sorted(found, key=lambda error: error.line or 0), document._replace(value=rest)
+    more = 0
+    for kind in rest:
+        table = value.get(kind, {})
+        for error in _name_mistakes(document, kind, table):
+            found.append(error)
+            del table[error.steps[-1]]
+        for name, item in table.items():
+            part = {kind: {name: item}}
+            wrong = _mistakes_of(document, part, 1 if len(found) >= MOST_MISTAKES else MOST_MISTAKES)
+            rest[kind] |= part[kind] if wrong[1] else {}
+            more += bool(wrong[0]) and len(found) >= MOST_MISTAKES
+            found += wrong[0] if len(found) < MOST_MISTAKES else []
+    if not found and not (rest["kernels"] or rest["banks"]):
+        return Mistakes([error] if (error := _mistake(document, value)) else [], 0, rest)
+    listed = sorted(found, key=lambda error: error.line or 0)
+    return Mistakes(listed[:MOST_MISTAKES], more + max(0, len(found) - MOST_MISTAKES), rest)
+
+
+def _mistake(document: Document, value: Any) -> KernelFileError | None:
+    """Return the first mistake in a value of a document."""
+    try:
+        check_kernel_file(document._replace(value=value))
+    except KernelFileError as error:
+        return error
+    return None
+
+
+def _mistakes_of(document: Document, part: dict[str, Any], most: int) -> tuple[list[KernelFileError], bool]:
+    """Return the mistakes of one kernel or bank, each taken out of it, and whether something sound is left."""
+    found: list[KernelFileError] = []
+    for _ in range(most):
+        error = _mistake(document, part)
+        if error is None:
+            return found, True
+        if not any(earlier.steps[: len(error.steps)] == error.steps for earlier in found):
+            found.append(error)  # else something lacks only since it was taken out
+        if not _take_out(part, error.steps) or not all(part.values()):
+            break
+    return found, False
 
 
 def _take_out(value: Any, steps: Steps) -> bool:
@@ -166,22 +222,32 @@ def _take_out(value: Any, steps: Steps) -> bool:
     if len(steps) > 2:
         depth = 4 if steps[2] == "variants" and len(steps) > 3 else 2 if steps[2] in (*_FORMS, "kernels") else 3
     for step in steps[: depth - 1]:
+        if not isinstance(value, dict) or step not in value:
+            return False
         value = value[step]
-    return value.pop(steps[depth - 1], None) is not None
+    key = steps[depth - 1]
+    if not isinstance(value, dict) or key not in value:
+        return False
+    del value[key]
+    return True
 
 
-def _check_names(document: Document, kind: str, table: dict[str, Any]) -> None:
-    """Refuse names that cannot be typed, and names that are one to the search."""
+def _name_mistakes(document: Document, kind: str, table: dict[str, Any]) -> list[KernelFileError]:
+    """Return what is wrong with names: those that cannot be typed, and those that are one to the search."""
+    found: list[KernelFileError] = []
     seen: dict[str, str] = {}
     for key in table:
         try:
             msgspec.convert(key, Name)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):  # half of a surrogate pair
             reason = f"{describe(key)} is not a name (letters, digits, and . + - _ after the first; at most 80)"
-            document.fail((kind,), reason, at=(kind, key))
+            found.append(document.mistake((kind,), reason, at=(kind, key)))
+            continue
         first = seen.setdefault(canonical(key), key)
         if first != key:
-            document.fail((kind, key), f"is the same name as {first}: case and _ or - make no difference")
+            reason = f"is the same name as {first}: case and _ or - make no difference"
+            found.append(document.mistake((kind, key), reason))
+    return found
 
 
 def _check_kernel(document: Document, steps: Steps, kernel: KernelEntry | str | list[Any]) -> None:

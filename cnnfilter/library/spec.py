@@ -8,8 +8,9 @@
     gaussian:sigma=1|2|4                a list; several sweeps give every combination
     bank:laws-5                         a named bank
     "0 -1 0; -1 5 -1; 0 -1 0"           in place; rows end in ;
-    "[[0, 1/4], [2, 3]]"                in place, as JSON; three levels make a 3-D kernel
+    "[[0, 1/4], [2, 3]]"                in the brackets of JSON, Python, NumPy or MATLAB; three levels make a 3-D kernel
     mine.yaml, mine.yaml#edge           a file: all its kernels, or one
+    mine.csv, mine.txt, mine.mat        numbers in rows; .mat begins with columns, rows, scale, offset as in libvips
     weights.npz#conv1[:8]               an array of a file, or a part of it
 
 Any of them may end in ``:key=value,...``: the parameters of a generated kernel, and on every kernel
@@ -19,15 +20,16 @@ Any of them may end in ``:key=value,...``: the parameters of a generated kernel,
 from __future__ import annotations
 
 import itertools
-import json
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cnnfilter.errors import ParameterError
 from cnnfilter.library.numbers import describe, is_matrix_text, number, shown
 
-#: Endings of files that a spec may name.
-KERNEL_SUFFIXES = (".yaml", ".yml", ".json", ".npy", ".npz", ".safetensors", ".onnx")
+#: Endings of files that a spec may name: those that hold kernels by name, rows of numbers, and arrays.
+DOCUMENT_SUFFIXES = (".yaml", ".yml", ".json")
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".mat")
+KERNEL_SUFFIXES = (*DOCUMENT_SUFFIXES, *TEXT_SUFFIXES, ".npy", ".npz", ".safetensors", ".onnx")
 
 #: Most kernels that sweeps may make of one spec.
 MAX_SWEEP = 4096
@@ -39,7 +41,6 @@ _FILE = re.compile(
 )
 _PARAMETERS = re.compile(r":(?=\s*[A-Za-z][A-Za-z0-9_-]*\s*=)")
 _SELECTION = r"(?s)(?P<name>.*?)\[(?P<slices>[-0-9:,\s]*)\]"
-_FRACTION = r"(\[|,)\s*([-+]?[0-9.]+/[0-9.]+)\s*(?=,|\])"
 
 
 class Spec(NamedTuple):
@@ -80,7 +81,9 @@ class Spec(NamedTuple):
         for _, values in self.parameters:
             count *= len(values)
         if count > MAX_SWEEP:
-            raise ParameterError(f"{self.text!r} makes {count} kernels, more than {MAX_SWEEP} (use larger steps)")
+            raise ParameterError(
+                f"{describe(self.text)} makes {count} kernels, more than {MAX_SWEEP} (use larger steps)"
+            )
         choices = itertools.product(*(values for _, values in self.parameters))
         return [dict(zip(keys, values, strict=True)) for values in choices]
 
@@ -123,8 +126,9 @@ def parse_spec(text: str) -> Spec:
     if is_matrix_text(body):
         return Spec(text, "matrix", body, parameters=_parameters(tail, text))
     if "/" in body or "\\" in body:
-        endings = f"{', '.join(KERNEL_SUFFIXES[:-1])} or {KERNEL_SUFFIXES[-1]}"
-        raise ParameterError(f"{text!r} is neither a name nor a kernel file (a file ends in {endings})")
+        from cnnfilter.library.suggest import no_file
+
+        raise ParameterError(no_file(body))
     body, _, tail = text.strip().partition(":")
     if canonical(body) == "bank":
         body, _, tail = tail.partition(":")
@@ -144,7 +148,7 @@ def _file_spec(text: str, path: str, rest: str) -> Spec:
     """Return the spec of a file from its path and what follows."""
     body, _, tail = _cut(rest)
     if body.startswith(":"):
-        raise ParameterError(f"{text!r}: after a file comes #name or :key=value, got {body!r}")
+        raise ParameterError(f"{describe(text)}: after a file comes #name or :key=value, got {body!r}")
     member, selection = body.removeprefix("#"), ""
     match = re.fullmatch(_SELECTION, member)
     if match is not None:
@@ -163,15 +167,15 @@ def _parameters(tail: str, text: str) -> tuple[tuple[str, tuple[str, ...]], ...]
             pairs[-1][1] += f",{part.strip()}"
         else:
             hint = "write key=value, as in gaussian:sigma=2"
-            raise ParameterError(f"{text!r}: {describe(part.strip())} is not a parameter ({hint})")
+            raise ParameterError(f"{describe(text)}: {describe(part.strip())} is not a parameter ({hint})")
     keys = [key for key, _ in pairs]
     for key, value in pairs:
         if not key or not value:
-            raise ParameterError(f"{text!r}: {key or value!r} has no {'value' if key else 'name'}")
+            raise ParameterError(f"{describe(text)}: {key or value!r} has no {'value' if key else 'name'}")
         if not key.isprintable():
-            raise ParameterError(f"{text!r}: {key!r} is not the name of a parameter")
+            raise ParameterError(f"{describe(text)}: {key!r} is not the name of a parameter")
         if keys.count(key) > 1:
-            raise ParameterError(f"{text!r}: {key} is given twice (for a list write {key}=1|2)")
+            raise ParameterError(f"{describe(text)}: {key} is given twice (for a list write {key}=1|2)")
     return tuple((key, _values(key, value, text)) for key, value in pairs)
 
 
@@ -186,7 +190,7 @@ def _values(key: str, value: str, text: str) -> tuple[str, ...]:
         elif item.strip():
             values.append(item.strip())
         else:
-            raise ParameterError(f"{text!r}: {key}={shown(value)} has an empty value")
+            raise ParameterError(f"{describe(text)}: {key}={shown(value)} has an empty value")
     return tuple(values)
 
 
@@ -198,36 +202,15 @@ def _sweep(key: str, item: str, text: str) -> list[str]:
         start, stop, step = number(start_text), number(stop_text), number(step_text or "1")
     except ValueError:
         raise ParameterError(
-            f"{text!r}: {key}={shown(item)} is not a sweep (write start..stop/step, as in 0..90/15)"
+            f"{describe(text)}: {key}={shown(item)} is not a sweep (write start..stop/step, as in 0..90/15)"
         ) from None
     if step == 0 or (stop - start) * step < 0:
         raise ParameterError(
-            f"{text!r}: {key}={shown(item)}: a step of {step:g} never leads from {start:g} to {stop:g}"
+            f"{describe(text)}: {key}={shown(item)}: a step of {step:g} never leads from {start:g} to {stop:g}"
         )
     steps = (stop - start) / step
     if steps >= MAX_SWEEP:
-        raise ParameterError(f"{text!r}: {key}={shown(item)} has more than {MAX_SWEEP} values (use a larger step)")
+        raise ParameterError(
+            f"{describe(text)}: {key}={shown(item)} has more than {MAX_SWEEP} values (use a larger step)"
+        )
     return [f"{start + index * step:.10g}" for index in range(int(steps + 1e-9) + 1)]
-
-
-def matrix_value(body: str) -> Any:
-    """Return a matrix written in place as what `numbers.matrix` reads: text, or lists from JSON.
-
-    Raises
-    ------
-    ParameterError
-        If text that begins with a bracket is not JSON.
-
-    Examples
-    --------
-    >>> matrix_value("[[0, 1/4]]")
-    [[0, '1/4']]
-    """
-    if not body.startswith("["):
-        return body
-    quoted = re.sub(_FRACTION, r'\1"\2"', body)
-    try:
-        return json.loads(quoted)
-    except (ValueError, RecursionError) as error:
-        reason = getattr(error, "msg", "nested too deep")
-        raise ParameterError(f"{describe(body)} is not a JSON matrix: {reason}") from None

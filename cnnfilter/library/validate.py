@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -48,9 +49,12 @@ def convert(document: Document, model: type[Model], value: Any = ..., steps: Ste
     """
     whole = document.value if value is ... else value
     try:
-        return msgspec.convert(whole, model, strict=True)
-    except msgspec.ValidationError as error:
-        _explain(document, model, whole, steps, str(error))
+        try:
+            return msgspec.convert(whole, model, strict=True)
+        except msgspec.ValidationError as error:
+            _explain(document, model, whole, steps, str(error))
+    except UnicodeEncodeError:
+        document.fail(steps, "holds half of a surrogate pair, which is no text (save the file as UTF-8)")
 
 
 def _explain(document: Document, model: Any, value: Any, steps: Steps, message: str) -> NoReturn:
@@ -113,9 +117,15 @@ def _at(value: Any, steps: Steps) -> Any:
     return value
 
 
+@lru_cache(maxsize=8)
+def _type_info(model: Any) -> Any:
+    """Return what msgspec knows of a type; a file of many mistakes asks for each of them."""
+    return msgspec.inspect.type_info(model)
+
+
 def _fields(model: Any, steps: Steps) -> list[str]:
     """Return the keys that the struct at `steps` of `model` has."""
-    options = _options(msgspec.inspect.type_info(model))
+    options = _options(_type_info(model))
     for step in steps:
         inner = []
         for option in options:

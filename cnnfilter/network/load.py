@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -74,6 +75,8 @@ class _Layers:
 
     def __init__(self, document: Document, folder: Path, entry: schema.NetworkFile) -> None:
         self.document, self.folder, self.default = document, folder, entry.weights
+        self.own = {layer.name for layer in entry.layers}
+        self.counts: Counter[str] = Counter()
         self.names: list[str] = []
         self.files: list[Path] = []
         self.channels: dict[str, int | None] = {INPUT: entry.input.channels}
@@ -107,15 +110,19 @@ class _Layers:
         """Return a layer's name: its own, or its kind and a number."""
         name = entry.name
         if name is None:
-            base = entry.activation.partition(":")[0].strip() if kind == "activation" else kind
-            number = 1
-            while f"{base}{number}" in self.channels:
-                number += 1
-            name = f"{base}{number}"
+            name = self._numbered(entry.activation.partition(":")[0].strip() if kind == "activation" else kind)
         if name in self.channels:
             what = "is what the network's own input is called" if name == INPUT else "is the name of an earlier layer"
             self.fail(index, "name", f"{name!r} {what} (names must differ)")
         return str(name)
+
+    def _numbered(self, base: str) -> str:
+        """Return a word with the next number that makes no name that a layer has by itself."""
+        while True:
+            self.counts[base] += 1
+            name = f"{base}{self.counts[base]}"
+            if name not in self.own and name not in self.channels:
+                return name
 
     def _sources(self, index: int, kind: str, entry: Any) -> tuple[str, ...]:
         """Return the names of the layers that a layer takes."""
@@ -148,7 +155,9 @@ class _Layers:
         channels = self.channels[source]
         with Place(self.document, ("layers", index, "kernels")):
             depth = None if channels is None else max(1, channels // entry.groups)
-            return resolve_kernels(specs, self.folder, depth, entry.groups)
+            bank, files = resolve_kernels(specs, self.folder, depth, entry.groups)
+            self.files += files
+            return bank
         raise AssertionError
 
     def fail(self, index: int, key: str, reason: str) -> NoReturn:

@@ -13,7 +13,7 @@ from cnnfilter.core.borders import source_position
 from cnnfilter.core.shapes import Pads, Pair, pair, parse_border, resolve_pads
 from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import OutputError
-from cnnfilter.files import atomic_output, quoted, same_file
+from cnnfilter.files import atomic_output, check_outputs, quoted
 from cnnfilter.network.convs import pads_of
 from cnnfilter.network.onnx_activations import export_activation
 from cnnfilter.network.onnx_graph import Graph, whole_array
@@ -92,9 +92,7 @@ def export_network(network: Network, path: str | Path, size: Pair | None = None)
     OutputError
         If ONNX Runtime computes something else.
     """
-    for own in network.files:
-        if Path(path).exists() and own.exists() and same_file(path, own):
-            raise OutputError(f"{quoted(path)} is a file of the network (choose another -o)")
+    check_outputs([path], network.files)
     model = build_model(network, size)
     difference = _difference(network, model)
     if not difference <= TOLERANCE:

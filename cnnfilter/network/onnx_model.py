@@ -13,6 +13,7 @@ import numpy as np
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import KernelFileError, MissingExtraError, ParameterError, ResourceError, ShapeError
 from cnnfilter.files import quoted
+from cnnfilter.library.array_files import data_files
 from cnnfilter.network.onnx_facts import node_plans, type_name
 from cnnfilter.network.plan import NetworkPlan
 from cnnfilter.network.spec import Array, Input
@@ -154,7 +155,7 @@ def load_onnx(path: str | Path) -> OnnxModel:
     """
     onnx, _ = require_onnx()
     file = Path(path)
-    proto = read_proto(onnx, file)
+    proto, data = read_proto(onnx, file)
     known = {array.name for array in proto.graph.initializer}
     inputs = [one for one in proto.graph.input if one.name not in known]
     if len(inputs) != 1:
@@ -171,26 +172,28 @@ def load_onnx(path: str | Path) -> OnnxModel:
     size = base.size or ((rows, columns) if rows is not None and columns is not None else None)
     model = OnnxModel(
         name=file.stem, path=str(path), proto=proto, feed=inputs[0].name, feed_type=_TYPES[kind], batch=dims[0],
-        input=base, classes=classes, files=(file, *files),
+        input=base, classes=classes, files=(file, *data, *files),
     )  # fmt: skip
     return model.with_input(replace(base, size=size))
 
 
-def read_proto(onnx: Any, file: Path) -> Any:
-    """Return the model in a file; weights in files of its own folder are read too, others refused."""
+def read_proto(onnx: Any, file: Path) -> tuple[Any, tuple[Path, ...]]:
+    """Return the model in a file, and the files of its own folder that hold its weights; others are refused."""
     try:
         if not file.is_file():
             raise KernelFileError(str(file), "is not a file" if file.exists() else "no such file")
-        proto = onnx.load(file)
+        proto = onnx.load(file, load_external_data=False)
         if not proto.graph.node:
             raise KernelFileError(str(file), "is not an ONNX model: it holds no graph")
+        data = data_files(file, proto)
+        onnx.load_external_data_for_model(proto, str(file.parent))
     except (KernelFileError, MemoryError):
         raise
     except PermissionError as error:
         raise ResourceError(f"{quoted(file)}: {error.strerror} (check who may read it)") from error
     except Exception as error:  # protobuf has classes of its own
         raise KernelFileError(str(file), f"is not an ONNX model that can be read: {_first_line(error)}") from error
-    return proto
+    return proto, data
 
 
 def _first_line(error: Exception) -> str:

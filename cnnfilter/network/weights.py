@@ -142,8 +142,8 @@ def _numbers(value: Any, where: str) -> Any:
     return made
 
 
-def resolve_kernels(specs: list[str], folder: Path, depth: int | None, groups: int) -> Array:
-    """Return the filter bank ``(K, depth, kH, kW)`` of kernel specs.
+def resolve_kernels(specs: list[str], folder: Path, depth: int | None, groups: int) -> tuple[Array, tuple[Path, ...]]:
+    """Return the filter bank ``(K, depth, kH, kW)`` of kernel specs, and the files that hold the kernels.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def resolve_kernels(specs: list[str], folder: Path, depth: int | None, groups: i
     CnnFilterError
         If a spec means nothing, or the kernels are not of one size.
     """
-    from cnnfilter.library import load_kernels
+    from cnnfilter.library.load import files_read, load_kernels
 
     kernels = [kernel for spec in specs for kernel in load_kernels(_contained(spec, folder))]
     planes = [kernel.weights for kernel in kernels]
@@ -174,7 +174,7 @@ def resolve_kernels(specs: list[str], folder: Path, depth: int | None, groups: i
     bank = np.stack([np.broadcast_to(plane, (wanted, *plane.shape[-2:])) for plane in planes])  # (K, C/groups, kH, kW)
     if groups > 1 and wanted == 1:
         bank = np.tile(bank, (groups, 1, 1, 1))  # (groups*K, 1, kH, kW)
-    return bank
+    return bank, tuple(map(Path, files_read(kernels, ())))
 
 
 def _contained(spec: str, folder: Path) -> str:

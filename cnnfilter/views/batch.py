@@ -216,6 +216,9 @@ def print_end(totals: Totals, *, places: Mapping[str, Sequence[str]], json: bool
     if totals.failed > LISTED:
         where = (*places.get("manifest", ()), *places["journal"])[0]
         sys.stderr.write(f"cnnfilter: and {totals.failed - LISTED} more: see {printable(where)}\n")
+    for one in totals.notes.values() if not quiet else ():
+        others = f" and {one.count - 1} other input{'s' * (one.count > 2)}" if one.count > 1 else ""
+        sys.stderr.write(f"cnnfilter: note: {quoted(one.key)}{others}: {printable(one.note)}\n")
     if not quiet:
         for name, paths in places.items():
             sys.stdout.write(f"{name:9} {', '.join(map(printable, paths))}\n")

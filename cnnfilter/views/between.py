@@ -37,10 +37,10 @@ def print_comparison(found: Comparison) -> None:
     first, last = found.tools
     out.print(Text(f"{found.kernel} between {first} and {last}", style="bold"))
     for tool, call in zip(found.tools, found.calls, strict=True):
-        out.print(Text(f"  {tool}: {call}", style="dim"))
+        out.print(Padding(Text(f"{tool}: {call}", style="dim"), (0, 0, 0, 2), expand=False))
         its = CONVENTIONS[tool]
         for line in filter(None, (its.note, f"may differ from it: {its.differs}")):
-            out.print(Padding(Text(line, style="dim"), (0, 0, 0, 4)))
+            out.print(Padding(Text(line, style="dim"), (0, 0, 0, 4), expand=False))
     out.print()
     out.print(_facts(found))
     if not found.steps:

@@ -17,27 +17,37 @@ COLUMNS = {"map": "<", "shape": "<", "min": ">", "max": ">", "mean": ">", "non-z
 def summary_text(results: Sequence[MapResult], *, width: int) -> str:
     """Return one row for each map: shape, range, mean, share of non-zero cells, display mapping, files.
 
-    Nothing is ever cut: where `width` characters do not hold a row, its files stand on lines of their own.
+    Nothing is ever cut: where `width` characters do not hold a row, its files, and then how it is shown, stand on
+    lines of their own.
     """
     header, aligned = list(COLUMNS), "".join(COLUMNS.values())
     rows = [[result.kernel, " x ".join(map(str, result.shape)), *_numbers(result)] for result in results]
     if len({result.source for result in results}) > 1:
         header, aligned = ["image", *header], "<" + aligned
         rows = [[result.source, *row] for result, row in zip(results, rows, strict=True)]
-    if any(result.display for result in results):
-        header, aligned = [*header, "shown as"], aligned + "<"
-        rows = [[*row, result.display or "-"] for result, row in zip(results, rows, strict=True)]
     rows = [[printable(cell) for cell in row] for row in rows]
+    shown = [printable(result.display) for result in results] if any(result.display for result in results) else []
     files = [[printable(path) for path in result.outputs] for result in results]
-    if not any(files):
-        return columns(rows, aligned, header=header)
-    beside = [[*row, ", ".join(names)] for row, names in zip(rows, files, strict=True)]
-    text = columns(beside, aligned + "<", header=[*header, "written to"])
-    if max(map(text_width, text.splitlines())) <= width:
-        return text
-    head, rule, *lines = columns(rows, aligned, header=header).splitlines()
-    below = [line + "".join(f"\n    {name}" for name in names) for line, names in zip(lines, files, strict=True)]
-    return "\n".join([head, rule, *below])
+    beside = [[*row, text or "-"] for row, text in zip(rows, shown, strict=True)] if shown else rows
+    head, sides = [*header, *["shown as"][: len(shown)]], aligned + "<" * bool(shown)
+    if any(files):
+        whole = [[*row, ", ".join(names)] for row, names in zip(beside, files, strict=True)]
+        text = columns(whole, sides + "<", header=[*head, "written to"])
+        if _fits(text, width):
+            return text
+    text = columns(beside, sides, header=head)
+    below = files
+    if shown and not _fits(text, width):
+        text = columns(rows, aligned, header=header)
+        below = [[f"shown as {how or '-'}", *names] for how, names in zip(shown, files, strict=True)]
+    first, rule, *lines = text.splitlines()
+    lines = [line + "".join(f"\n    {more}" for more in under) for line, under in zip(lines, below, strict=True)]
+    return "\n".join([first, rule, *lines])
+
+
+def _fits(text: str, width: int) -> bool:
+    """Say whether no line of text is wider than `width`."""
+    return max(map(text_width, text.splitlines())) <= width
 
 
 def _numbers(result: MapResult) -> list[str]:
@@ -54,10 +64,10 @@ def short(value: float) -> str:
 
     Examples
     --------
-    >>> short(-1020.0), short(2.75), short(0.000123456)
-    ('-1020', '2.75', '0.000123456')
+    >>> short(-1020.0), short(2.75), short(0.000123456), short(float("inf"))
+    ('-1020', '2.75', '0.000123456', 'inf')
     """
-    return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+    return f"{value:.0f}" if abs(value) < 1e15 and value == int(value) else f"{value:.6g}"
 
 
 def summary_json(results: Sequence[MapResult], failures: Sequence[Failure]) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 from cnnfilter.batch.find import Found
 from cnnfilter.batch.journal import Journal, Ledger
 from cnnfilter.batch.manifest import in_order
-from cnnfilter.batch.names import Labels
 from cnnfilter.batch.plan import read_plan, write_plan
 from cnnfilter.batch.records import Record, Written
+from cnnfilter.job.names import Endings
 
 count, folder = int(sys.argv[1]), Path(sys.argv[2])
 began = time.process_time()
@@ -26,7 +26,7 @@ def names():
         key = f"year-{n // 100000:02}/day-{n // 1000:04}/photo-{n:07}.{'png' if n % 2 else 'jpg'}"
         yield Found(key, "/photos/" + key, 300000, str(1700000000000000000 + n), "/photos/" + key)
 
-assert write_plan(folder / "plan", names(), Labels(("sobel-x",), ("png",)), output=None) == count
+assert write_plan(folder / "plan", names(), Endings([("sobel-x", "png")]), output=None) == count
 planned = time.process_time()
 row = {"kernel": "sobel-x", "spec": "sobel-x", "shape": [510, 510], "min": -900.0, "max": 900.0, "mean": 0.5,
        "nonzero": 250000, "nan": 0, "infinite": 0, "display": "abs 0..255"}

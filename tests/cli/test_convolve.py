@@ -278,7 +278,7 @@ BAD = [
     (["convolve", "scene.png", "-k", "sobell-x"], 2, "unknown kernel 'sobell-x' (did you mean sobel-x"),
     (["convolve", "scene.png", "-k", "1 2; 3"], 2, "row 2 has 1 value"),
     (["convolve", "scene.png", "-k", "1 a; 3 4"], 2, "'a'"),
-    (["convolve", "scene.png"], 2, "Missing option '--kernel'"),
+    (["convolve", "scene.png"], 2, "Missing option '--kernel' / '-k' (cnnfilter convolve scene.png -k sobel-x)"),
     (["convolve", "-k", "box"], 2, "Missing argument 'IMAGE...'"),
     (["convolve", "nothing.png", "-k", "box"], 3, "'nothing.png': No such file"),
     (["convolve", "text.xyz", "-k", "box"], 3, "'text.xyz': "),
@@ -302,7 +302,7 @@ BAD = [
     (["convolve", "scene.png", "-k", "box", "--max-pixels", "100"], 3, "--max-pixels"),
     (["convolve", "scene.png", "-k", "box", "--max-memory", "lots"], 2, "'lots' is not a size in bytes"),
     (["convolve", "scene.png", "-k", "box", "-f", "npy", "--max-memory", "1KB"], 4, "--max-memory"),
-    (["convolv", "scene.png"], 2, "No such command 'convolv'"),
+    (["convolv", "scene.png"], 2, "unknown command 'convolv' (did you mean cnnfilter convolve?)"),
     (["convolve", "scene.png", "-k", "box", "--colour"], 2, "No such option: --colour"),
 ]
 
@@ -378,7 +378,7 @@ def test_show_at_a_place_prints_numbers(cnnfilter_run, samples):
 
 
 def test_small_maps_are_better_read_as_numbers(cnnfilter_run, samples):
-    hint = "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv)\n"
+    hint = "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)\n"
     assert cnnfilter_run("convolve", samples / "grid-5x5.csv", "-k", "1").err == hint
     assert cnnfilter_run("convolve", samples / "grid-5x5.csv", "-k", "1", "--padding", "14").err == ""
     for words in (["--table"], ["-f", "csv"], ["-o", "a.png"], ["-q"], ["--json"]):

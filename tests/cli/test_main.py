@@ -63,3 +63,15 @@ def test_plans_fit_the_terminal(cnnfilter_run, samples, words, columns):
     wide = cnnfilter_run("plan", *source, *words, env={"COLUMNS": "200"})
     assert set("".join(wide.out.split())) - {"─"} <= set("".join(narrow.out.split()))
     assert "(3-1)-1)//1+1=" in "".join(narrow.out.split())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="address space is bounded on Linux")
+@pytest.mark.parametrize("megabytes", [60, 100, 120, 200])
+def test_too_little_address_space_is_one_line(samples, tmp_path, megabytes):
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({megabytes} << 20, {megabytes} << 20))\n"
+        f"from cnnfilter.cli import main; main(['convolve', {str(samples / 'scene.png')!r}, '-k', 'box'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n"), list(tmp_path.iterdir())) == (4, 1, [])
+    assert "of address space, and needs 256 to begin (ulimit -v raises it)" in done.stderr

@@ -135,7 +135,7 @@ def test_outputs_never_replace_the_network_s_own_files(program):
     before = Path("digits/digits.npz").read_bytes()
     code, _, err = program("run", "digits/digits.yaml", SEVEN, "--save", "dense", "-o", "digits/digits.npz")
     assert code == 2
-    assert "is a file of the network" in err
+    assert "is an input, and inputs are never overwritten" in err
     assert Path("digits/digits.npz").read_bytes() == before
 
 

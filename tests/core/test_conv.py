@@ -10,6 +10,7 @@ import pytest
 import cnnfilter
 from cnnfilter.core.conv import ENGINES, conv2d
 from cnnfilter.core.plan import ENGINE_NAMES
+from cnnfilter.core.separable import cross
 from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError, UnknownNameError
 
 MODES = ["zeros", "reflect", "symmetric", "replicate", "circular", "constant:2.5"]
@@ -286,3 +287,29 @@ def test_a_flip_takes_the_middle_of_an_even_kernel_along(kernel, size):
     np.testing.assert_allclose(got, signal.convolve2d(image, weights, mode="same"), atol=1e-12)
     got = conv2d(image[:1], weights[:1], flip=True, padding="same")
     np.testing.assert_allclose(got[0], np.convolve(image[0], weights[0], mode="same"), atol=1e-12)
+
+
+def test_a_kernel_far_larger_than_its_image_is_quick_and_exact():
+    """An outer product is seen without a decomposition, which would take a minute for these 16 million weights."""
+    image = np.arange(81, dtype=np.float64).reshape(9, 9)
+    column, row = np.linspace(1, 2, 2001), np.linspace(-1, 1, 1801)
+    found = cnnfilter.conv2d(image, np.outer(column, row), padding="same")
+    expected = np.empty((9, 9))
+    for y, x in np.ndindex(9, 9):  # the window's middle lies on the cell
+        expected[y, x] = column[1000 - y : 1009 - y] @ image @ row[900 - x : 909 - x]
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_a_cross_finds_is_the_kernel(seed):
+    rng = np.random.default_rng(seed)
+    column, row = (rng.integers(-3, 4, size=count).astype(float) for count in rng.integers(2, 400, size=2))
+    plane = np.outer(column, row)
+    crossed = cross(plane)
+    if plane.any():
+        assert np.allclose(crossed[0] @ crossed[1], plane, rtol=1e-14)
+        plane[-1, -1] += 1e-3
+        again = cross(plane)
+        assert again is None or np.allclose(again[0] @ again[1], plane, rtol=1e-6)
+    else:
+        assert crossed is None

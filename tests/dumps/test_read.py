@@ -35,6 +35,15 @@ def zipped(**members):
     return file.getvalue()
 
 
+def twins():
+    """An archive of two arrays that NumPy gives one name."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.npy", npy(np.ones(2)))
+        archive.writestr("a", npy(np.zeros(2)))
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -57,6 +66,11 @@ def zipped(**members):
         (b"[[[1, 2]], [[3, 4]]]", [[[1, 2]], [[3, 4]]]),
         (b"[1, 2, 3]", [1, 2, 3]),
         (b' {"data": [[1, 2]], "dtype": "float32"}', [[1, 2]]),
+        (b"#N/A,1\n2,3", [[np.nan, 1], [2, 3]]),
+        (b"# N/A,1\n2,3", [2, 3]),
+        (b'1;"#N/A"\n#NA;2,5', [[1, np.nan], [np.nan, 2.5]]),
+        (b"1,inf\n-Infinity,2", [[1, np.inf], [-np.inf, 2]]),
+        (b"map,row,0\na,0,1\na,0,2\nb,0,3", [[[1]], [[2]], [[3]]]),  # two maps of one name
     ],
 )
 def test_grids(data, expected):
@@ -80,7 +94,18 @@ def test_grids(data, expected):
         (b"a,b,c\n1,2,3", "line 1, column 1: 'a' is not a number"),
         (b"1,2\n\xff,3", "not text"),
         (b"1,2\x00", "not text"),
-        (b"map,row,0\na,0,1\nb,0,1\nb,1,2", "not all of one height"),
+        (b"map,row,0\na,0,1\nb,0,1\nb,1,2", "not all of one height: the first has 1 rows, map 2 has 2"),
+        (b"map,row,0\na,0,1\nb,0,3\nb,1,5\nb,2,7", "not all of one height: the first has 1 rows, map 2 has 3"),
+        (b"map,row,0\na,0,1\na,2,1", "line 3 is row '2' of its map, row 1 is missing"),
+        (b"map,row,0\na,0,1\nb,1,1", "line 3 is row '1' of its map, row 0 is missing"),
+        (b"map,row,0\na,x,1", "line 2 is row 'x' of its map, row 0 is missing"),
+        (b"1,#DIV/0!", "line 1, column 2: '#DIV/0!' is not a number"),
+        (b"#REF!,1", "line 1, column 1: '#REF!' is not a number"),
+        (b"1,2\n3,1e999", "line 2, column 2: 1e999 is beyond 1.8e308"),
+        (b"[[1, 1e999]]", r"\[0, 1\] is a number beyond 1.8e308"),
+        (b"[[1, -1e999]]", r"\[0, 1\] is a number beyond 1.8e308"),
+        (b'{"data": [[1e60]], "dtype": "float32"}', "numbers that float32 does not: they are larger than 3.4e"),
+        (b'{"data": [[70000]], "dtype": "float16"}', "numbers that float16 does not: they are larger than 6.55e"),
         (b"map,row,0,1\na,0", "needs a map, a row and values"),
         (b"map,row,0,1", "holds no numbers"),
         (b"[[1, 2], [3]]", "item 1 at depth 1 has 1 items, the first has 2"),
@@ -121,6 +146,7 @@ def test_grids(data, expected):
         (b"PK\x03\x04" + bytes(50), "not a readable npz file"),
         (zipped(), "not"),
         (zipped(a=npy(np.ones(2)), b=npy(np.ones(2))), "holds 2 arrays, a, b"),
+        (twins(), "holds several arrays of one name"),
         (zipped(a=b"no array"), "not a readable npz file"),
         (
             zipped(a=npy(header="{'descr': '<f8', 'fortran_order': False, 'shape': (9999, 9999)}", body=bytes(90))),
@@ -231,3 +257,19 @@ def test_damaged_files_are_grids_or_errors(data):
     damaged = whole[:at] + bytes([data.draw(st.integers(0, 255))]) + whole[at + 1 :]
     for cut in (damaged, whole[:at]):
         check(cut)
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max <= np.finfo(np.float64).max, reason="no longer double here")
+def test_a_longer_double_is_read_where_it_fits():
+    values = np.array([[1.5, -2], [np.nan, np.inf]], np.longdouble)
+    np.testing.assert_array_equal(read_grid(npy(values)), values.astype(float))
+    with pytest.raises(ImageError, match="numbers that float64 does not"):
+        read_grid(npy(np.array([[np.finfo(np.longdouble).max]])))
+
+
+def test_python_2_and_warnings_stay_off_the_screen(cnnfilter_run, tmp_path):
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2L, 3L)}"
+    (tmp_path / "old.npy").write_bytes(npy(header=header, body=np.arange(6.0).tobytes()))
+    done = cnnfilter_run("convolve", "old.npy", "-k", "1", "-o", "new.npy", "-q")
+    assert (done.code, done.err) == (0, "")
+    np.testing.assert_array_equal(np.load(tmp_path / "new.npy"), np.arange(6).reshape(2, 3))

@@ -21,7 +21,7 @@ from cnnfilter.errors import ParameterError, ShapeError
 
 def written(form, maps, *, stack=False, **info):
     file = io.BytesIO()
-    WRITERS[form](file, Dump(maps, stack, info))
+    WRITERS[form](file, Dump([*maps.items()], stack, info))
     return file.getvalue()
 
 
@@ -110,10 +110,25 @@ def test_stacks_put_the_kernels_in_front():
 
 
 def test_npz_holds_each_kernel_under_its_name():
-    maps = {"sobel-x": ramp(3, 4), "../../evil": ramp(2, 2), "a/b": ramp(1, 2), "a-b": ramp(1, 3)}
+    maps = {"sobel-x": ramp(3, 4), "../../evil": ramp(2, 2), "a/b": ramp(1, 2), "a-b-2": ramp(1, 3)}
     with np.load(io.BytesIO(written("npz", maps, stack=True))) as archive:
         assert archive.files == ["sobel-x", "evil", "a-b", "a-b-2"]
-        np.testing.assert_array_equal(archive["a-b-2"], maps["a-b"])
+        np.testing.assert_array_equal(archive["a-b-2"], maps["a-b-2"])
+
+
+@pytest.mark.parametrize("names", [("a", "a"), ("a", "A"), ("a/b", "a-b"), ("caf\u00e9", "cafe\u0301")])
+def test_two_maps_of_one_name_are_refused(names):
+    with pytest.raises(ParameterError, match="maps of equal names in one file"):
+        Dump([(name, ramp(2, 2)) for name in names], stack=True)
+
+
+def test_channels_are_told_from_maps_that_are_named_like_them():
+    maps = {"a": ramp(2, 2, 3), "a/1": ramp(2, 2, 3)}
+    rows = list(csv.DictReader(io.StringIO(written("csv", maps, stack=True).decode())))
+    assert [row["map"] for row in rows[::2]] == ["a/0", "a/1", "a/1/0", "a/1/1"]
+    maps = {"a": ramp(1, 2, 3), "a/0": ramp(1, 2, 3)}
+    rows = list(csv.DictReader(io.StringIO(written("csv", maps, stack=True).decode())))
+    assert len({row["map"] for row in rows}) == 2
 
 
 def test_npy_is_what_numpy_writes():
@@ -175,9 +190,9 @@ def test_maps_of_different_shapes(form):
 
 def test_one_map_or_a_stack():
     with pytest.raises(ParameterError, match="got 2"):
-        Dump({"a": ramp(2, 2), "b": ramp(2, 2)})
+        Dump([("a", ramp(2, 2)), ("b", ramp(2, 2))])
     with pytest.raises(ParameterError, match="got 0"):
-        Dump({}, stack=True)
+        Dump([], stack=True)
 
 
 def formulas():
@@ -218,5 +233,5 @@ class FullDisk(io.RawIOBase):
 @pytest.mark.parametrize("form", WRITERS)
 def test_a_full_disk_keeps_its_number(form):
     with pytest.raises(OSError, match="No space left") as info:
-        WRITERS[form](FullDisk(2000), Dump({"a": ramp(100, 100)}))
+        WRITERS[form](FullDisk(2000), Dump([("a", ramp(100, 100))]))
     assert info.value.errno == 28

@@ -59,7 +59,7 @@ def test_pngsuite_to_the_last_bit():
     compared = 0
     for path in suite("[!x]*.png"):
         picture = open_picture(path)
-        assert picture.notes == ()
+        assert all(note.endswith("left out: the values are taken as they are stored") for note in picture.notes)
         values = picture.array()
         colours = values[:-1] if picture.has_alpha else values
         alpha = values[-1:] if picture.has_alpha else np.full_like(values[:1], picture.white)

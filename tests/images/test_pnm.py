@@ -44,6 +44,13 @@ def test_values(data, expected, white):
         (b"P5 2 2 70000\n" + bytes(99), "maximum is '70000'"),
         (b"P2 2 1 15 3 16", "a value is outside 0 to 15"),
         (b"P2 2 1 15 3 x", "a value is no whole number"),
+        (b"P2 1 1 255\n99999999999999999999", "a value is outside 0 to 255"),
+        (b"P2 2 1 15 3 -1", "a value is no whole number"),
+        (b"P2 2 1 15 3 1.5", "a value is no whole number"),
+        (b"P2 4 1 255 1+2 3 4 5", "a value is no whole number"),
+        (b"P2 2 1 255 1-2", "truncated PNM: 2 values are announced, 1 follow"),
+        (b"P1\n2 2\n0 7 1 x 1 0", "'7' is neither 0 nor 1"),
+        (b"P1 2 2 011", "truncated PNM: 4 values are announced, 3 follow"),
         (b"Pf 1 1 0\n" + bytes(4), "scale is '0'"),
         (b"Pf 1 1 x\n" + bytes(4), "scale is 'x'"),
         (b"P6 99999 99999 255\n", "over the limit"),
@@ -82,3 +89,9 @@ def test_any_bytes_are_a_picture_or_an_error(magic, rest):
     except CnnFilterError as error:
         shape = (str(error).isprintable(),)
     assert all(shape)
+
+
+def test_more_pictures_behind_the_first_are_told():
+    one = b"P5 2 1 255\n\x01\x02"
+    assert open_picture(one + one).notes == ("first of several pictures in one file: the others are not read",)
+    assert open_picture(one).notes == ()

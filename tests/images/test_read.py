@@ -168,7 +168,7 @@ def test_first_of_several_frames(form):
         frames[0], form, save_all=True, append_images=frames[1:], **({"lossless": True} if form == "WEBP" else {})
     )
     picture = open_picture(data)
-    assert picture.notes == ("first of 3 frames",)
+    assert picture.notes == ("first of 3 frames (--frame N|all)",)
     np.testing.assert_array_equal(picture.array()[:1], planes(np.asarray(frames[0])))
 
 

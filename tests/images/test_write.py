@@ -85,7 +85,7 @@ def test_what_a_format_cannot_hold(pixels, form, error, words):
 def test_write_by_every_suffix(tmp_path, suffix):
     path = tmp_path / f"out{suffix.upper()}"
     assert format_of(path) == SUFFIXES[suffix]
-    write_image(path, np.arange(30.0).reshape(5, 6))
+    write_image(path, np.arange(30, dtype=np.float32).reshape(5, 6))
     assert open_picture(path).shape[1:] == (5, 6)
     assert not open_picture(path).notes
 
@@ -99,14 +99,16 @@ def test_stored_values_come_back(tmp_path, dtype):
     np.testing.assert_array_equal(back, values)
 
 
-def test_floats_are_stretched_and_the_mapping_is_told(tmp_path):
-    values = np.linspace(-3.0, 5.0, 256).reshape(16, 16)
+@pytest.mark.parametrize(("low", "shown"), [(-3.0, (-5.0, 5.0, "symmetric -5..5")), (1.0, (1.0, 5.0, "minmax 1..5"))])
+def test_floats_are_stretched_and_the_mapping_is_told(tmp_path, low, shown):
+    values = np.linspace(low, 5.0, 256).reshape(16, 16)
     mapping = write_image(tmp_path / "a.png", values, text={"Kernel": "k"})
-    assert (mapping.low, mapping.high) == (-3.0, 5.0)
+    assert (mapping.low, mapping.high, str(mapping)) == shown
     image = Image.open(tmp_path / "a.png")
-    assert image.text == {"Software": f"cnnfilter {cnnfilter.__version__}", "Display": "minmax -3..5", "Kernel": "k"}
-    back = read_image(tmp_path / "a.png") * 8 / 255 - 3
-    assert np.abs(back - values).max() < 8 / 255
+    assert image.text == {"Software": f"cnnfilter {cnnfilter.__version__}", "Display": shown[2], "Kernel": "k"}
+    span = mapping.high - mapping.low
+    back = read_image(tmp_path / "a.png") * span / 255 + mapping.low
+    assert np.abs(back - values).max() < span / 255
 
 
 def test_colour_map_and_sixteen_bits(tmp_path):

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from cnnfilter.errors import OutputError, UnknownNameError
-from cnnfilter.job.names import Output, make_folder, parse_formats, plan_outputs, stem
+from cnnfilter.job.names import Endings, Output, make_folder, parse_formats, plan_outputs, stem
+from cnnfilter.text import distinct, folded
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +95,30 @@ def test_a_number_is_no_other_inputs_name():
     planned = plan_outputs(["a/cat.png", "b/cat.png", "b/cat-2.png"], ["edge"], ["png"], None)
     names = [str(outputs[0].path) for outputs in planned]
     assert names == ["cat.edge.png", "cat-3.edge.png", "cat-2.edge.png"]
+
+
+def test_all_files_of_an_image_have_one_number():
+    planned = plan_outputs(["a/x.png", "b/x.b.png", "c/X.png"], ["c", "b.c", "C"], ["png", "npy"], "there")
+    found = [[output.path.name for output in outputs] for outputs in planned]
+    assert found[0] == ["x.c.png", "x.c.npy", "x.b.c.png", "x.b.c.npy", "x.C-2.png", "x.C-2.npy"]
+    assert found[1][0] == "x.b-2.c.png"
+    assert found[2] == [name.replace("x.", "X-2.", 1) for name in found[0]]
+    assert len({name.lower() for names in found for name in names}) == 18
+
+
+WORDS = st.text(st.sampled_from("aAb.-2/\\ \u00e9\u0301\u212aK"), max_size=4) | st.sampled_from(
+    ["x" * 90, "\u00e9" * 110]
+)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=4), st.lists(WORDS, max_size=5))
+@example(["c", "b.c"], ["a", "a.b"])
+@example(["C", "x.b.c"], ["a", "a.x.b"])
+def test_stems_that_share_no_key_share_no_file(labels, stems):
+    endings = Endings((label, form) for label in distinct(labels) for form in ("png", "npy"))
+    files = [set(map(folded, endings.names(one))) for one in stems]
+    assert all(len(names) == 2 * len(labels) for names in files)
+    for first, one in enumerate(stems):
+        for second in range(first):
+            if set(endings.keys(one)).isdisjoint(endings.keys(stems[second])):
+                assert files[first].isdisjoint(files[second])

@@ -17,7 +17,7 @@ def grid(tmp_path):
     [
         (["-f", "npy"], 38 * 48 * 4),
         (["-f", "npy", "--padding", "10"], 58 * 68 * 4),
-        (["-f", "npy", "--stride", "2"], 19 * 24 * 4),
+        (["-f", "npy", "--stride", "1,2"], 38 * 24 * 4),
         (["-f", "npy", "-k", "blur"], 2 * 38 * 48 * 4),
         (["-f", "npy", "-k", "blur", "--stack"], 2 * 38 * 48 * 4),
         (["-f", "npy", "-k", "blur", "--combine", "max"], 38 * 48 * 4),
@@ -27,6 +27,8 @@ def grid(tmp_path):
         (["-f", "npy", "--activation", "relu"], 38 * 48 * 4),
         (["-f", "npy", "--dtype", "float64"], 38 * 48 * 8),
         (["--table"], 38 * 48 * 4),
+        (["--preview"], 38 * 48 * 4),
+        (["--display", "percentile:1"], 38 * 48 * 4),
         (["--padding", "20"], 78 * 88),
     ],
 )

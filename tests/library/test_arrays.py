@@ -97,6 +97,10 @@ def test_npz(tmp_path):
     assert "holds several arrays: write" in refusal(path)
     with pytest.raises(UnknownNameError, match="did you mean conv"):
         load_kernels(f"{path}#cnv")
+    with zipfile.ZipFile(tmp_path / "twins.npz", "w") as archive:
+        for name in ("a.npy", "b.npy", "a"):
+            archive.writestr(name, bytes(9))
+    assert "holds several arrays of the name 'a'" in refusal(f"{tmp_path}/twins.npz#a")
     np.savez_compressed(tmp_path / "one.npz", only=BANK[0])
     np.testing.assert_array_equal(load_kernel(f"{tmp_path}/one.npz").weights, BANK[0])
 
@@ -244,7 +248,7 @@ def test_crafted_npz(tmp_path):
             "promises 99,999,999 weights",
         ),
         (b'{"w": 1, "w": 2}', "is not .safetensors: its header is the key is given twice"),
-        (b"[" * 5000, "is not .safetensors: its header is nested deeper"),
+        (b"[" * 5000 + b"]" * 5000, "is not .safetensors: its header is nested deeper"),
     ],
 )
 def test_crafted_safetensors(tmp_path, header, reason):

@@ -175,4 +175,5 @@ def test_the_users_folder_follows_each_system(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert catalog.user_folder() == tmp_path / ".config" / "cnnfilter" / "kernels"
     monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
     assert catalog.user_folder().parts[-2:] == ("cnnfilter", "kernels")

@@ -160,19 +160,23 @@ def test_a_bank_passes_parameters_on():
         ("0 0; 0 0:normalize=l1", "matrix-2x2: normalize=l1: all weights are 0"),
         ("1 2; 3 4:variant=x", "matrix-2x2: unknown parameter 'variant'"),
         ("1 2; 3", "kernel '1 2; 3': row 2 has 1 values, expected 2"),
-        ("[[1, NaN]]", "kernel '[[1, NaN]]': row 1, column 2: expected a finite number, got nan"),
-        ("[[1, true]]", "kernel '[[1, true]]': row 1, column 2: expected a number, got true"),
+        ("[[1, NaN]]", "kernel '[[1, NaN]]': row 1, column 2: expected a number, got 'NaN'"),
+        ("[[1, true]]", "kernel '[[1, true]]': row 1, column 2: expected a number, got 'true'"),
         (
             "box:size=4000|4001",
             "'box:size=4000|4001' makes more than 16,777,216 weights (use fewer or smaller kernels)",
         ),
         ("gabor:theta=4\n5", "gabor: theta must be a number of degrees, got '4\\n5'"),
-        (
-            "kernels/none.txt",
-            "'kernels/none.txt' is neither a name nor a kernel file (a file ends in .yaml, .yml, .json,",
-        ),
-        ("C:\\none", "'C:\\\\none' is neither a name nor a kernel file"),
-        ("none.txt", "unknown kernel 'none.txt' (a kernel file ends in .yaml, .json, .npy, .npz or .safetensors)"),
+        ("kernels/none.txt", "kernels/none.txt: no such file"),
+        ("kernels/none.doc", "'kernels/none.doc' is no kernel file (a kernel file ends in .yaml, .yml, .json, .csv"),
+        ("C:\\none", "'C:\\\\none' is no kernel file"),
+        ("none.doc", "'none.doc' is no kernel file (a kernel file ends in .yaml, .yml, .json, .csv, .tsv, .txt, .mat"),
+        ("photo.png", "'photo.png' is no kernel file (a picture is no kernel: it stands before -k)"),
+        ("a/photo.JPG", "'a/photo.JPG' is no kernel file (a picture is no kernel: it stands before -k)"),
+        ("weights.pt", "'weights.pt' is no kernel file (save its tensors as .safetensors, or one as .npy)"),
+        ("k.xlsx", "'k.xlsx' is no kernel file (save the sheet as .csv)"),
+        ("x" * 10_000, "unknown kernel 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'"),
+        ("1 " * 300_000, "kernel '1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1...': 300000 columns are more than the 4095"),
         ("log:sigma=1e-120", "log: these parameters give weights that are not finite"),
     ],
 )
@@ -181,6 +185,52 @@ def test_refused(spec, message):
         load_kernels(spec)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("edge", ["edge-detect", "sobel", "laplacian-4"]),
+        ("gradient", ["sobel", "scharr-x", "central-x"]),
+        ("sharp", ["sharpen", "unsharp", "detail"]),
+        ("laplace", ["laplacian-4", "laplacian-8", "log"]),
+        ("line", ["line-horizontal", "line-vertical", "bank:lines"]),
+        ("sobell-x", ["sobel-x", "sobel-xy", "sobel-xx"]),
+        ("prewit", ["bank:prewitt", "prewitt-y", "prewitt-x"]),
+        ("shadow", ["bank:imagej-shadows", "imagej-shadow-e", "imagej-shadow-n"]),
+        ("average-blur", ["box"]),
+        ("pascal", []),
+    ],
+)
+def test_a_name_that_is_none_gets_the_nearest(name, offered):
+    with pytest.raises(UnknownNameError) as caught:
+        load_kernels(name)
+    hint = f"did you mean {' or '.join(offered)}?" if offered else "cnnfilter kernels list shows all"
+    assert str(caught.value) == f"unknown kernel '{name}' ({hint})"
+
+
+@pytest.mark.parametrize(
+    ("spec", "note"),
+    [
+        ("sobel", "'sobel' alone is one kernel; bank:sobel is all of them: sobel-x, sobel-y"),
+        ("roberts", "'roberts' alone is one kernel; bank:roberts is all of them: roberts-1, roberts-2"),
+        ("emboss", "'emboss' alone is one kernel; bank:emboss is all of them: Emboss in eight directions"),
+        ("blur", "'blur' is box here (others: gaussian, motion)"),
+        ("-1,-1,-1,-1,8,-1,-1,-1,-1", "9 numbers in a row make a kernel of 1 x 9 (rows end in ;)"),
+        ("1 1 1 1", "4 numbers in a row make a kernel of 1 x 4 (rows end in ;)"),
+        ("1 " * 25, "25 numbers in a row make a kernel of 1 x 25 (rows end in ;)"),
+        ("[" + "1, " * 49 + "]", "49 numbers in a row make a kernel of 1 x 49 (rows end in ;)"),
+    ],
+)
+def test_a_choice_that_is_made_for_the_user_is_said(spec, note):
+    (kernel,) = load_kernels(spec)
+    assert kernel.warnings == (note,)
+
+
+@pytest.mark.parametrize("spec", ["sobel-x", "sobel:dx=0,dy=1", "box", "gauss", "1 2 1", "1 2; 3 4", "bank:sobel"])
+def test_what_is_plain_needs_no_note(spec):
+    assert [kernel.warnings for kernel in load_kernels(spec)] in ([()], [(), ()])
 
 
 def test_sizes_that_cut_too_much_warn():

@@ -35,6 +35,15 @@ def test_a_selection_takes_some_filters_or_one_channel(model):
     np.testing.assert_array_equal(load_kernel(f"{path}#conv1.weight[4,1]").weights, weights[4, 1])
 
 
+def test_of_two_arrays_of_one_name_neither_is_taken(model):
+    path, _ = model
+    twins = onnx.load(path)
+    twins.graph.initializer[1].name = "conv1.weight"
+    onnx.save(twins, path)
+    with pytest.raises(KernelFileError, match=r"holds several arrays of the name 'conv1\.weight' \(rename them\)"):
+        load_kernels(f"{path}#conv1.weight")
+
+
 def test_a_name_that_is_not_there_is_answered_with_the_nearest(model):
     path, _ = model
     with pytest.raises(UnknownNameError, match=r"no array 'conv1.wieght' in it \(did you mean conv1.weight"):
@@ -58,5 +67,5 @@ def test_a_sheet_of_filters_is_drawn(model, tmp_path):
     tiles, names = kernel_tiles(kernels)
     assert [tile.shape for tile in tiles] == [(2, 4, 3)] * 5
     assert names[0] == "conv1.weight-0"
-    write_sheet(kernels, str(tmp_path / "sheet.png"))
+    write_sheet(kernels, [], str(tmp_path / "sheet.png"))
     assert read_image(tmp_path / "sheet.png").shape[0] == 3

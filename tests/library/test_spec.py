@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnfilter.errors import ParameterError
-from cnnfilter.library.spec import Spec, canonical, matrix_value, parse_spec
+from cnnfilter.library.spec import Spec, canonical, parse_spec
 
 
 @pytest.mark.parametrize(
@@ -106,25 +106,6 @@ def test_too_many_combinations_are_refused_before_they_are_made():
     spec = parse_spec("g:" + ",".join(f"p{n}=0..999" for n in range(6)))
     with pytest.raises(ParameterError, match="makes 1000000000000000000 kernels, more than 4096"):
         spec.combinations()
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1 2; 3 4", "1 2; 3 4"),
-        ("[[0, 1/4], [-1/9,2]]", [[0, "1/4"], ["-1/9", 2]]),
-        ("[1/3,1/3,1/3]", ["1/3", "1/3", "1/3"]),
-        ("[[[1]],[[2]]]", [[[1]], [[2]]]),
-    ],
-)
-def test_matrix_in_place(text, value):
-    assert matrix_value(text) == value
-
-
-@pytest.mark.parametrize("text", ["[[1, 2]", "[1, x]", "[" * 100_000, "[]]"])
-def test_broken_json_in_place(text):
-    with pytest.raises(ParameterError, match="is not a JSON matrix"):
-        matrix_value(text)
 
 
 def test_canonical_names():

@@ -109,9 +109,8 @@ def test_not_utf8_names_the_line() -> None:
         ('{"a":\n NaN}', "f.json:2: NaN is not JSON (write a finite number)"),
         ('{"a":\n\n -Infinity}', "f.json:3: -Infinity is not JSON (write a finite number)"),
         ('{"a": "NaN",\n "b": NaN}', "f.json:2: NaN is not JSON (write a finite number)"),
-        ('{"a": 1,}', "f.json:1: not JSON: Expecting property name enclosed in double quotes, column 9"),
-        ("[1] 2", "f.json:1: not JSON: Extra data, column 5"),
-        ("", "f.json:1: not JSON: Expecting value, column 1"),
+        ('{"a": 1,\n "\\udfaa": 2}', "f.json:2: a \\u escape is half of a letter (write both halves)"),
+        ('{"a": "\\ud83d"}', "f.json:1: a \\u escape is half of a letter (write both halves)"),
         ("[" * 51 + "]" * 51, "f.json: nested deeper than 50"),
         ("[" * 100_000, "f.json: nested deeper than 50"),
         ('{"a":' * 100_000, "f.json: nested deeper than 50"),
@@ -121,8 +120,16 @@ def test_json_refused(text: str, message: str) -> None:
     assert refusal(text, "f.json") == message
 
 
+@pytest.mark.parametrize(("text", "column"), [('{"a" 1}', 6), ("[1] 2", 5), ("", 1)])
+def test_what_is_not_json_names_line_and_column(text: str, column: int) -> None:
+    """The words between are the standard library's, which change from version to version."""
+    message = refusal(text, "f.json")
+    assert message.startswith("f.json:1: not JSON: ")
+    assert message.endswith(f", column {column}")
+
+
 def test_json_number_of_too_many_digits() -> None:
-    assert refusal("9" * 5000, "f.json").startswith("f.json: not JSON: Exceeds the limit")
+    assert refusal("9" * 5000, "f.json").startswith("f.json: not JSON: ")
 
 
 def test_depth_of_fifty_is_accepted() -> None:
@@ -296,3 +303,7 @@ def test_the_pure_loader_reads_the_same(monkeypatch) -> None:
     for bad in ("a: &x 1", "a: 1\na: 2", "a: [", "\x07", "[" * 60):
         with pytest.raises(CnnFilterError):
             parse_document(bad.encode(), "f.yaml")
+
+
+def test_json_letters_of_two_halves_are_whole() -> None:
+    assert parse_document(b'{"a": "\\ud83d\\ude00"}', "f.json").value == {"a": "\U0001f600"}

@@ -226,3 +226,9 @@ def test_an_error_in_yaml_has_its_line(tmp_path):
     (tmp_path / "net.yaml").write_text("input: {size: 4}\nlayers:\n  - kind: flatten\n  - kind: dence\n")
     with pytest.raises(KernelFileError, match=r"net.yaml:4: layers\[1\].kind: unknown layer kind 'dence' .*dense"):
         load_network(tmp_path / "net.yaml")
+
+
+def test_a_layer_without_a_name_takes_nobody_elses(tmp_path):
+    entries = [CONV, CONV | {"name": "conv1"}, CONV | {"name": "conv3"}, CONV]
+    network = network_of(tmp_path, entries, {"w": np.ones((1, 1, 1, 1))}, size=(5, 6))
+    assert [layer.name for layer in network.layers] == ["conv2", "conv1", "conv3", "conv4"]

@@ -9,14 +9,14 @@ from PIL import Image
 
 import cnnfilter
 from cnnfilter.library import search_path
+from cnnfilter.library.catalog import shipped_folder
 from cnnfilter.library.passport import passport
 
 EXPECTED = Path(__file__).with_name("expected")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def lines(text):
-    return [line.rstrip() for line in text.replace(f"{ROOT}/", "").splitlines()]
+    return [line.rstrip() for line in text.replace(f"{shipped_folder()}/", "kernels/").splitlines()]
 
 
 @pytest.mark.parametrize("name", ["sobel-x", "laplacian-8"])

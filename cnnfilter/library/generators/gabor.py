@@ -86,7 +86,8 @@ def _sigma(sigma: float | None, wavelength: float, bandwidth: float) -> float:
     """Return sigma, from the bandwidth where it is not given."""
     if sigma is not None:
         return sigma
-    return wavelength / math.pi * math.sqrt(math.log(2) / 2) * (2**bandwidth + 1) / (2**bandwidth - 1)
+    octaves = 2**bandwidth - 1 or bandwidth * math.log(2)  # the rounding of a tiny bandwidth
+    return wavelength / math.pi * math.sqrt(math.log(2) / 2) * (2**bandwidth + 1) / octaves
 
 
 def _default_size(along: float, across: float, theta: float, convention: str) -> Size:

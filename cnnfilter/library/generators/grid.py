@@ -58,7 +58,7 @@ def side_for(name: str, half: float) -> int:
         If that is more than a kernel may have.
     """
     if half > (MAX_SIDE - 1) / 2:
-        side = 2 * half + 1
+        side = 2 * float(half) + 1
         raise ParameterError(f"{name}: needs {side:.6g} pixels a side, more than {MAX_SIDE} (use a smaller width)")
     return 2 * max(1, math.ceil(half - 1e-9)) + 1
 

@@ -7,6 +7,7 @@ pays for a second reading that finds its line.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -35,22 +36,23 @@ class Document(NamedTuple):
 
     def line(self, steps: Steps) -> int | None:
         """Return the line, from 1, of the value at `steps`, or of the nearest thing around it."""
-        lines: Lines = {}
-        _parse(self.text, self.path, lines)
+        lines = self.lines()
         while steps and steps not in lines:
             steps = steps[:-1]
         return lines.get(steps)
 
     def lines(self) -> Lines:
         """Return the line of every value."""
-        lines: Lines = {}
-        _parse(self.text, self.path, lines)
-        return lines
+        return _lines_of(self.text, self.path)
+
+    def mistake(self, steps: Steps, reason: str, *, at: Steps | None = None) -> KernelFileError:
+        """Return the error about the value at `steps`, with the line of `at` or else of `steps`."""
+        place = steps if at is None else at
+        return KernelFileError(self.path, reason, line=self.line(place), field=dotted(steps), steps=place)
 
     def fail(self, steps: Steps, reason: str, *, at: Steps | None = None) -> NoReturn:
-        """Raise a KernelFileError about the value at `steps`, with the line of `at` or else of `steps`."""
-        place = steps if at is None else at
-        raise KernelFileError(self.path, reason, line=self.line(place), field=dotted(steps), steps=place)
+        """Raise that error."""
+        raise self.mistake(steps, reason, at=at)
 
 
 def read_document(path: str | Path) -> Document:
@@ -118,6 +120,14 @@ def parse_document(data: bytes, path: str) -> Document:
         line = data.count(b"\n", 0, error.start) + 1
         raise KernelFileError(path, "is not UTF-8 text (save it as UTF-8)", line=line) from error
     return Document(path, _parse(text, path, None), text)
+
+
+@lru_cache(maxsize=1)
+def _lines_of(text: str, path: str) -> Lines:
+    """Return the line of every value in a text; a file with a mistake may have many, and is read once more for all."""
+    lines: Lines = {}
+    _parse(text, path, lines)
+    return lines
 
 
 def _parse(text: str, path: str, lines: Lines | None) -> Any:

@@ -9,6 +9,9 @@ from typing import Any, NoReturn
 from cnnfilter.errors import KernelFileError
 from cnnfilter.library.strict.places import MAX_DEPTH, Lines, dotted
 
+#: How half of a letter beyond the first 65,536 is written; its other half may follow.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+
 _TOKEN = r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+'
 
 
@@ -41,6 +44,8 @@ def read_json(text: str, path: str, lines: Lines | None) -> Any:
     except ValueError as error:  # a number of more digits than Python converts
         raise KernelFileError(path, f"not JSON: {error}") from error
     _check_depth(value, path)
+    if found := _HALF.search(text):
+        _check_letters(value, path, text.count("\n", 0, found.start()) + 1)
     if duplicates or lines is not None:
         _locate(text, path, {} if lines is None else lines)
     return value
@@ -55,6 +60,14 @@ def _check_depth(value: Any, path: str) -> None:
         if not level:
             return
     raise KernelFileError(path, f"nested deeper than {MAX_DEPTH}")
+
+
+def _check_letters(value: Any, path: str, line: int) -> None:
+    """Refuse text with half of a letter in it, which no file can hold."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise KernelFileError(path, "a \\u escape is half of a letter (write both halves)", line=line) from error
 
 
 def _line_of(text: str, token: str) -> int:

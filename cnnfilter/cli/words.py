@@ -1,0 +1,230 @@
+"""Words that stand where others belong: said before any file is opened, with the way that was meant."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Sequence
+
+from cnnfilter.errors import CnnFilterError, ParameterError, UnknownNameError, closest
+from cnnfilter.files import quoted
+from cnnfilter.text import distinct
+
+#: What an input that is written in place is called.
+IN_PLACE = "inline"
+
+#: How a job over a folder is typed.
+_FOR_FOLDERS = {
+    "convolve": "batch {} -k sobel-x -o OUT",
+    "pool": "batch {} -k 1 --pool max:2 -o OUT",
+    "activate": "batch {} -k 1 -a relu -o OUT",
+    "show": "show FILE, one of them",
+}
+#: Commands that take kernels beside their inputs.
+_WITH_KERNELS = ("convolve", "batch")
+#: Endings of files that hold kernels or networks, and never pictures.
+_NO_PICTURES = (".yaml", ".yml", ".safetensors", ".onnx")
+
+
+def _is_folder(name: str) -> bool:
+    """Say whether a word names a folder."""
+    return os.path.isdir(name)  # noqa: PTH112 - False, not an error, for a word of any length
+
+
+def is_in_place(name: str) -> bool:
+    """Say whether an input is numbers written in place: no file, and more than one number.
+
+    Examples
+    --------
+    >>> is_in_place("2.5 1.8 0.2"), is_in_place("[[1, 2], [3, 4]]"), is_in_place("7"), is_in_place("scan 2.png")
+    (True, True, False, False)
+    """
+    numbers = re.fullmatch(r"[-+0-9.eE/,;\s\[\]()]+", name) and re.search(r"[0-9]\s*[\s,;\[\]]+\s*[-+.0-9\[]", name)
+    return bool(numbers) and not os.path.lexists(name)
+
+
+def called(names: Sequence[str]) -> list[str]:
+    """Return what inputs are called in records and files: numbers in place by a name of their own.
+
+    Examples
+    --------
+    >>> called(["a.png", "1 2 3", "4 5 6"])
+    ['a.png', 'inline', 'inline-2']
+    """
+    words = iter(distinct([IN_PLACE] * sum(map(is_in_place, names))))
+    return [next(words) if is_in_place(name) else name for name in names]
+
+
+def in_place(name: str) -> bytes:
+    """Return numbers written in place as the file that would hold them.
+
+    Raises
+    ------
+    ParameterError
+        If the rows differ in length, or a number is none.
+    """
+    import json
+
+    from cnnfilter.library.numbers import MatrixError, describe, matrix
+
+    try:
+        rows = matrix(name)
+    except MatrixError as error:
+        raise ParameterError(f"input {describe(name)}: {error}") from None
+    return json.dumps(rows[0] if len(rows) == 1 else rows).encode()
+
+
+def check_inputs(names: Sequence[str], command: str, kernel_dirs: Sequence[str] = ()) -> None:
+    """Raise for an input that is a folder, or no file but another word of the command.
+
+    Parameters
+    ----------
+    names
+        Inputs as they were typed.
+    command
+        The command that takes them.
+    kernel_dirs
+        Folders where kernels are looked for first.
+
+    Raises
+    ------
+    ParameterError
+        With the way to type what was meant.
+    """
+    for name in names:
+        if not name.strip():
+            raise ParameterError("an input has no name (is a variable of the shell empty?)")
+        if name == "-" or ".npz#" in name.lower():
+            continue
+        if is_in_place(name) and command != "batch":
+            in_place(name)
+        elif _is_folder(name) and command in _FOR_FOLDERS:
+            how = _FOR_FOLDERS[command].format(shlex.quote(name))
+            raise ParameterError(f"{quoted(name)} is a folder, and {command} takes files (cnnfilter {how})")
+        elif not os.path.lexists(name):
+            _check_missing(name, command, kernel_dirs)
+        elif name.lower().endswith(_NO_PICTURES) and command == "convolve":
+            raise ParameterError(f"{quoted(name)} is a kernel file, not a picture (-k {shlex.quote(name)})")
+
+
+def _check_missing(name: str, command: str, kernel_dirs: Sequence[str]) -> None:
+    """Raise where a name that is no file means something else."""
+    from cnnfilter.library.numbers import number
+
+    try:
+        number(name.strip("[](){},;"))
+    except ValueError:
+        pass
+    else:
+        what = (
+            "a matrix needs quotes: -k '0 0 1; 0 1 0'" if command in _WITH_KERNELS else "numbers need quotes: '2.5 1.8'"
+        )
+        raise ParameterError(f"{quoted(name)} is a number, not a file ({what})")
+    for kind, flag, means in _KINDS:
+        if means(name, kernel_dirs):
+            typed = f"{flag} {shlex.quote(name)}"
+            raise ParameterError(f"{quoted(name)} is {kind}: {_how(command, flag, typed)} (there is no such file)")
+
+
+def _how(command: str, flag: str, typed: str) -> str:
+    """Return how to type a word with its flag, in a command that has the flag."""
+    if flag in ("-k", "--as") and command not in _WITH_KERNELS:
+        return f"cnnfilter convolve IMAGE {typed}"
+    return typed
+
+
+def is_kernel(name: str, kernel_dirs: Sequence[str] = ()) -> bool:
+    """Say whether a word is the name of a kernel or bank, with or without parameters."""
+    from cnnfilter.library.catalog import entries, search_path
+    from cnnfilter.library.spec import parse_spec
+    from cnnfilter.library.suggest import looks_like_a_file
+
+    if looks_like_a_file(name) or not re.match(r"[A-Za-z0-9][-\w.+]*(:|$)", name):
+        return False
+    try:
+        spec = parse_spec(name)
+        known = [entry for entry in entries(search_path(kernel_dirs)) if spec.kind in ("name", "bank")]
+    except CnnFilterError:
+        return False
+    return any(spec.body in (entry.name, *entry.aliases) for entry in known)
+
+
+def _is_activation(name: str, _: Sequence[str]) -> bool:
+    """Say whether a word is an activation as it is typed."""
+    from cnnfilter.core.words import activation_name
+
+    return _understood(activation_name, name.partition(":")[0])
+
+
+def _is_pool(name: str, _: Sequence[str]) -> bool:
+    """Say whether a word is a pooling as it is typed."""
+    from cnnfilter.core.words import parse_pool
+
+    return _understood(parse_pool, name)
+
+
+def _is_format(name: str, _: Sequence[str]) -> bool:
+    """Say whether a word is a file format."""
+    from cnnfilter.job.names import FORMATS
+
+    return name.lower().lstrip(".") in FORMATS
+
+
+def _is_tool(name: str, _: Sequence[str]) -> bool:
+    """Say whether a word is a tool whose conventions can be adopted."""
+    from cnnfilter.library.conventions import CONVENTIONS
+
+    return name in CONVENTIONS
+
+
+def _understood(read: Callable[[str], object], text: str) -> bool:
+    """Say whether a word can be read."""
+    try:
+        read(text)
+    except CnnFilterError:
+        return False
+    return True
+
+
+#: What a word may be that is no file: what it is called, its flag, and whether it is that.
+_KINDS: tuple[tuple[str, str, Callable[[str, Sequence[str]], bool]], ...] = (
+    ("a kernel", "-k", is_kernel),
+    ("a pooling", "--pool", _is_pool),
+    ("an activation", "-a", _is_activation),
+    ("a format", "-f", _is_format),
+    ("a tool", "--as", _is_tool),
+)
+
+
+def missing(flag: str, example: str, names: Sequence[str], command: str) -> ParameterError:
+    """Return the error for a flag that a command cannot do without; a word that stands alone may be its value."""
+    try:
+        check_inputs(names, command)
+    except ParameterError as error:
+        return error
+    return ParameterError(f"Missing option {flag} (cnnfilter {command} {shlex.quote(names[0])} {example})")
+
+
+def unknown_command(word: str, commands: Sequence[str], group: str = "") -> CnnFilterError:
+    """Return the error for a first word that is no command."""
+    from cnnfilter.library.numbers import describe
+
+    near = closest(word, list(commands), 1)
+    path = shlex.quote(word)
+    if near:
+        hint = f"did you mean cnnfilter {group}{near[0]}?"
+    elif _is_folder(word):
+        hint = f"to convolve a folder: cnnfilter batch {path} -k sobel-x -o OUT"
+    elif os.path.lexists(word):
+        networks = word.lower().endswith((".onnx", ".yaml", ".yml"))
+        hint = f"cnnfilter run {path} IMAGE" if networks else f"cnnfilter convolve {path} -k sobel-x"
+    elif is_kernel(word):
+        hint = f"a kernel: cnnfilter kernels show {path}, or cnnfilter convolve IMAGE -k {path}"
+    elif _is_activation(word, ()):
+        hint = f"an activation: cnnfilter activate IMAGE -a {path}"
+    elif _is_pool(word, ()):
+        hint = f"a pooling: cnnfilter pool IMAGE --pool {path}"
+    else:
+        hint = f"there are {', '.join(commands)}"
+    return UnknownNameError(f"unknown command {describe(word)} ({hint})")
