@@ -7,6 +7,7 @@ exits: the command line maps each of these classes to an exit code in one place.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -51,6 +52,10 @@ class KernelFileError(CnnFilterError):
         self.path, self.reason, self.line, self.field, self.steps = path, reason, line, field, steps
         self.what = f"{field}: {reason}" if field else reason
         super().__init__(f"{self.where}: {self.what}")
+
+    def __reduce__(self) -> tuple[partial[KernelFileError], tuple[str, str]]:
+        again = partial(type(self), line=self.line, field=self.field, steps=self.steps)
+        return again, (self.path, self.reason)  # as it was made, when it comes from another process
 
     @property
     def where(self) -> str:

@@ -88,3 +88,52 @@ def test_both_convolutions_take_the_same_groups():
                 convolve(IMAGE, weights, groups=wrong)
         with pytest.raises(CnnFilterError, match="groups"):
             convolve(IMAGE, kernel, groups=2)
+
+
+@pytest.mark.parametrize("image", [IMAGE[0], IMAGE, np.stack([IMAGE, IMAGE + 1])], ids=["H,W", "C,H,W", "N,C,H,W"])
+@pytest.mark.parametrize("kernel", ["gaussian:sigma=1|2", ["sobel-x", "gaussian:sigma=1"], "bank:laws-3"])
+def test_a_bank_gives_the_maps_of_its_kernels(image, kernel):
+    bank = [cnnfilter.load_kernel(one) for one in kernel] if isinstance(kernel, list) else cnnfilter.load_kernel(kernel)
+    bias = np.arange(len(bank))
+    got = cnnfilter.conv2d(image, kernel, padding="same", bias=bias)
+    expected = [cnnfilter.conv2d(image, one, padding="same", bias=b) for one, b in zip(bank, bias, strict=True)]
+    np.testing.assert_allclose(got, np.stack(expected, axis=1 if image.ndim == 4 else 0), rtol=1e-12, atol=1e-12)
+
+
+def test_maps_of_several_sizes_are_refused_with_the_way_out():
+    with pytest.raises(cnnfilter.CnnFilterError, match=r"gaussian-sigma1 8x9, gaussian-sigma2 2x3.*padding='same'"):
+        cnnfilter.conv2d(np.ones((14, 15)), "gaussian:sigma=1|2", padding=0)
+    with pytest.raises(cnnfilter.CnnFilterError, match="bias must be one number or one for each of the 2 kernels"):
+        cnnfilter.conv2d(IMAGE, "gaussian:sigma=1|2", padding="same", bias=[1, 2, 3])
+
+
+def test_a_kernel_as_deep_as_the_image_makes_one_map(tmp_path):
+    weights = np.random.default_rng(1).standard_normal((2, 3, 3, 3))
+    np.save(tmp_path / "bank.npy", weights)
+    spec = str(tmp_path / "bank.npy")
+    expected = cnnfilter.conv2d(IMAGE, weights)
+    np.testing.assert_array_equal(cnnfilter.conv2d(IMAGE, spec), expected)
+    deep = cnnfilter.load_kernel(spec)[1]
+    assert deep.shape == (3, 3, 3)
+    np.testing.assert_allclose(cnnfilter.conv2d(IMAGE, deep), expected[1], rtol=1e-12)
+    np.testing.assert_allclose(cnnfilter.conv2d(np.stack([IMAGE] * 2), deep)[1], expected[1], rtol=1e-12)
+    assert cnnfilter.conv_transpose2d(IMAGE, deep).shape == (10, 11)
+
+
+def test_masked_arrays_are_refused():
+    masked = np.ma.masked_array(IMAGE, mask=IMAGE > 5)
+    for call in (
+        lambda: cnnfilter.conv2d(masked, "box"),
+        lambda: cnnfilter.conv2d(IMAGE, masked[0]),
+        lambda: cnnfilter.pool2d(masked, "max", 2),
+        lambda: cnnfilter.activate(masked, "relu"),
+        lambda: cnnfilter.dense(masked[0, 0], np.ones((2, 9))),
+    ):
+        with pytest.raises(CnnFilterError, match="masked array"):
+            call()
+
+
+@pytest.mark.parametrize("padding", ["valid", "same", 1, (1, 0), ((1, 0), (0, 1)), "1,0,0,1"])
+def test_poolings_take_the_paddings_of_convolutions(padding):
+    box = cnnfilter.conv2d(IMAGE, np.ones((2, 3)), padding=padding, stride=2)
+    np.testing.assert_allclose(cnnfilter.pool2d(IMAGE, "sum", (2, 3), stride=2, padding=padding), box)

@@ -9,16 +9,16 @@ from functools import cached_property
 from typing import Any
 
 from cnnfilter.batch.recipe import Array, Made
-from cnnfilter.errors import KernelFileError
+from cnnfilter.errors import KernelFileError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.layers import Save, select, write_layers
+from cnnfilter.job.layers import File, Save, select, split_drawable, write_layers
 from cnnfilter.job.names import Output
-from cnnfilter.job.network import classify
+from cnnfilter.job.network import NetworkOptions, check_options, classify
 from cnnfilter.network.model import Model, open_model
-from cnnfilter.network.results import LayerResult
+from cnnfilter.network.results import LayerResult, Prediction
 from cnnfilter.network.spec import Input
 from cnnfilter.text import distinct
 
@@ -38,8 +38,12 @@ class Classify:
         Of the network's files when the run began: a worker that finds others refuses to go on.
     layers
         Layers to write and to measure.
+    softmax
+        Whether the last values are scores of classes, whatever layer they come from.
     expected
         What the network takes, where flags say otherwise than its file.
+    given
+        The values of a model's inputs beside the picture.
     """
 
     path: str
@@ -56,7 +60,9 @@ class Classify:
     max_pixels: int = MAX_PIXELS
     stack: bool = False
     threads: int = 1
+    softmax: bool = False
     expected: Input | None = None
+    given: tuple[tuple[str, Array], ...] = ()
     reading: Reading = READ
 
     @cached_property
@@ -74,9 +80,12 @@ class Classify:
         """Everything that decides about the results' bytes, in plain values."""
         words = (
             "digest", "layers", "formats", "display", "colormap", "compress", "scale", "zoom", "dtype", "measures",
+            "softmax",
         )  # fmt: skip
         changed: dict[str, Any] = {} if self.expected is None else {"input": replace(self.expected, example=None)}
         changed["reading"] = self.reading._asdict()
+        if self.given:
+            changed["given"] = {name: values.tolist() for name, values in self.given}
         return {"command": "run", **{name: getattr(self, name) for name in words}, **changed}
 
     @cached_property
@@ -85,28 +94,43 @@ class Classify:
         model = open_model(self.path)
         if digest_of_model(model) != self.digest:
             raise KernelFileError(quoted(self.path), "changed since the run began (start it again)")
-        return model if self.expected is None else model.with_input(self.expected)
+        model = model if self.expected is None else model.with_input(self.expected)
+        return model.with_values(dict(self.given)) if self.given else model
 
     def __getstate__(self) -> dict[str, Any]:
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
     def apply(self, picture: Picture, outputs: Sequence[Output], max_memory: int | None) -> list[Made]:
         """Run one picture, and write the layers."""
-        result = classify(picture, self._model, threads=self.threads, dtype=self.dtype, max_memory=max_memory)
+        options = NetworkOptions(self.threads, self.dtype, self.softmax, max_memory)
         save = Save(
             layers=self.layers, formats=self.formats, display=self.display, colormap=self.colormap,
             compress=self.compress, scale=self.scale, zoom=self.zoom, max_pixels=self.max_pixels,
         )  # fmt: skip
-        files = [(output, self.layers[output.label or 0], None) for output in outputs]
-        result = write_layers(result, files, save)
+        result = classify(picture, self._model, options, save)
+        files: list[File] = [(output, self.layers[output.label or 0], None) for output in outputs]
         layers = {layer.name: layer for layer in result.layers}
+        _, left_out = split_drawable(files, result.layers)
+        missing = [name for name in self.layers if name not in layers]
+        if left_out or missing:
+            raise ShapeError(left_out[0] if left_out else f"layer {missing[0]!r} gives no numbers")
+        result = write_layers(result, files, save)
         made = [_made(layers[name]) for name in self.layers]
         if result.notes:
             made[-1].row["notes"] = list(result.notes)
-        if result.scores:
-            classes = [[score.name, float(score.probability)] for score in result.scores[:TOP]]
-            made[-1].row.update({"class": classes[0][0], "score": classes[0][1], "classes": classes})
+        made[-1].row.update(_said(result.prediction))
         return made
+
+
+def _said(prediction: Prediction) -> dict[str, Any]:
+    """Return what a record says of a picture: the likeliest classes and what kind of probabilities they have."""
+    if not prediction.scores:
+        return {}
+    classes = [[score.name, score.probability] for score in prediction.scores[:TOP]]
+    return {
+        "class": prediction.answer or classes[0][0], "score": classes[0][1], "classes": classes,
+        "prediction": prediction.kind, "softmax_applied": prediction.softmax_applied,
+    }  # fmt: skip
 
 
 def _made(layer: LayerResult) -> Made:
@@ -119,6 +143,11 @@ def _made(layer: LayerResult) -> Made:
     facts = layer.as_json()
     row = {"kernel": layer.name, "spec": layer.kind, **{name: facts[name] for name in ("shape", "min", "max", "mean")}}
     return Made(row, hold)
+
+
+def given_of(model: Model) -> tuple[tuple[str, Array], ...]:
+    """Return the values of a model's inputs beside the picture."""
+    return tuple(getattr(model, "given", {}).items())
 
 
 def digest_of_model(model: Model) -> str:
@@ -138,6 +167,7 @@ def make_classify(path: str, layers: Sequence[str], model: Model, **words: Any) 
     UnknownNameError
         If a name means no layer.
     """
-    plans = model.plan(model.input.size or (64, 64), partial=True).layers
-    chosen = select(layers, plans) if layers else (plans[-1].name,)
+    plan = model.plan(model.input.size or (64, 64), partial=True)
+    check_options(model, plan, NetworkOptions(dtype=words["dtype"], softmax=words["softmax"]))
+    chosen = select(layers, plan.layers) if layers else (plan.layers[-1].name,)
     return Classify(path=path, digest=digest_of_model(model), layers=chosen, **words)

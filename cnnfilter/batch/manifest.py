@@ -20,7 +20,7 @@ GROUP = 1000
 
 COLUMNS = (
     "input", "state", "reason", "size", "kernel", "spec", "shape", "min", "max", "mean", "nonzero", "nan", "infinite",
-    "display", "class", "score", "outputs", "source",
+    "display", "class", "score", "prediction", "outputs", "source",
 )  # fmt: skip
 
 

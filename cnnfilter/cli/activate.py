@@ -6,7 +6,7 @@ import typer
 
 from cnnfilter.cli import flags
 from cnnfilter.cli.job import Files, Show, memory_limit, position, run
-from cnnfilter.cli.words import check_inputs, missing
+from cnnfilter.cli.words import check_inputs, missing_flag
 
 
 def activate(
@@ -23,6 +23,7 @@ def activate(
     layout: flags.Layout = "auto",
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
+    missing: flags.Missing = "propagate",
     dtype: flags.Dtype = "float32",
     output: flags.Output = None,
     format: flags.Formats = None,
@@ -54,9 +55,11 @@ def activate(
     from cnnfilter.job.options import make_options
 
     if not activation:
-        raise missing("'--activation' / '-a'", "-a relu", images, "activate")
+        raise missing_flag("'--activation' / '-a'", "-a relu", images, "activate")
     check_inputs(images, "activate")
-    options = make_options(channels=channels, range=range, activation=activation, dtype=dtype, threads=threads)
+    options = make_options(
+        channels=channels, range=range, activation=activation, missing=missing, dtype=dtype, threads=threads
+    )
     request = Request(
         steps=(plain_step(activation.replace(":", "-"), options),), options=options, flatten=flatten,
         max_memory=memory_limit(max_memory), max_pixels=max_pixels, at=position(at),

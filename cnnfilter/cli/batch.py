@@ -115,11 +115,15 @@ def batch(
     as_: flags.As = "",
     activation: flags.Activation = None,
     pool: flags.Pool = None,
+    missing: flags.Missing = "propagate",
     size: flags.Size = None,
     mean: flags.Mean = None,
     std: flags.Std = None,
     resize: flags.Resize = None,
+    order: flags.Order = None,
     layout: flags.ModelLayout = "auto",
+    input_: flags.Inputs = None,
+    softmax: flags.Softmax = False,
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
     dtype: flags.Dtype = "float32",
@@ -176,14 +180,15 @@ def batch(
     )  # fmt: skip
     if network is not None:
         recipe = folders.network_recipe(
-            network, save or (), {**looks, "dtype": dtype}, size=size, range=range if "range" in given else None,
-            mean=mean, std=std, resize=resize, layout=of_model,
+            network, save or (), {**looks, "dtype": dtype, "softmax": softmax}, size=size,
+            range=range if "range" in given else None, mean=mean, std=std, resize=resize, order=order, layout=of_model,
+            inputs=input_ or (),
         )  # fmt: skip
     else:
         adopted = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
         words = {
             "channels": channels, "stride": stride, "dilation": dilation, "bias": bias, "activation": activation,
-            "pool": pool, "engine": engine, "combine": combine,
+            "pool": pool, "engine": engine, "combine": combine, "missing": missing,
         }  # fmt: skip
         recipe = folders.kernel_recipe(
             kernel, kernel_dir or (), {**looks, "stack": stack, "flatten": flatten}, words, adopted, as_, given

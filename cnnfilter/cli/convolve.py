@@ -4,7 +4,7 @@ import typer
 
 from cnnfilter.cli import flags
 from cnnfilter.cli.job import Files, Show, memory_limit, position, run
-from cnnfilter.cli.words import check_inputs, missing
+from cnnfilter.cli.words import check_inputs, missing_flag
 
 
 def convolve(
@@ -27,6 +27,7 @@ def convolve(
     as_: flags.As = "",
     activation: flags.Activation = None,
     pool: flags.Pool = None,
+    missing: flags.Missing = "propagate",
     dtype: flags.Dtype = "float32",
     output: flags.Output = None,
     format: flags.Formats = None,
@@ -65,12 +66,13 @@ def convolve(
     from cnnfilter.library.load import files_read
 
     if not kernel:
-        raise missing("'--kernel' / '-k'", "-k sobel-x", images, "convolve")
+        raise missing_flag("'--kernel' / '-k'", "-k sobel-x", images, "convolve")
     check_inputs(images, "convolve", kernel_dir or ())
     words = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
     options = make_options(
         channels=channels, stride=stride, dilation=dilation, bias=bias, activation=activation, pool=pool,
-        engine=engine, threads=threads, combine=combine, **adopt_words(as_, words, flags.given(context)),
+        missing=missing, engine=engine, threads=threads, combine=combine,
+        **adopt_words(as_, words, flags.given(context)),
     )  # fmt: skip
     search = search_path(kernel_dir or ())
     kernels = [one for spec in kernel for one in load_as(spec, as_, search)]

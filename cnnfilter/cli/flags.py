@@ -151,6 +151,14 @@ As = Annotated[
         "a note says the call.",
     ),
 ]  # fmt: skip
+Missing = Annotated[
+    str,
+    typer.Option(
+        "--missing", metavar="propagate|ignore", rich_help_panel=_STEP,
+        help="NaN in a window: propagate gives NaN; ignore takes it for a missing cell, and renormalises the weights "
+        "over what is there.",
+    ),
+]  # fmt: skip
 Engine = Annotated[
     str,
     typer.Option(
@@ -226,7 +234,7 @@ SaveLayers = Annotated[
     typer.Option(
         "--save", metavar="all|NAME,...", rich_help_panel=_OUTPUT,
         help="Write these layers' maps: contact sheets, or dumps with -f npy, npz, csv, json. Patterns work: 'conv*'. "
-        "All, where -o, -f or --maps is given without it.",
+        "All, where -o, -f or --maps is given without it; -o FILE.npz holds all of them.",
     ),
 ]  # fmt: skip
 Size = Annotated[
@@ -246,8 +254,28 @@ Std = Annotated[
 Resize = Annotated[
     str | None,
     typer.Option(
-        "--resize", metavar="stretch|crop|none", rich_help_panel=_MODEL,
-        help="How pictures of other sizes are made to fit.",
+        "--resize", metavar="stretch|crop|letterbox|none", rich_help_panel=_MODEL,
+        help="How pictures of other sizes are made to fit; letterbox leaves gray around them (114 of 255, as YOLO).",
+    ),
+]  # fmt: skip
+Order = Annotated[
+    str | None,
+    typer.Option(
+        "--order", metavar="RGB|BGR", rich_help_panel=_MODEL, help="Order of the colours; of --mean and --std too."
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input", metavar="NAME=1,2,3|FILE", rich_help_panel=_MODEL,
+        help="Numbers for an input that an ONNX model has beside the picture. Repeatable.",
+    ),
+]  # fmt: skip
+Softmax = Annotated[
+    bool,
+    typer.Option(
+        "--softmax", rich_help_panel=_VIEW,
+        help="The last values are scores of classes: put them through softmax, whatever layer they come from.",
     ),
 ]  # fmt: skip
 ModelLayout = Annotated[

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 #: Flags that mean something only with kernels, and only with a network.
 FOR_KERNELS = (
     "channels", "kernel_dir", "stride", "padding", "padding_mode", "dilation", "flip", "bias", "combine", "as_",
-    "activation", "pool", "engine", "stack", "flatten",
+    "activation", "pool", "missing", "engine", "stack", "flatten",
 )  # fmt: skip
-FOR_NETWORKS = ("save", "size", "mean", "std", "resize")
+FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "order", "input_", "softmax")
 
 
 def check_words(given: frozenset[str]) -> None:
@@ -39,7 +39,7 @@ def check_words(given: frozenset[str]) -> None:
 
 def reading_of(layout: str, frame: str | None, *, truncated: bool, network: bool) -> tuple[str | None, "Reading"]:
     """Return the layout of the model, if one is said, and how inputs are read."""
-    from cnnfilter.cli.network import parted_layout
+    from cnnfilter.cli.network_words import parted_layout
     from cnnfilter.images.frames import parse_reading
 
     of_model, of_arrays = parted_layout(layout)
@@ -68,10 +68,10 @@ def looks(
     }  # fmt: skip
 
 
-def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **overrides: str | None) -> "Recipe":
+def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **overrides: Any) -> "Recipe":
     """Return the recipe of `run`."""
-    from cnnfilter.batch.classify import make_classify
-    from cnnfilter.cli.network import override
+    from cnnfilter.batch.classify import given_of, make_classify
+    from cnnfilter.cli.network_words import override
     from cnnfilter.job.options import DTYPES
     from cnnfilter.network.model import open_model
 
@@ -79,7 +79,10 @@ def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **ov
     path = os.path.abspath(path)  # noqa: PTH100
     plain = open_model(path)
     model = override(plain, **overrides)
-    return make_classify(path, layers, model, expected=None if model is plain else model.input, **looks)
+    return make_classify(
+        path, layers, model, expected=None if model.input is plain.input else model.input, given=given_of(model),
+        **looks,
+    )  # fmt: skip
 
 
 def kernel_recipe(

@@ -2,102 +2,32 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from cnnfilter.cli.job import Files, as_resource, inputs_of, open_image
-from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, UnknownNameError, lookup
+from cnnfilter.cli.network_words import Look
+from cnnfilter.errors import (
+    CnnFilterError,
+    ImageError,
+    OutputError,
+    ParameterError,
+    ResourceError,
+    ShapeError,
+    UnknownNameError,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from cnnfilter.images.picture import Picture
     from cnnfilter.job.layers import File, Save
     from cnnfilter.network.model import Model
     from cnnfilter.network.results import LayerResult, NetworkResult
-
-
-class Look(NamedTuple):
-    """What the user wants to see and to keep."""
-
-    top: int
-    layers: tuple[str, ...]
-    table: bool
-    at: tuple[int, int] | None
-    json: bool
-    quiet: bool
-    save: tuple[str, ...]
-    single: bool
-    output: str | None
-    formats: tuple[str, ...]
-    display: str
-    colormap: str | None
-    compress: str
-    scale: str | None
-    zoom: int
-    dtype: str
-    threads: int | None
-    max_memory: int | None
-
-
-#: The layouts of a model's input; those of stored arrays have no N.
-MODEL_LAYOUTS = ("NCHW", "NHWC")
-
-
-def parted_layout(text: str) -> tuple[str | None, str]:
-    """Return the layout of the model, if one is said, and that of stored arrays.
-
-    Examples
-    --------
-    >>> parted_layout("NHWC"), parted_layout("HWC")
-    (('NHWC', 'auto'), (None, 'HWC'))
-    """
-    lookup(dict.fromkeys(("auto", "CHW", "HWC", *MODEL_LAYOUTS)), text, "layout")
-    return (text, "auto") if text in MODEL_LAYOUTS else (None, text)
-
-
-def override(
-    model: Model, *, size: str | None, range: str | None, mean: str | None, std: str | None, resize: str | None,
-    layout: str | None,
-) -> Model:  # fmt: skip
-    """Return the model with what the flags say about its input."""
-    from cnnfilter.core.shapes import pair
-
-    changes: dict[str, object] = {}
-    if size is not None:
-        changes["size"] = pair(size.lower().replace("x", ","), "--size")
-    for name, value, known in (
-        ("range", range, ("stored", "unit")),
-        ("resize", resize, ("stretch", "crop", "none")),
-        ("layout", layout, MODEL_LAYOUTS),
-    ):
-        if value is not None:
-            lookup(dict.fromkeys(known), value, name)
-            changes[name] = value
-    for name, text in (("mean", mean), ("std", std)):
-        if text is not None:
-            changes[name] = _numbers(name, text, model.input.channels)
-    return model.with_input(replace(model.input, **changes)) if changes else model  # type: ignore[arg-type]
-
-
-def _numbers(name: str, text: str, channels: int | None) -> tuple[float, ...]:
-    """Read one number, or one for each channel."""
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-        if not all(map(math.isfinite, numbers)):
-            raise ValueError(text)
-    except ValueError:
-        raise ParameterError(f"--{name} takes one finite number, or one for each channel, got {text!r}") from None
-    if len(numbers) not in (1, channels or len(numbers)) or (name == "std" and 0 in numbers):
-        raise ParameterError(
-            f"--{name} takes one number, or {channels} for the channels (none 0 for std), got {text!r}"
-        )
-    return numbers
 
 
 def find_pictures(names: Sequence[str], *, quiet: bool = False) -> list[str]:
@@ -131,54 +61,38 @@ def list_layers(model: Model, look: Look) -> None:
     """Print the layers with their shapes; nothing is run."""
     from cnnfilter.job.layers import select
     from cnnfilter.views.columns import write
-    from cnnfilter.views.network import layer_list
+    from cnnfilter.views.network import layer_list, outline_json
     from cnnfilter.views.plans import network_plan_json
 
+    if model.input.size is None:
+        outline = model.outline()
+        names = select(look.layers or ("all",), outline)
+        kept = [layer for layer in outline if layer.name in names]
+        write(outline_json(model.name, kept) if look.json else layer_list(kept))
+        return
     plan = model.plan(None)
     chosen = select(look.layers or ("all",), plan.layers)
     if look.json:
-        print(network_plan_json(model.name, plan, chosen))  # noqa: T201
+        write(network_plan_json(model.name, plan, chosen))
         return
     write(layer_list([layer for layer in plan.layers if layer.name in chosen]))
 
 
-def check_look(look: Look) -> None:
-    """Raise for a word that no model understands, before any file is opened."""
-    from cnnfilter.job.names import parse_formats
-    from cnnfilter.job.options import DTYPES, check_threads
-
-    lookup(DTYPES, look.dtype, "dtype")
-    check_threads(look.threads)
-    parse_formats(look.formats, look.output)
-
-
-def _check_layers(model: Model, look: Look) -> None:
-    """Raise for a layer that the network lacks, and a place that a layer lacks, where its plan tells before it runs."""
-    if not (look.layers or look.at):
-        return
-    from cnnfilter.job.image import check_place
-    from cnnfilter.job.layers import select
-
-    plan = model.plan(model.input.size or (64, 64), partial=True)
-    if plan.failure:  # what comes after it is not known
-        return
-    chosen = select(look.layers or ("all",), plan.layers)
-    for layer in plan.layers if model.input.size and look.table else ():
-        if layer.name in chosen:
-            check_place(look.at, layer.shape)
-
-
 def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -> None:
     """Run every picture, show the results, and exit with the code that the failures stand for."""
+    from cnnfilter.cli.job import _report
     from cnnfilter.cli.progress import Progress
 
     sources = inputs_of(find_pictures(names, quiet=look.quiet), files)
     if not sources and model.input.example is None:
         raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
-    model.ready(look.threads)
     shown = [one.name for one in sources] or [f"{model.name}.example"]
-    _check_layers(model, look)
-    save, planned = _plan_saves(model, shown, look, files.max_pixels) or (None, [[] for _ in shown])
+    save, planned = _plan_saves(model, shown, look, files.max_pixels)
+    model.ready(look.threads)
+    if save is not None:
+        from cnnfilter.job.names import make_folder
+
+        make_folder(look.output)
     results: list[NetworkResult] = []
     failures: list[tuple[str, CnnFilterError]] = []
     with Progress(len(shown), quiet=look.quiet or look.json) as progress:
@@ -191,12 +105,12 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
             except (ParameterError, UnknownNameError):
                 raise  # a word that no picture understands
             except (CnnFilterError, MemoryError) as error:
-                from cnnfilter.cli.job import _report
-
                 failures.append((name, as_resource(error)))
                 _report(*failures[-1])
             progress.advance()
     _show(results, failures, look)
+    if save is not None:
+        _write_names(results, _names_file(model, save), quiet=look.quiet or look.json)
     if failures:
         raise typer.Exit(4 if any(isinstance(error, ResourceError) for _, error in failures) else 3)
 
@@ -216,26 +130,69 @@ def _example(model: Model) -> Picture:
     return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip, grid=True)
 
 
+#: Rows and columns that a network of any size is planned for, to know its layers' names.
+ANY_SIZE = (64, 64)
+
+
 def _plan_saves(
     model: Model, sources: Sequence[str], look: Look, max_pixels: int
-) -> tuple[Save, list[list[File]]] | None:
-    """Plan every file before anything is computed."""
-    if not look.save:
-        return None
+) -> tuple[Save | None, list[list[File]]]:
+    """Check what depends on the layers, and plan every file, before anything is computed."""
     from cnnfilter.cli.job import refuse_terminal
-    from cnnfilter.job.layers import Save, plan_files, select
-    from cnnfilter.job.names import make_folder, parse_formats
+    from cnnfilter.files import check_outputs
+    from cnnfilter.job.image import check_place
+    from cnnfilter.job.layers import Save, check_saves, plan_files, select
+    from cnnfilter.job.names import parse_formats, read_file
+    from cnnfilter.job.network import check_options
 
-    plans = model.plan(model.input.size or (64, 64), partial=True).layers
+    plan = model.plan(model.input.size or ANY_SIZE, partial=True)
+    if plan.failure and model.input.size is not None:
+        raise ShapeError(plan.failure)
+    check_options(model, plan, look.options)
+    chosen = select(look.layers or ("all",), plan.layers)
+    for layer in plan.layers if model.input.size is not None and look.table else ():
+        if layer.name in chosen and min(layer.shape, default=0) >= 0:
+            check_place(look.at, layer.shape)
+    if not look.save:
+        return None, [[] for _ in sources]
     save = Save(
-        layers=select(look.save, plans), formats=tuple(parse_formats(look.formats, look.output)), output=look.output,
-        display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
+        layers=select(look.save, plan.layers), formats=tuple(parse_formats(look.formats, look.output)),
+        output=look.output, display=look.display, colormap=look.colormap, compress=look.compress, single=look.single,
         scale=look.scale, zoom=look.zoom, max_pixels=max_pixels,
     )  # fmt: skip
     refuse_terminal(look.output, save.formats)
-    planned = plan_files(sources, save, plans, model.files)
-    make_folder(look.output)
-    return save, planned
+    check_saves(save, plan.layers)
+    names = _names_file(model, save)
+    if names is not None:
+        check_outputs([names], [*map(read_file, sources), *model.files])
+    return save, plan_files(sources, save, plan.layers, model.files)
+
+
+def _names_file(model: Model, save: Save) -> Path | None:
+    """Return where it is told which file is of which layer; nowhere where file names can hold the layers' names."""
+    from cnnfilter.job.names import FORMATS, STDOUT
+    from cnnfilter.text import file_name, slug
+
+    if save.output == STDOUT or all(slug(name) == name for name in save.layers):
+        return None
+    place = Path(save.output or "")
+    is_file = place.suffix.lower().lstrip(".") in FORMATS and not place.is_dir()
+    folder = place.parent if is_file else place
+    return folder / file_name(model.name, "layers", extension="json")
+
+
+def _write_names(results: Sequence[NetworkResult], path: Path | None, *, quiet: bool) -> None:
+    """Write which file, or which array of a file, is of which layer."""
+    if path is None or not any(one.saved for one in results):
+        return
+    from cnnfilter.files import atomic_output, printable
+    from cnnfilter.views.columns import write
+    from cnnfilter.views.network import files_json
+
+    with atomic_output(path) as file:
+        file.write(files_json(results).encode() + b"\n")
+    if not quiet:
+        write(f"wrote {printable(path)} (which file is of which layer)")
 
 
 def _one(
@@ -244,19 +201,24 @@ def _one(
     """Run one picture and write its files."""
     from cnnfilter.job.network import classify
 
-    result = classify(picture, model, threads=look.threads, dtype=look.dtype, max_memory=look.max_memory)
+    result = classify(picture, model, look.options, save)
     if look.table and look.at:
         from cnnfilter.job.image import check_place
 
         for layer in _only(result, look) if look.layers else result.layers:
             check_place(look.at, layer.values.shape)
     if save is not None:
-        from cnnfilter.job.layers import write_layers
+        from cnnfilter.job.layers import split_drawable, write_layers
 
-        result = write_layers(result, files, save)
-    if not keep_all and not look.table:
-        result = replace(result, layers=())  # of many pictures only the scores are shown
-    return result
+        kept, left_out = split_drawable(files, result.layers)
+        if not kept:
+            raise OutputError(f"nothing can be written: {left_out[0]}")
+        result = write_layers(replace(result, notes=(*result.notes, *left_out)), kept, save)
+    if look.table:
+        return result
+    if not keep_all:
+        return replace(result, layers=())  # of many pictures only what the last layer says is shown
+    return replace(result, layers=tuple(layer.without_values() for layer in result.layers))
 
 
 def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFilterError]], look: Look) -> None:
@@ -286,10 +248,9 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
         write(views.many_table(results, min(look.top, 3)), stderr=aside)
         return
     write(views.layer_table(results[0]), stderr=aside)
-    if results[0].scores:
-        write("\n" + views.bars(results[0].scores[: look.top]), stderr=aside)
-        if results[0].normalized:
-            write("(softmax of the last layer's scores)", stderr=aside)
+    said = views.prediction_text(results[0].prediction, look.top)
+    if said:
+        write("\n" + said, stderr=aside)
     for name in results[0].outputs:
         write(f"wrote {printable(name)}", stderr=aside)
     if any(Path(name).suffix.lstrip(".") in PICTURE_FORMATS for name in results[0].outputs):

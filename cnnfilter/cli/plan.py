@@ -34,6 +34,7 @@ def plan(
     bias: flags.Bias = None,
     activation: flags.Activation = None,
     pool: flags.Pool = None,
+    missing: flags.Missing = "propagate",
     dtype: flags.Dtype = "float32",
     engine: flags.Engine = "auto",
     threads: flags.Threads = None,
@@ -69,7 +70,7 @@ def plan(
     shape, pixel_bytes = _shape(network_or_image, size, files)
     options = make_options(
         channels=channels, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation, flip=flip,
-        bias=bias, activation=activation, pool=pool, dtype=dtype, engine=engine, threads=threads,
+        bias=bias, activation=activation, pool=pool, missing=missing, dtype=dtype, engine=engine, threads=threads,
     )  # fmt: skip
     search = search_path(kernel_dir or ())
     kernels = [one for spec in kernel for one in load_kernels(spec, search=search)]

@@ -6,7 +6,7 @@ import typer
 
 from cnnfilter.cli import flags
 from cnnfilter.cli.job import Files, Show, memory_limit, position, run
-from cnnfilter.cli.words import check_inputs, missing
+from cnnfilter.cli.words import check_inputs, missing_flag
 
 
 def pool(
@@ -23,6 +23,7 @@ def pool(
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
     activation: flags.Activation = None,
+    missing: flags.Missing = "propagate",
     dtype: flags.Dtype = "float32",
     output: flags.Output = None,
     format: flags.Formats = None,
@@ -52,10 +53,16 @@ def pool(
     from cnnfilter.job.options import make_options
 
     if not pool:
-        raise missing("'--pool'", "--pool max:2", images, "pool")
+        raise missing_flag("'--pool'", "--pool max:2", images, "pool")
     check_inputs(images, "pool")
     options = make_options(
-        channels=channels, range=range, activation=activation, pool=pool, dtype=dtype, threads=threads
+        channels=channels,
+        range=range,
+        activation=activation,
+        pool=pool,
+        missing=missing,
+        dtype=dtype,
+        threads=threads,
     )
     request = Request(
         steps=(plain_step(pool.replace(":", "-").replace(",", "x"), options),), options=options,

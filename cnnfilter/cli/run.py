@@ -46,7 +46,10 @@ def run(
     mean: flags.Mean = None,
     std: flags.Std = None,
     resize: flags.Resize = None,
+    order: flags.Order = None,
     layout: flags.ModelLayout = "auto",
+    inputs: flags.Inputs = None,
+    softmax: flags.Softmax = False,
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
     top: Top = 10,
@@ -62,13 +65,24 @@ def run(
     max_memory: flags.MaxMemory = None,
     debug: flags.Debug = False,
 ) -> None:
-    """Run pictures through a network: every layer's shape, cost and range, and the class probabilities.
+    """Run pictures through a network: every layer's shape, cost and range, and what the last one says.
 
     A network file runs in this program; an ONNX model runs in ONNX Runtime (the extra cnnfilter[onnx]).
 
+    What the last layer is decides what is said: a softmax, or a log-softmax, is shown as probabilities of classes;
+    sigmoids each by itself, one alone as yes or no. Weighted sums (dense, Gemm) go through softmax, and that is said,
+    where the network names classes, where an ONNX model gives one vector of them, or where --softmax asks. Anything
+    else is shown as values, without classes.
+
+    The table: sees is the part of the input that one value depends on, rows x columns, and how far apart two
+    neighbours look ("every", or after a slash); zeros is the share of a layer's values that are 0 for this picture.
+    On a narrow terminal these give way, in this order: long words (numbers stands for parameters, macs for
+    multiply-adds), the columns macs, numbers, sees and kind, the middle of names.
+
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
     """
-    from cnnfilter.cli.network import Look, check_look, list_layers, override, parted_layout, run_pictures
+    from cnnfilter.cli.network import list_layers, run_pictures
+    from cnnfilter.cli.network_words import Look, check_look, check_order, override, parted_layout
     from cnnfilter.cli.words import check_inputs
     from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.look import make_looks
@@ -81,11 +95,16 @@ def run(
     look = Look(
         top=top, layers=tuple(layer or ()), table=table, at=position(at), json=json, quiet=quiet,
         save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()), dtype=dtype, threads=threads,
-        max_memory=memory_limit(max_memory), **make_looks(display, colormap, compress, scale, zoom),
+        softmax=softmax, max_memory=memory_limit(max_memory),
+        **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
     check_look(look)
+    check_order(network, images or [])
     check_inputs(images or (), "run")
-    model = override(open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, layout=of_model)
+    model = override(
+        open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, order=order, layout=of_model,
+        inputs=inputs or (),
+    )  # fmt: skip
     if layers:
         list_layers(model, look)
         return

@@ -197,7 +197,7 @@ _KINDS: tuple[tuple[str, str, Callable[[str, Sequence[str]], bool]], ...] = (
 )
 
 
-def missing(flag: str, example: str, names: Sequence[str], command: str) -> ParameterError:
+def missing_flag(flag: str, example: str, names: Sequence[str], command: str) -> ParameterError:
     """Return the error for a flag that a command cannot do without; a word that stands alone may be its value."""
     try:
         check_inputs(names, command)

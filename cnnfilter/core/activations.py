@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, computing_type, real_array
 from cnnfilter.core.blocks import for_each
 from cnnfilter.core.functions import ALONG_AXIS, CELLWISE
+from cnnfilter.core.missing import along_present, ignores
 from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ParameterError, ShapeError
 
@@ -28,7 +29,13 @@ _buffers = threading.local()
 
 
 def activate(
-    image: ArrayLike, name: str, *, axis: int | None = None, threads: int | None = None, **parameters: Any
+    image: ArrayLike,
+    name: str,
+    *,
+    axis: int | None = None,
+    missing: str = "propagate",
+    threads: int | None = None,
+    **parameters: Any,
 ) -> Array:
     """Apply an activation to every value of an array, or along one of its axes.
 
@@ -41,7 +48,12 @@ def activate(
         A name in `ACTIVATIONS`, or one of its aliases.
     axis
         For softmax, log-softmax, softmin, glu, and prelu with several weights: the axis along which they work. By
-        default a vector's only axis, or the channel axis of an image ``(C, H, W)`` or ``(N, C, H, W)``.
+        default a vector's only axis, or the channel axis of an image ``(C, H, W)`` or ``(N, C, H, W)``. Weights of
+        prelu in any other number are spread over the array from its last axis on, as in ONNX: for an image
+        ``(3, 4, 5)``, three weights are one for each channel (PyTorch), five one for each column.
+    missing
+        ``propagate``: softmax and its kind give NaN all along an axis with NaN in it. ``ignore``: NaN is a value that
+        is missing; the others share what there is, and it stays NaN.
     threads
         At most this many; all cores by default. The result does not depend on it.
     **parameters
@@ -82,14 +94,20 @@ def activate(
     if values.size == 0:
         raise ShapeError(f"the image is empty: shape {values.shape}")
     name, full = check_activation(name, parameters)
+    over_what_is_there = ignores(missing)
     if axis is not None and not takes_axis(name):
         raise ParameterError(f"{name} takes no axis: it works on each value alone")
     if name == "glu":
         return _glu(values, _find_axis(values.shape, axis, name), threads)
     if name == "prelu" and real_array(full["weight"], "weight of prelu").size != 1:
-        return _prelu_by_channel(values, _find_axis(values.shape, axis, name), full["weight"], threads)
+        return _prelu(values, axis, full["weight"], threads)
     if ACTIVATIONS[name].over_axis:
-        return _along_axis(values, _find_axis(values.shape, axis, name), ALONG_AXIS[name], threads)
+        axis = _find_axis(values.shape, axis, name)
+
+        def along(values: Array) -> Array:
+            return _along_axis(values, axis, ALONG_AXIS[name], threads)
+
+        return along_present(along, values, name) if over_what_is_there else along(values)
     return _cell_by_cell(values, _cell_function(name, full), threads)
 
 
@@ -146,14 +164,28 @@ def _cell_function(name: str, parameters: dict[str, Any]) -> Callable[..., None]
     return partial(CELLWISE[name], **parameters)
 
 
-def _prelu_by_channel(values: Array, axis: int, weight: Any, threads: int | None) -> Array:
-    """Return prelu with a weight for each cell of the axis."""
+def _prelu(values: Array, axis: int | None, weight: Any, threads: int | None) -> Array:
+    """Return prelu with a weight for each cell of the axis, or with weights spread over the array as NumPy does."""
     weights = real_array(weight, "weight of prelu").astype(computing_type(values))
-    if weights.shape != (values.shape[axis],):
+    channels = values.shape[-3] if values.ndim in (3, 4) else values.shape[0] if values.ndim == 1 else 0
+    if axis is not None or weights.shape == (channels,):
+        axis = _find_axis(values.shape, axis, "prelu")
+        if weights.shape != (values.shape[axis],):
+            raise ShapeError(
+                f"prelu has weights {weights.shape} for {values.shape[axis]} channels: give one, or one for each"
+            )
+        return _along_axis(values, axis, partial(CELLWISE["prelu"], weight=weights[:, None]), threads)
+    try:
+        slopes = np.broadcast_to(weights, values.shape)
+    except ValueError:
         raise ShapeError(
-            f"prelu has weights {weights.shape} for {values.shape[axis]} channels: give one, or one for each"
-        )
-    return _along_axis(values, axis, partial(CELLWISE["prelu"], weight=weights[:, None]), threads)
+            f"prelu has weights {weights.shape} for {channels or 'no'} channels and an array {values.shape}: give one, "
+            "one for each channel, or weights that NumPy spreads over the array"
+        ) from None
+    out: Array = np.array(values, computing_type(values))  # a copy
+    with np.errstate(all="ignore"):
+        np.multiply(out, slopes, out=out, where=out < 0)
+    return out
 
 
 def _scratch(count: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Array]:

@@ -9,7 +9,8 @@ matrix that holds the kernel once for each output row::
     2 output rows of a 3x3 kernel:      abc def ghi ...
                                         ... abc def ghi
 
-Blocks of columns keep the shifted rows in the cache, and one call of ``matmul`` computes many bands.
+Blocks of columns keep the shifted rows in the cache, and one call of ``matmul`` computes many bands. A kernel of more
+than ``TERMS`` products goes in parts of some rows each, whose results are added up.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from cnnfilter.core.borders import Array
 from cnnfilter.core.im2col import windows
-from cnnfilter.core.plan import Plan, Strip
+from cnnfilter.core.plan import TERMS, Plan, Strip
 from cnnfilter.core.strips import Scratch, Source, stored_rows
 
 
@@ -32,22 +33,35 @@ class Bands(NamedTuple):
     ----------
     taps
         Kernel columns that are used: columns of zeros (Sobel's middle) are left out.
-    matrices
-        By the output rows of a band: ``(K, rows, rows_in * C * taps)``.
+    parts
+        First and last kernel row of each part.
+    weights
+        ``(K, C, kH, taps)``.
+    kept
+        By the output rows of a band, for each part: ``(K, rows, rows_in * C * taps)``.
     """
 
     taps: slice
-    matrices: dict[int, Array]
+    parts: tuple[tuple[int, int], ...]
+    weights: Array
+    kept: dict[int, list[Array]]
+
+    def matrices(self, rows: int, plan: Plan) -> list[Array]:
+        """Return the matrices of bands of so many rows, made when they are first asked for."""
+        if rows not in self.kept:
+            step, dilation = plan.sizes.stride[0], plan.sizes.dilation[0]
+            self.kept[rows] = [spread(self.weights[:, :, a:b], rows, step, dilation) for a, b in self.parts]
+        return self.kept[rows]
 
 
 def prepare(plan: Plan, weights: Array) -> list[Bands]:
-    """Return the bands of each group, by height: the plan's height, and that of the last rows."""
+    """Return the bands of each group."""
     s = plan.sizes
     taps = used_columns(weights)
-    return [
-        Bands(taps, {rows: spread(group[..., taps], rows, s.stride[0], s.dilation[0]) for rows in plan.band_heights})
-        for group in weights.reshape(s.groups, -1, *weights.shape[1:])
-    ]
+    step = max(1, TERMS // (weights.shape[1] * len(range(s.kernel[1])[taps])))
+    parts = tuple((row, min(row + step, s.kernel[0])) for row in range(0, s.kernel[0], step))
+    by_group = weights.reshape(s.groups, -1, *weights.shape[1:])
+    return [Bands(taps, parts, np.ascontiguousarray(group[..., taps]), {}) for group in by_group]
 
 
 def used_columns(weights: Array) -> slice:
@@ -105,34 +119,39 @@ def _convolve(plan: Plan, bands: Bands, block: Array, out: Array, scratch: Scrat
     products = _products(plan, bands, out)
     for left in range(0, width, plan.columns):
         columns = slice(left, min(left + plan.columns, width))
-        laid, views = _laid(plan, shifted.shape[:3], columns.stop - left, out.shape[1], scratch)
+        laid, views = _laid(plan, bands.parts, shifted.shape[:3], columns.stop - left, out.shape[1], scratch)
         np.copyto(laid, shifted[..., columns], casting="unsafe")
-        for matrix, part, target in products:
-            np.matmul(matrix, views[part], out=target[..., columns])
+        for matrix, part, whole, target in products:
+            if not part:
+                np.matmul(matrix, views[part, whole], out=target[..., columns])
+            else:
+                product = scratch.array("product", target[..., columns].shape)
+                np.matmul(matrix, views[part, whole], out=product)
+                target[..., columns] += product
 
 
-def _products(plan: Plan, bands: Bands, out: Array) -> list[tuple[Array, int, Array]]:
-    """Return each product's left side, the part of the rows that it reads, and where it writes in `out`.
+def _products(plan: Plan, bands: Bands, out: Array) -> list[tuple[Array, int, bool, Array]]:
+    """Return each product's left side, its part of the kernel, whether of whole bands, and where it writes in `out`.
 
-    Part 0 are the whole bands, part 1 the rows that are left.
+    After the whole bands come the rows that are left.
     """
     products = []
-    whole = out.shape[1] // plan.band * plan.band
-    for part, (start, stop, height) in enumerate(((0, whole, plan.band), (whole, out.shape[1], out.shape[1] - whole))):
+    end = out.shape[1] // plan.band * plan.band
+    for start, stop, height in ((0, end, plan.band), (end, out.shape[1], out.shape[1] - end)):
         if stop == start:
             continue
-        matrices = bands.matrices[height]
         target = out[:, start:stop].reshape(len(out), -1, height, out.shape[2], copy=False)  # (K, bands, height, oW)
-        if height == 1:  # all filters in one product
-            products.append((matrices[:, 0], part, target[:, :, 0].transpose(1, 0, 2)))
-        else:
-            products += [(matrix, part, one) for matrix, one in zip(matrices, target, strict=True)]
+        for part, matrices in enumerate(bands.matrices(height, plan)):
+            if height == 1:  # all filters in one product
+                products.append((matrices[:, 0], part, start < end, target[:, :, 0].transpose(1, 0, 2)))
+            else:
+                products += [(matrix, part, start < end, one) for matrix, one in zip(matrices, target, strict=True)]
     return products
 
 
 def _laid(
-    plan: Plan, shape: tuple[int, ...], columns: int, rows: int, scratch: Scratch
-) -> tuple[Array, tuple[Array, Array]]:
+    plan: Plan, parts: tuple[tuple[int, int], ...], shape: tuple[int, ...], columns: int, rows: int, scratch: Scratch
+) -> tuple[Array, dict[tuple[int, bool], Array]]:
     """Return the buffer ``(rows_in, C, taps, columns)``, and the overlapping views of it that bands read.
 
     They are kept from block to block: to make a view takes longer than many a product.
@@ -140,21 +159,24 @@ def _laid(
     key = (*shape, columns)
     if key not in scratch.kept:
         laid = scratch.array("laid", key)
-        cells, step = math.prod(shape[1:]), plan.sizes.stride[0]
+        cells, step, dilation = math.prod(shape[1:]), plan.sizes.stride[0], plan.sizes.dilation[0]
         row = cells * columns * laid.itemsize
 
-        def views(start: int, count: int, height: int) -> Array:
+        def view(part: tuple[int, int], start: int, count: int, height: int) -> Array:
             if not (count and height):
                 return laid[:0]
-            inner = ((height - 1) * step + plan.sizes.span[0]) * cells
+            inner = ((height - 1) * step + dilation * (part[1] - 1 - part[0]) + 1) * cells
             return np.lib.stride_tricks.as_strided(
-                laid[start * step :],
+                laid[start * step + part[0] * dilation :],
                 (count, inner, columns),
                 (height * step * row, columns * laid.itemsize, laid.itemsize),
                 writeable=False,
             )
 
         whole = rows // plan.band
-        scratch.kept[key] = laid, (views(0, whole, plan.band), views(whole * plan.band, 1, rows - whole * plan.band))
-    buffers: tuple[Array, tuple[Array, Array]] = scratch.kept[key]
+        views = {(index, True): view(part, 0, whole, plan.band) for index, part in enumerate(parts)}
+        for index, part in enumerate(parts):
+            views[index, False] = view(part, whole * plan.band, 1, rows - whole * plan.band)
+        scratch.kept[key] = laid, views
+    buffers: tuple[Array, dict[tuple[int, bool], Array]] = scratch.kept[key]
     return buffers

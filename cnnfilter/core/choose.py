@@ -23,7 +23,9 @@ SHIFTED_BYTES = 1 << 20
 #: Values in one row of a window from which engine ``im2col`` multiplies row by row: fewer leave BLAS idle.
 DEEP = 64
 #: Kernel cells from which tiles in the frequency domain win over banded products.
-FFT_CELLS = 21 * 21
+FFT_CELLS = 12 * 12
+#: Rows and columns that such a kernel has at least: a narrow one transforms mostly what it does not need.
+FFT_SIDE = 6
 #: Rows and columns of a tile of engine ``fft``, at most: it and its transforms stay in the cache.
 TILE = 400
 #: Kernel cells from which even a small image is not multiplied cell by cell.
@@ -100,11 +102,16 @@ def _choose(sizes: Sizes, rank: int) -> tuple[str, str]:
             "separable",
             f"rank {rank}: {rank * (kernel_rows + kernel_columns)} products a pixel, not {cells}",
         )
-    if "fft" in able and cells >= FFT_CELLS * max(1, depth // 4):
+    if "fft" in able and min(sizes.kernel) >= FFT_SIDE and cells >= FFT_CELLS * max(1, depth // 4):
         return "fft", f"{cells} cells and no low rank"
-    if depth * kernel_columns >= DEEP:
+    if direct_engine(sizes) == "im2col":
         return "im2col", f"{depth} channels make large matrices of each kernel row"
     return "banded", "rows are copied once for each kernel column, not for each cell"
+
+
+def direct_engine(sizes: Sizes) -> str:
+    """Return the engine that is faster at multiplying every window out."""
+    return "im2col" if sizes.channels // sizes.groups * sizes.kernel[1] >= DEEP else "banded"
 
 
 def _cut_im2col(sizes: Sizes, rank: int, why: str) -> Plan:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, computing_type, real_array
+from cnnfilter.core.blocks import BLOCK_BYTES
+from cnnfilter.core.strips import blas_in_one_thread
 from cnnfilter.errors import ShapeError
 
 
@@ -17,7 +19,7 @@ def dense(vector: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
     vector
         ``(in,)``, or ``(N, in)`` for a batch, any real type. float64 gives float64, everything else float32.
     weight
-        ``(out, in)``: one row of weights for each output. Weights in float64 are used as they are.
+        ``(out, in)``: one row of weights for each output.
     bias
         Added to the outputs: ``(out,)``, or one number.
 
@@ -33,6 +35,11 @@ def dense(vector: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
     ParameterError
         If one of the arrays does not hold real numbers.
 
+    Notes
+    -----
+    The sums are added up in float64, so that whole numbers stay whole, and rounded to the result's type in the end.
+    Some rows of weights are converted at a time: beyond input and output it takes about a megabyte.
+
     Examples
     --------
     >>> dense([155, 60], [[0.27, 0.2], [-0.1, -0.4]])
@@ -46,15 +53,14 @@ def dense(vector: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -
         raise ShapeError(
             f"weight {weights.shape} does not fit vector {values.shape}: it must be (out, in) = (out, {inputs})"
         )
-    dtype = computing_type(values)
-    wide = np.promote_types(dtype, computing_type(weights))
-    with np.errstate(all="ignore"):
-        outputs: Array = values.astype(wide, copy=False) @ weights.T.astype(wide, copy=False)
-        if bias is not None:
-            offsets = real_array(bias, "bias")
-            if offsets.shape not in ((), (1,), (len(weights),)):
-                raise ShapeError(
-                    f"bias {offsets.shape} does not fit weight {weights.shape}: it must be ({len(weights)},)"
-                )
-            outputs = outputs + offsets
-        return outputs.astype(dtype, copy=False)
+    offsets = real_array(0 if bias is None else bias, "bias")
+    if offsets.shape not in ((), (1,), (len(weights),)):
+        raise ShapeError(f"bias {offsets.shape} does not fit weight {weights.shape}: it must be ({len(weights)},)")
+    wide = values.astype(np.float64, copy=False)
+    outputs = np.empty((*values.shape[:-1], len(weights)))
+    step = max(1, BLOCK_BYTES // (8 * max(1, inputs)))
+    with np.errstate(all="ignore"), blas_in_one_thread():
+        for start in range(0, len(weights), step):
+            rows = weights[start : start + step].astype(np.float64, copy=False)
+            outputs[..., start : start + step] = wide @ rows.T
+        return (outputs + offsets).astype(computing_type(values), copy=False)

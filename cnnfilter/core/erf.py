@@ -97,11 +97,32 @@ def _near_zero(x: Array) -> Array:
 
 def _middle(x: Array) -> Array:
     """Return erf on 0.46875..4."""
-    return 1 - np.exp(-x * x) * polynomial(x, _MIDDLE[0]) / polynomial(x, _MIDDLE[1])  # type: ignore[no-any-return]
+    return 1 - _middle_tail(x)
 
 
 def _far(x: Array) -> Array:
     """Return erf from 4 up."""
+    return 1 - _far_tail(x)
+
+
+def _middle_tail(x: Array) -> Array:
+    """Return ``1 - erf`` on 0.46875..4."""
+    return np.exp(-x * x) * polynomial(x, _MIDDLE[0]) / polynomial(x, _MIDDLE[1])  # type: ignore[no-any-return]
+
+
+def _far_tail(x: Array) -> Array:
+    """Return ``1 - erf`` from 4 up."""
     inverse = 1 / (x * x)
     tail = inverse * polynomial(inverse, _LARGE[0]) / polynomial(inverse, _LARGE[1])
-    return 1 - np.exp(-x * x) / x * (1 / np.sqrt(np.pi) + tail)  # type: ignore[no-any-return]
+    return np.exp(-x * x) / x * (1 / np.sqrt(np.pi) + tail)  # type: ignore[no-any-return]
+
+
+def erfc_tail(x: Array) -> Array:
+    """Return the complementary error function ``1 - erf(x)`` of float64 values above 0.5, with all its digits.
+
+    Examples
+    --------
+    >>> erfc_tail(np.array([2.0, 5.0]))
+    array([4.67773498e-03, 1.53745979e-12])
+    """
+    return np.where(x < 4, _middle_tail(x), _far_tail(x))

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blocks import for_each
 from cnnfilter.core.layout import channels_back, channels_first
-from cnnfilter.core.reduce import find_pooling, pool_bounds
+from cnnfilter.core.missing import ignores, pool_present
+from cnnfilter.core.reduce import find_pooling, in_a_type_that_holds, pool_bounds
 from cnnfilter.core.shapes import Pair, pair
 from cnnfilter.errors import ParameterError, ShapeError
 
@@ -24,6 +25,7 @@ def fractional_pool2d(
     kind: str = "max",
     samples: ArrayLike | None = None,
     seed: int | None = None,
+    missing: str = "propagate",
     threads: int | None = None,
     layout: str = "CHW",
 ) -> Array:
@@ -47,6 +49,9 @@ def fractional_pool2d(
         columns of that channel, the second its rows.
     seed
         Draws the samples where they are not given; the same seed gives the same result.
+    missing
+        ``propagate``: a window with NaN gives NaN. ``ignore``: NaN is a cell that is missing, and a window is reduced
+        from the cells that are there; NaN where none is.
     threads
         At most this many; all cores by default. The result does not depend on it.
     layout
@@ -83,21 +88,34 @@ def fractional_pool2d(
            [15., 17., 19., 20.],
            [29., 31., 33., 34.]], dtype=float32)
     """
+    if ignores(missing):
+        return pool_present(
+            lambda values, kind: fractional_pool2d(
+                values, size, output_size=output_size, output_ratio=output_ratio, kind=kind, samples=samples, seed=seed,
+                threads=threads, layout=layout,
+            ),
+            image, kind,
+        )  # fmt: skip
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     window = pair(size, "size")
     length = planes.shape[1], planes.shape[2]
     wanted = _output_size(length, window, output_size, output_ratio)
-    out: Array = np.empty((len(planes), *wanted), computing_type(planes))
-    draws = _samples(samples, seed, lead).astype(out.dtype)  # (P, 2)
+    draws = _samples(samples, seed, lead).astype(computing_type(planes))  # (P, 2)
 
-    def work(plane: int) -> None:
-        part = slice(plane, plane + 1)
-        rows = _bounds(draws[plane, 1], length[0], window[0], wanted[0])
-        columns = _bounds(draws[plane, 0], length[1], window[1], wanted[1])
-        pool_bounds(planes[part], rows, columns, pooling, out[part])
+    def compute(dtype: np.dtype[Any]) -> Array:
+        out: Array = np.empty((len(planes), *wanted), dtype)
 
-    for_each(work, range(len(planes)), threads)
+        def work(plane: int) -> None:
+            part = slice(plane, plane + 1)
+            rows = _bounds(draws[plane, 1], length[0], window[0], wanted[0])
+            columns = _bounds(draws[plane, 0], length[1], window[1], wanted[1])
+            pool_bounds(planes[part], rows, columns, pooling, out[part])
+
+        for_each(work, range(len(planes)), threads)
+        return out
+
+    out = in_a_type_that_holds(planes, kind, 2, window[0] * window[1], compute)
     return channels_back(out.reshape((*lead, *wanted)), layout)
 
 

@@ -5,7 +5,7 @@ at a time.
 
 Where there are many channels, a column holds one row of the window only: each row of the kernel is a matrix product
 of its own, which reads the same columns from a later row on, and the products are added up. That copies every value
-``kW`` times, not ``kH * kW`` times, and the matrices stay large.
+``kW`` times, not ``kH * kW`` times, and the matrices stay large. No product is longer than ``TERMS``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnfilter.core.borders import Array
-from cnnfilter.core.plan import Plan, Sizes, Strip
+from cnnfilter.core.plan import TERMS, Plan, Sizes, Strip
 from cnnfilter.core.strips import Scratch, Source, stored_rows
 
 #: Images of a strip from which small ones are worth computing together, and the row that counts as short.
@@ -43,7 +43,21 @@ def compute(plan: Plan, weights: Array, source: Source, strip: Strip, scratch: S
     else:
         columns = scratch.array("columns", (strip.samples, s.channels, *s.kernel, strip.rows, s.out[1]))
         np.copyto(columns, windows(block, s.kernel, s.stride, s.dilation, (strip.rows, s.out[1])), casting="unsafe")
-    np.matmul(weights[0], _by_group(s, columns, strip.rows), out=_by_group(s, out, strip.rows))
+    multiply(weights[0], _by_group(s, columns, strip.rows), _by_group(s, out, strip.rows), scratch)
+
+
+def multiply(matrix: Array, columns: Array, out: Array, scratch: Scratch, *, add: bool = False) -> None:
+    """Write ``matrix @ columns`` to `out`, or `add` it there, in products of at most ``TERMS``."""
+    product = None
+    for start in range(0, matrix.shape[-1], TERMS):
+        left, right = matrix[..., start : start + TERMS], columns[..., start : start + TERMS, :]
+        if not (start or add):
+            np.matmul(left, right, out=out)
+            continue
+        if product is None:
+            product = scratch.array("product", out.shape)
+        np.matmul(left, right, out=product)
+        np.add(out, product, out=out)
 
 
 def _compute_by_row(
@@ -60,16 +74,11 @@ def _compute_by_row(
         np.copyto(columns[:, :, :, phase, : rows.shape[3]], rows, casting="unsafe")
     columns = _by_group(s, columns, step * count)  # (N, G, C/G*kW, step*count*oW)
     maps = _by_group(s, out, strip.rows)  # (N, G, K/G, rows*oW)
-    product = scratch.array("product", maps.shape)
     for tap, matrix in enumerate(weights):
         later, phase = divmod(tap * s.dilation[0], step)
         start = (phase * count + later) * s.out[1]
         read = columns[..., start : start + maps.shape[-1]]
-        if tap == 0:
-            np.matmul(matrix, read, out=maps)
-        else:
-            np.matmul(matrix, read, out=product)
-            np.add(maps, product, out=maps)
+        multiply(matrix, read, maps, scratch, add=tap > 0)
 
 
 def _by_group(s: Sizes, values: Array, rows: int) -> Array:
@@ -95,7 +104,7 @@ def _compute_together(
     matrix = scratch.array("columns", taken.shape)
     np.copyto(matrix, taken)
     products = scratch.array("products", (len(weights), rows, columns, count))
-    np.matmul(weights, matrix.reshape(weights.shape[1], -1), out=products.reshape(len(weights), -1))
+    multiply(weights, matrix.reshape(weights.shape[1], -1), products.reshape(len(weights), -1), scratch)
     np.copyto(out, products.transpose(3, 0, 1, 2))  # (N, K, rows, oW)
 
 

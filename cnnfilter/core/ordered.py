@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.conv import Convolution
+from cnnfilter.core.convolution import Convolution
 from cnnfilter.core.plan import Plan, Sizes, Strip
 from cnnfilter.core.rounding import WORD_PER_BYTE
 from cnnfilter.core.strips import Scratch, computing_rows, map_in_threads, thread_count
+from cnnfilter.core.whole import whole_scale
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-#: Bits of a float32 and a float64, and the largest fraction that is looked for.
+#: Bits of a float32 and a float64.
 _BITS = {4: 24, 8: 53}
-_FRACTION_BITS = 20
 
 
 def is_exact(weights: Array, largest: float, itemsize: int = 4) -> bool:
@@ -33,11 +33,8 @@ def is_exact(weights: Array, largest: float, itemsize: int = 4) -> bool:
     >>> is_exact(np.array([[1, 2, 1]]) / 4, 255), is_exact(np.array([[1, 1, 1]]) / 3, 255)
     (True, False)
     """
-    for bits in range(_FRACTION_BITS + 1):
-        whole = weights * 2.0**bits
-        if np.all(whole == np.rint(whole)):
-            return bool(math.fsum(np.abs(whole).ravel()) * largest < 2 ** _BITS[itemsize])
-    return False
+    scale = whole_scale(weights)
+    return scale is not None and math.fsum(np.abs(weights).ravel()) * scale * largest < 2 ** _BITS[itemsize]
 
 
 def fused(rows: Array, kernel: Array, out: Array, start: float, sizes: Sizes) -> None:

@@ -6,6 +6,7 @@ which is why results are the same bit for bit however many threads there are.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from cnnfilter.core.shapes import Border, Pads, Pair
@@ -15,6 +16,10 @@ from cnnfilter.core.shapes import Border, Pads, Pair
 STRIP_BYTES = 4 << 20
 #: Multiply-adds under which starting threads costs more than it saves: about a 3x3 on a megapixel.
 THREAD_MACS = 1 << 23
+
+#: Products that float32 adds up one after the other, at most: the rounding of this many, all with the same sign,
+#: stays within 1.7e-6 of their sum. More are added up in parts, whose sums are then added.
+TERMS = 112
 
 ENGINE_NAMES = {
     "im2col": "strips of columns, one matrix product each",
@@ -108,7 +113,7 @@ class Plan(NamedTuple):
             "im2col": s.channels * s.kernel[1] * s.out[1] * self.column_rows,
             "banded": s.channels // s.groups * s.kernel[1] * s.rows_in(self.rows) * self.columns,
             "separable": (1 + self.rank) * outputs,
-            "fft": 4 * inputs + 4 * outputs,
+            "fft": (6 * s.channels + 2 * (s.channels // s.groups) + 3) * math.prod(self.tile) * 8 // s.itemsize,
         }
         return self.samples * s.itemsize * (inputs + outputs + extra[self.engine])
 
@@ -133,11 +138,14 @@ class Plan(NamedTuple):
 
     def strips(self) -> list[Strip]:
         """Return the strips, in order: first image first, top row first."""
-        out_rows = self.sizes.out[0]
+        return self.strips_of(Strip(0, self.sizes.batch, 0, self.sizes.out[0]))
+
+    def strips_of(self, part: Strip) -> list[Strip]:
+        """Return the strips that a part of the output is cut into."""
         return [
-            Strip(first, min(first + self.samples, self.sizes.batch), top, min(top + self.rows, out_rows))
-            for first in range(0, self.sizes.batch, self.samples)
-            for top in range(0, out_rows, self.rows)
+            Strip(first, min(first + self.samples, part.last), top, min(top + self.rows, part.bottom))
+            for first in range(part.first, part.last, self.samples)
+            for top in range(part.top, part.bottom, self.rows)
         ]
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import numbers
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnfilter.core.arrays import Array, as_planes, computing_type
+from cnnfilter.core.arrays import Array, as_planes
 from cnnfilter.core.blocks import for_each, row_blocks
 from cnnfilter.core.layout import channels_back, channels_first
-from cnnfilter.core.reduce import find_pooling, pool_bounds, slide_windows
+from cnnfilter.core.missing import ignores, pool_present
+from cnnfilter.core.reduce import Pooling, find_pooling, in_a_type_that_holds, pool_bounds, slide_windows
 from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair
 from cnnfilter.core.windows import Windows, plan_windows
 from cnnfilter.errors import ParameterError, ShapeError
@@ -29,6 +31,7 @@ def pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     p: float = 2,
+    missing: str = "propagate",
     threads: int | None = None,
     layout: str = "CHW",
 ) -> Array:
@@ -56,6 +59,9 @@ def pool2d(
         Whether the average divides by the cells of padding too. Cells that hang over the end never count.
     p
         Exponent of ``lp``.
+    missing
+        ``propagate``: a window with NaN gives NaN. ``ignore``: NaN is a cell that is missing, and a window is reduced
+        from the cells that are there; NaN where none is.
     threads
         At most this many; all cores by default. The result does not depend on it.
     layout
@@ -78,9 +84,10 @@ def pool2d(
 
     Notes
     -----
-    A NaN makes each window that holds it NaN. ``lp`` is PyTorch's: ``x**p`` keeps the sign of x, so an odd p can
-    give NaN, and a window that hangs over the end is scaled up to a whole one. Windows are not copied; beyond input
-    and output each thread takes a few megabytes. A batch whose axes lie in another order in memory is copied once.
+    A NaN makes each window that holds it NaN. ``lp`` is the p-norm of ONNX, of absolute values (PyTorch's keeps the
+    sign of ``x**p``); as in PyTorch, a window that hangs over the end is scaled up to a whole one. Windows are not
+    copied; beyond input and output each thread takes a few megabytes. A batch whose axes lie in another order in
+    memory is copied once.
 
     References
     ----------
@@ -96,6 +103,12 @@ def pool2d(
     >>> pool2d([[1, 0], [4, 6]], "avg", 2)
     array([[2.75]], dtype=float32)
     """
+    if ignores(missing):
+        pool = partial(
+            pool2d, size=size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode,
+            count_include_pad=count_include_pad, p=p, threads=threads, layout=layout,
+        )  # fmt: skip
+        return pool_present(pool, image, kind)
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     if not isinstance(p, numbers.Real) or not 0 < p < math.inf:
@@ -103,17 +116,30 @@ def pool2d(
     rows, columns = plan_windows(planes.shape[1:], size, stride, padding, dilation, ceil_mode)
     if kind in ("max", "min") or (kind == "avg" and not count_include_pad):
         _refuse_empty_windows(rows, columns, kind)
-    out: Array = np.empty((len(planes), rows.count, columns.count), computing_type(planes))
+    padded = count_include_pad or kind == "lp"
+
+    def compute(dtype: np.dtype[Any]) -> Array:
+        return _slide(planes, pooling, rows, columns, p, padded, dtype, threads)
+
+    out = in_a_type_that_holds(planes, kind, p, rows.size * columns.size, compute)
+    return channels_back(out.reshape((*lead, rows.count, columns.count)), layout)
+
+
+def _slide(
+    planes: Array, pooling: Pooling, rows: Windows, columns: Windows, p: float, padded: bool, dtype: np.dtype[Any],
+    threads: int | None,
+) -> Array:  # fmt: skip
+    """Pool planes ``(P, H, W)`` in `dtype`; `padded` says whether cells of padding count."""
+    out: Array = np.empty((len(planes), rows.count, columns.count), dtype)
     whole: float = rows.size * columns.size
     counts = None
     if pooling.finish and not (rows.inside and columns.inside):
-        padded = count_include_pad or kind == "lp"
-        counts = np.outer(_cells(rows, padded), _cells(columns, padded)).astype(out.dtype)  # (oH, oW)
+        counts = np.outer(_cells(rows, padded), _cells(columns, padded)).astype(dtype)  # (oH, oW)
 
     def work(block: tuple[slice, slice]) -> None:
         depth, part = block
         under = rows.covered(part.start, part.stop), columns.covered(0, columns.count)
-        strip = _gather(planes[depth], *under, pooling.padding, out.dtype)
+        strip = _gather(planes[depth], *under, pooling.padding, dtype)
         if pooling.prepare:
             strip = pooling.prepare(strip, p)
         strip = slide_windows(strip, -2, rows, part.stop - part.start, pooling.combine)  # (P, rows, columns)
@@ -124,7 +150,7 @@ def pool2d(
 
     row_bytes = (columns.length + columns.span) * out.itemsize * min(rows.stride, rows.span, 8)
     for_each(work, row_blocks(len(planes), rows.count, row_bytes, rows.span // rows.stride), threads)
-    return channels_back(out.reshape((*lead, rows.count, columns.count)), layout)
+    return out
 
 
 def _cells(windows: Windows, padding: bool) -> Array:
@@ -170,7 +196,9 @@ def _gather(planes: Array, rows: Pair, columns: Pair, padding: float, dtype: np.
     return strip
 
 
-def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None, layout: str = "CHW") -> Array:
+def global_pool2d(
+    image: ArrayLike, kind: str, *, missing: str = "propagate", threads: int | None = None, layout: str = "CHW"
+) -> Array:
     """Reduce each channel of an image to one value.
 
     Parameters
@@ -179,6 +207,9 @@ def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None, la
         ``(H, W)``, ``(C, H, W)`` or ``(N, C, H, W)``, any real type.
     kind
         ``max``, ``min``, ``avg``, ``sum`` or ``lp`` (p = 2).
+    missing
+        ``propagate``: a window with NaN gives NaN. ``ignore``: NaN is a cell that is missing, and a window is reduced
+        from the cells that are there; NaN where none is.
     threads
         At most this many; all cores by default. The result does not depend on it.
     layout
@@ -205,24 +236,29 @@ def global_pool2d(image: ArrayLike, kind: str, *, threads: int | None = None, la
     >>> global_pool2d(np.arange(24).reshape(2, 3, 4), "avg")
     array([ 5.5, 17.5], dtype=float32)
     """
+    if ignores(missing):
+        return pool_present(partial(global_pool2d, threads=threads, layout=layout), image, kind)
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
-    dtype = computing_type(planes)
-    of_rows = np.empty(planes.shape[:2], dtype)
+    area = planes.shape[1] * planes.shape[2]
 
-    def work(block: tuple[slice, slice]) -> None:
-        strip = planes[block].astype(dtype, copy=False)
-        if pooling.prepare:
-            strip = pooling.prepare(strip, 2)
-        pooling.combine.reduce(strip, axis=-1, out=of_rows[block])
+    def compute(dtype: np.dtype[Any]) -> Array:
+        of_rows = np.empty(planes.shape[:2], dtype)
 
-    for_each(work, row_blocks(len(planes), planes.shape[1], planes.shape[2] * dtype.itemsize), threads)
-    wide = np.float64 if pooling.combine is np.add else None
-    out: Array = pooling.combine.reduce(of_rows, axis=-1, dtype=wide, keepdims=True).astype(dtype)
-    if pooling.finish:
-        area = float(planes.shape[1] * planes.shape[2])
-        pooling.finish(out, area, area, 2)
-    return out.reshape(lead)
+        def work(block: tuple[slice, slice]) -> None:
+            strip = planes[block].astype(dtype, copy=False)
+            if pooling.prepare:
+                strip = pooling.prepare(strip, 2)
+            pooling.combine.reduce(strip, axis=-1, out=of_rows[block])
+
+        for_each(work, row_blocks(len(planes), planes.shape[1], planes.shape[2] * dtype.itemsize), threads)
+        wide = np.promote_types(dtype, np.float64) if pooling.combine is np.add else None
+        out: Array = pooling.combine.reduce(of_rows, axis=-1, dtype=wide, keepdims=True)
+        if pooling.finish:
+            pooling.finish(out, float(area), float(area), 2)
+        return out.astype(dtype)
+
+    return in_a_type_that_holds(planes, kind, 2, area, compute).reshape(lead)
 
 
 def adaptive_pool2d(
@@ -230,6 +266,7 @@ def adaptive_pool2d(
     output_size: int | str | tuple[int, int],
     kind: str,
     *,
+    missing: str = "propagate",
     threads: int | None = None,
     layout: str = "CHW",
 ) -> Array:
@@ -243,6 +280,9 @@ def adaptive_pool2d(
         Rows and columns of the result: n, or both.
     kind
         ``max``, ``min``, ``avg``, ``sum`` or ``lp`` (p = 2).
+    missing
+        ``propagate``: a window with NaN gives NaN. ``ignore``: NaN is a cell that is missing, and a window is reduced
+        from the cells that are there; NaN where none is.
     threads
         At most this many; all cores by default. The result does not depend on it.
     layout
@@ -269,6 +309,11 @@ def adaptive_pool2d(
     array([[ 6.,  8.,  9.],
            [16., 18., 19.]], dtype=float32)
     """
+    if ignores(missing):
+        return pool_present(
+            lambda values, kind: adaptive_pool2d(values, output_size, kind, threads=threads, layout=layout),
+            image, kind,
+        )  # fmt: skip
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     wanted = pair(output_size, "output_size")
@@ -279,14 +324,19 @@ def adaptive_pool2d(
     if height % wanted[0] == 0 and width % wanted[1] == 0:
         return pool2d(image, kind, (height // wanted[0], width // wanted[1]), threads=threads, layout=layout)
     rows, columns = (_adaptive_bounds(n, count) for n, count in zip((height, width), wanted, strict=True))
-    out: Array = np.empty((len(planes), *wanted), computing_type(planes))
 
-    def work(block: tuple[slice, slice]) -> None:
-        depth, part = block
-        pool_bounds(planes[depth], rows[part], columns, pooling, out[depth, part])
+    def compute(dtype: np.dtype[Any]) -> Array:
+        out: Array = np.empty((len(planes), *wanted), dtype)
 
-    row_bytes = width * out.itemsize * math.ceil(height / wanted[0])
-    for_each(work, row_blocks(len(planes), wanted[0], row_bytes), threads)
+        def work(block: tuple[slice, slice]) -> None:
+            depth, part = block
+            pool_bounds(planes[depth], rows[part], columns, pooling, out[depth, part])
+
+        row_bytes = width * out.itemsize * math.ceil(height / wanted[0])
+        for_each(work, row_blocks(len(planes), wanted[0], row_bytes), threads)
+        return out
+
+    out = in_a_type_that_holds(planes, kind, 2, height * width, compute)
     return channels_back(out.reshape((*lead, *wanted)), layout)
 
 

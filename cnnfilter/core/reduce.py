@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, computing_type
 from cnnfilter.core.blocks import BLOCK_BYTES
 from cnnfilter.core.windows import Windows
 from cnnfilter.errors import lookup
@@ -183,14 +183,63 @@ def pool_bounds(planes: Array, rows: Array, columns: Array, pooling: Pooling, ou
         pooling.finish(out, cells, cells, 2)
 
 
+def in_a_type_that_holds(
+    planes: Array, kind: str, p: float, cells: int, compute: Callable[[np.dtype[Any]], Array]
+) -> Array:
+    """Return what `compute` makes of planes in a type in which no total leaves its range, as the planes' own type.
+
+    Parameters
+    ----------
+    cells
+        Cells of the largest window.
+    compute
+        Pools in the type that it is given.
+
+    Notes
+    -----
+    The powers of ``lp`` are added up in float64, other sums in the planes' own computing type; in the next wider one
+    only where something has overflowed. Two values of 3e38 have an average.
+    """
+    dtype = computing_type(planes)
+    if kind == "lp":
+        working = np.dtype(np.float64 if _has_powers(planes, p, cells) else np.longdouble)
+    else:
+        out = compute(dtype)
+        with np.errstate(all="ignore"):
+            finite = kind not in ("avg", "sum") or np.isfinite(out.sum())
+        if finite or largest(planes) * cells < float(np.finfo(dtype).max):
+            return out
+        working = np.dtype(np.float64 if dtype == np.float32 else np.longdouble)
+    with np.errstate(all="ignore"):
+        return compute(working).astype(dtype)
+
+
+def largest(values: Array) -> float:
+    """Return the largest absolute value among the finite ones."""
+    size = np.abs(values, dtype=np.result_type(values, np.float64))
+    return float(np.max(size, where=np.isfinite(size), initial=0.0))
+
+
+def _has_powers(planes: Array, p: float, cells: int) -> bool:
+    """Say whether float64 holds the sums of ``abs(x)**p``, the largest and the smallest."""
+    if planes.dtype.itemsize <= 4 and p <= 6:
+        return True
+    size = np.abs(planes, dtype=np.float64)
+    least = float(np.min(size, where=size > 0, initial=math.inf))
+    high = largest(planes)
+    return (not high or math.log(high) * p + math.log(cells) < 709) and (
+        least == math.inf or math.log(least) * p > -708
+    )
+
+
 def _average(totals: Array, cells: Cells, whole: Cells, p: float) -> None:
     """Divide by the number of cells."""
     np.divide(totals, cells, out=totals)
 
 
 def _powers(values: Array, p: float) -> Array:
-    """Return ``x**p``."""
-    return values * values if p == 2 else np.power(values, p, dtype=values.dtype)
+    """Return ``abs(x)**p``."""
+    return values * values if p == 2 else np.power(np.abs(values), p, dtype=values.dtype)
 
 
 def _root(totals: Array, cells: Cells, whole: Cells, p: float) -> None:

@@ -61,7 +61,7 @@ class NoPixels:
 class Scratch:
     """Buffers of one thread, kept from strip to strip: first use of fresh memory costs as much as a 3x3.
 
-    `kept` is for whatever else an engine makes once for a thread.
+    `kept` is for whatever else an engine makes once for a thread; ``kept["rows"]`` are the rows that were read last.
     """
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
@@ -86,7 +86,9 @@ def stored_rows(sizes: Sizes, source: Source, strip: Strip, scratch: Scratch) ->
     """
     if not sizes.pads:
         start = strip.top * sizes.stride[0]
-        return source.rows(strip.first, strip.last, start, start + sizes.rows_in(strip.rows))
+        view = source.rows(strip.first, strip.last, start, start + sizes.rows_in(strip.rows))
+        scratch.kept["rows"] = view
+        return view
     if "stored" not in scratch.kept:
         scratch.kept["stored"] = _border_type(source.rows(0, 1, 0, 1).dtype, sizes.border.value, scratch.dtype)
     dtype = scratch.kept["stored"]
@@ -94,6 +96,7 @@ def stored_rows(sizes: Sizes, source: Source, strip: Strip, scratch: Scratch) ->
         "strip", (strip.samples, sizes.channels, sizes.rows_in(strip.rows), sizes.padded_width), dtype
     )
     load_rows(sizes, source, strip, block)
+    scratch.kept["rows"] = block
     return block
 
 
@@ -185,7 +188,8 @@ def map_in_threads(
         def run(task: Task) -> Result:
             if not hasattr(local, "scratch"):
                 local.scratch = Scratch(dtype)
-            return work(task, local.scratch)
+            with blas_in_one_thread():
+                return work(task, local.scratch)
 
         pool = _pool(threads, os.getpid())
         waiting = [pool.submit(run, task) for task in tasks[: 2 * threads]]
@@ -203,38 +207,73 @@ def map_in_threads(
 
 
 class _BlasGuard:
-    """Counts who needs BLAS in one thread: the first one in sets it, the last one out restores it."""
+    """Counts who needs BLAS in one thread: the first one in notes how many there were, the last one out restores it.
+
+    The limit is set through the library itself: threadpoolctl's own contexts do nothing in a second Python thread
+    where a first one has used them.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._users, self._process = 0, os.getpid()
-        self._limit: Any = None
+        self._users = 0
+        self._before: list[tuple[Any, int]] = []
 
     def enter(self) -> None:
         with self._lock:
-            if self._process != os.getpid():  # a fork copied the count, but not those who were counted
-                self._process, self._users = os.getpid(), 0
+            if not self._users:
+                self._before = [(library, library.num_threads) for library in _blas_libraries()]
             self._users += 1
-            if self._users == 1:
-                self._limit = _blas_controller().limit(limits=1, user_api="blas")
+            for library, _ in self._before:  # every time: OpenMP keeps a limit for each thread
+                _limit(library, 1)
 
     def leave(self) -> None:
         with self._lock:
             self._users -= 1
-            if self._users == 0:
-                self._limit.restore_original_limits()
+            if not self._users:
+                self._restore()
+
+    def hold(self) -> None:
+        """Let no other thread be at it while the process forks."""
+        self._lock.acquire()
+
+    def release(self) -> None:
+        """Go on after a fork."""
+        self._lock.release()
+
+    def forget(self) -> None:
+        """Start anew in a forked process: it has the count, but not the threads that were counted."""
+        if self._users:
+            self._users = 0
+            self._restore()
+        self._lock.release()
+
+    def _restore(self) -> None:
+        for library, count in self._before:
+            _limit(library, count)
+
+
+def _limit(library: Any, count: int) -> None:
+    """Give a BLAS library so many threads, whichever thread set its limit before."""
+    release = getattr(library, "clear_controlling_thread", None)  # threadpoolctl has it from 3.7 on
+    if release is not None:
+        release(force=True)
+    library.set_num_threads(count)
+    if release is not None:
+        release(force=True)
 
 
 _GUARD = _BlasGuard()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_GUARD.hold, after_in_parent=_GUARD.release, after_in_child=_GUARD.forget)
 _BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
 @cache
-def _blas_controller() -> Any:
+def _blas_libraries() -> list[Any]:
     """Look once for the BLAS libraries that are loaded."""
     from threadpoolctl import ThreadpoolController  # only array users pay for it
 
-    return ThreadpoolController()
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blocks import row_blocks
+from cnnfilter.core.im2col import multiply
 from cnnfilter.core.shapes import PaddingLike, Pads, Pair, check_groups, pair, resolve_pads, transpose_size
+from cnnfilter.core.strips import Scratch, blas_in_one_thread
 from cnnfilter.errors import ParameterError, ShapeError
 
 
@@ -98,7 +100,7 @@ def conv_transpose2d(
     per_group = weights.shape[1]
     out: Array = np.empty((len(images), per_group * groups, *wanted), weights.dtype)
     out[...] = 0 if bias is None else _bias(bias, per_group * groups)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), blas_in_one_thread():
         for group, part in enumerate(np.split(weights, groups)):  # (C/groups, K/groups, kH, kW)
             channels = slice(group * len(part), (group + 1) * len(part))
             maps = slice(group * per_group, (group + 1) * per_group)
@@ -137,10 +139,12 @@ def _stamp(images: Array, weights: Array, out: Array, stride: Pair, dilation: Pa
     batch, channels, height, width = images.shape
     matrix = np.ascontiguousarray(weights.reshape(channels, -1).T)  # (K*kH*kW, C)
     row_bytes = sum(matrix.shape) * width * weights.itemsize
+    scratch = Scratch(weights.dtype)
     for samples, rows in row_blocks(batch, height, row_bytes):
         part = images[samples, :, rows].astype(weights.dtype, copy=False)
         depth, count = len(part), part.shape[2]
-        stamps = matrix @ part.reshape(depth, channels, -1)  # (N, K*kH*kW, rows*W)
+        stamps = scratch.array("stamps", (depth, len(matrix), count * width))
+        multiply(matrix, part.reshape(depth, channels, -1), stamps, scratch)  # (N, K*kH*kW, rows*W)
         stamps = stamps.reshape((depth, *weights.shape[1:], count, width))  # (N, K, kH, kW, rows, W)
         target = out[samples]
         for u, v in np.ndindex(*weights.shape[2:]):

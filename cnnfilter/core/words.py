@@ -95,10 +95,18 @@ def _check_ranges(name: str, values: Parameters) -> None:
         raise ParameterError(f"hard-tanh: min must not be above max, got {values['min']} and {values['max']}")
     if name in ("softshrink", "hardshrink") and not values["lambd"] >= 0:
         raise ParameterError(f"{name}: lambd must be 0 or more, got {values['lambd']}")
+    for key in ("negative_slope", "alpha", "beta", "lambd"):
+        if not abs(values.get(key, 0)) <= LARGEST_PARAMETER:
+            raise ParameterError(f"{name}: {key} must be a finite number that float32 holds, got {values[key]}")
+    for key in ("min", "max", "threshold", "value"):
+        if math.isnan(values.get(key, 0)):
+            raise ParameterError(f"{name}: {key} must be a number, got {values[key]}")
     if name == "softplus" and not values["beta"] > 0:
         raise ParameterError(f"softplus: beta must be above 0, got {values['beta']}")
     if name == "celu" and not values["alpha"] != 0:
         raise ParameterError("celu: alpha must not be 0")
+    if name == "celu" and abs(values["alpha"]) < SMALLEST_DIVISOR:
+        raise ParameterError(f"celu: alpha must not be 0 in float32, got {values['alpha']}")
 
 
 def parse_activation(text: str) -> tuple[str, Parameters]:
@@ -193,6 +201,18 @@ def parse_pool(text: str) -> tuple[str, Pair, Pair | None]:
     return kind, size, stride
 
 
+#: The largest float32: a parameter beyond it would be infinite.
+LARGEST_PARAMETER = (2 - 2**-23) * 2.0**127
+
+#: The smallest float32 with all its digits: what is divided by must not become 0.
+SMALLEST_DIVISOR = 2.0**-126
+
+#: What becomes of a window with NaN in it.
+MISSING = {
+    "propagate": "a window with NaN gives NaN",
+    "ignore": "NaN is a cell that is missing: weights are renormalised over what is there",
+}
+
 #: What gelu's `approximate` may be.
 APPROXIMATIONS = ("none", "tanh")
 
@@ -202,14 +222,16 @@ POOL_FORMULAS: dict[str, str] = {
     "min": "the smallest x",
     "avg": "sum(x) / number of cells",
     "sum": "sum(x)",
-    "lp": "sum(x^p)^(1/p)",
+    "lp": "sum(abs(x)^p)^(1/p)",
 }
 
 #: Every activation. The defaults are PyTorch's.
 ACTIVATIONS: dict[str, Activation] = {
     "relu": Activation("max(x, 0)"),
     "leaky-relu": Activation("x where x > 0, else negative_slope*x", {"negative_slope": 0.01}, ("leakyrelu", "lrelu")),
-    "prelu": Activation("x where x > 0, else weight*x, one weight or one per channel", {"weight": 0.25}),
+    "prelu": Activation(
+        "x where x > 0, else weight*x; weights: one, one per channel, or as NumPy spreads them", {"weight": 0.25}
+    ),
     "relu6": Activation("min(max(x, 0), 6)"),
     "elu": Activation("x where x > 0, else alpha*(exp(x) - 1)", {"alpha": 1.0}),
     "selu": Activation("1.0507*x where x > 0, else 1.0507*1.67326*(exp(x) - 1)"),

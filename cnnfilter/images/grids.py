@@ -74,7 +74,9 @@ def _channels_first(grid: NDArray[Any], layout: str, *, known: bool) -> tuple[ND
 
 
 def _from_array(grid: NDArray[Any], name: str, notes: list[str], limits: Limits) -> Picture:
-    """Return an array of 1 to 3 axes as a picture."""
+    """Return an array of 1 to 3 axes as a picture; axes of one in front of three are those of a batch."""
+    while grid.ndim > 3 and len(grid) == 1:
+        grid = grid[0]
     if not 1 <= grid.ndim <= 3:
         raise ImageError(f"its shape is {grid.shape}: an image has rows and columns, and channels in front of them")
     values = grid.reshape((1,) * (3 - grid.ndim) + grid.shape)  # (C, H, W)

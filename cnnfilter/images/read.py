@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from cnnfilter.core.arrays import exactly
 from cnnfilter.dumps.names import GRID_EXTENSIONS, sniff_grid, split_member
 from cnnfilter.errors import ImageError, ParameterError, ResourceError, lookup
 from cnnfilter.files import bytes_text, file_path, quoted
@@ -166,7 +167,8 @@ def read_image(
     ImageError
         If the file cannot be read.
     ParameterError
-        If `path` is no name, `range` neither of the two, or `dtype` no type of real numbers.
+        If `path` is no name, `range` neither of the two, or `dtype` no type of real numbers, or one that cannot hold
+        the values: fractions in whole numbers, or values beyond its range.
 
     Examples
     --------
@@ -182,13 +184,16 @@ def read_image(
         raise ParameterError(f"dtype must be a type of numbers, such as float32, got {dtype!r}") from None
     if wanted.kind not in "biuf":
         raise ParameterError(f"dtype must be a type of real numbers, such as float32, got {wanted}")
+    if range == "unit" and wanted.kind in "iub":
+        raise ParameterError(f"range unit makes fractions, and {wanted} holds whole numbers alone (dtype='float32')")
     lookup(LAYOUTS, layout, "layout")
     if not isinstance(frame, numbers.Integral) or frame < 0:
         raise ParameterError(f"frame must be a whole number from 0, got {frame!r}")
     picture = open_picture(path, max_pixels=max_pixels, reading=Reading(layout, int(frame) or None))
-    values = picture.array(wanted)
+    values = picture.array()
     if range == "unit":
-        values = (values / picture.white).astype(wanted, copy=False)
+        values = values / np.asarray(picture.white, np.result_type(wanted, np.float32))
+    values = exactly(values, wanted, quoted(picture.name))
     return values[0] if picture.channels == 1 else values
 
 

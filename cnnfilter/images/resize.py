@@ -11,7 +11,9 @@ from PIL import Image
 Planes = NDArray[Any]
 
 
-def resize(planes: Planes, size: tuple[int, int], how: str = "stretch") -> NDArray[np.float32]:
+def resize(
+    planes: Planes, size: tuple[int, int], how: str = "stretch", ground: float = 0.0
+) -> NDArray[np.float32]:  # fmt: skip
     """Return planes of another size.
 
     Parameters
@@ -22,7 +24,10 @@ def resize(planes: Planes, size: tuple[int, int], how: str = "stretch") -> NDArr
         Rows and columns of the result.
     how
         ``stretch`` takes all of the input; ``crop`` keeps its proportions, taking the largest part in the middle
-        that has those of the result.
+        that has those of the result; ``letterbox`` keeps them too, taking all of the input, in the middle of what is
+        left free.
+    ground
+        The value of what a letterbox leaves free.
 
     Returns
     -------
@@ -34,6 +39,8 @@ def resize(planes: Planes, size: tuple[int, int], how: str = "stretch") -> NDArr
     >>> resize(np.arange(16.0).reshape(1, 4, 4), (2, 2)).shape
     (1, 2, 2)
     """
+    if how == "letterbox":
+        return _letterbox(planes, size, ground)
     height, width = planes.shape[1:]
     box = (0.0, 0.0, float(width), float(height))
     if how == "crop":
@@ -45,4 +52,17 @@ def resize(planes: Planes, size: tuple[int, int], how: str = "stretch") -> NDArr
     for plane, target in zip(planes, out, strict=True):
         picture = Image.fromarray(np.ascontiguousarray(plane, np.float32))
         target[...] = np.asarray(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box))
+    return out
+
+
+def _letterbox(planes: Planes, size: tuple[int, int], ground: float) -> NDArray[np.float32]:
+    """Return planes in a size of the same proportions, with a border that makes up the rest.
+
+    An odd surplus goes to the bottom and right, as Ultralytics' YOLO has it.
+    """
+    scale = min(size[0] / planes.shape[1], size[1] / planes.shape[2])
+    rows, columns = (max(1, round(side * scale)) for side in planes.shape[1:])
+    top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
+    out = np.full((len(planes), *size), ground, np.float32)
+    out[:, top : top + rows, left : left + columns] = resize(planes, (rows, columns))
     return out

@@ -369,3 +369,15 @@ def call_of(kernel: Kernel, tool: str) -> str:
     if tool == "skimage" and not all(size % 2 for size in kernel.weights.shape[-2:]):
         return "scipy.ndimage.correlate(img_as_float(image), kernel, mode='reflect')"
     return CONVENTIONS[tool].call
+
+
+def notes_on(kernels: Sequence[Kernel], ways: Sequence[Way | None]) -> tuple[str, ...]:
+    """Return what the user should know about kernels, and about how a tool that is adopted applies them."""
+    adopted = [way.note for way in ways if way is not None and way.note]
+    return tuple(dict.fromkeys([*(note for kernel in kernels for note in kernel.warnings), *adopted]))
+
+
+def convention_of(ways: Sequence[Way | None]) -> dict[str, str]:
+    """Return what was adopted, as a dump records it."""
+    notes = dict.fromkeys(way.note for way in ways if way is not None and way.note)
+    return {"convention": "; ".join(notes)} if notes else {}

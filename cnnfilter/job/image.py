@@ -7,12 +7,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.missing import check_sum
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.adopt import Way, check_adopted, suited, suited_kernel, way_of
+from cnnfilter.job.adopt import (
+    Way,
+    check_adopted,
+    convention_of,
+    notes_on,
+    suited,
+    suited_kernel,
+    way_of,
+)
 from cnnfilter.job.combine import auto_display, step_title
 from cnnfilter.job.look import (
     Alpha,
@@ -99,6 +108,9 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture |
     """
     check_adopted(kernels, options)
     kernels = distinct_kernels(kernels)
+    if options.missing == "ignore":
+        for kernel in kernels:
+            check_sum(kernel.weights, kernel.name)
     processed = options.pool is not None or options.activation is not None
     if picture is not None:
         kernels = [suited_kernel(kernel, options, picture) for kernel in kernels]
@@ -119,8 +131,8 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture |
             make=lambda source, hold: convolved(source, [kernel], options, hold=hold),
             need=lambda source: need_of([kernel], options, source),
             auto=lambda source: "clip" if pixels else kind([kernel], source),
-            parameters={"kernel": kernel.weights.tolist(), **_words_of(way, options), **_conventions([way])},
-            notes=_notes([kernel], [way]),
+            parameters={"kernel": kernel.weights.tolist(), **_words_of(way, options), **convention_of([way])},
+            notes=notes_on([kernel], [way]),
             alpha=lambda source: alpha_of(source, kernel, options),
         )
 
@@ -133,28 +145,16 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture |
         need=lambda source: need_of(kernels, options, source),
         auto=lambda source: kind(kernels, source),
         parameters={
-            "kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words, **_conventions(ways)
+            "kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words, **convention_of(ways)
         },
-        notes=_notes(kernels, ways),
+        notes=notes_on(kernels, ways),
     )  # fmt: skip
     return (combined,)
-
-
-def _notes(kernels: Sequence[Kernel], ways: Sequence[Way | None]) -> tuple[str, ...]:
-    """Return what the user should know about kernels, and about how a tool that is adopted applies them."""
-    adopted = [way.note for way in ways if way is not None and way.note]
-    return tuple(dict.fromkeys([*(note for kernel in kernels for note in kernel.warnings), *adopted]))
 
 
 def _words_of(way: Way | None, options: Options) -> dict[str, Any]:
     """Return the options as a dump records them: those that a tool's own function has in place of the job's."""
     return _words(options if way is None else way.options._replace(padding=options.padding))
-
-
-def _conventions(ways: Sequence[Way | None]) -> dict[str, str]:
-    """Return what was adopted, as a dump records it."""
-    notes = dict.fromkeys(way.note for way in ways if way is not None and way.note)
-    return {"convention": "; ".join(notes)} if notes else {}
 
 
 def plain_step(name: str, options: Options) -> Step:
@@ -189,6 +189,7 @@ def _words(options: Options) -> dict[str, Any]:
         "activation": None if options.activation is None else options.activation._asdict(),
         "pool": None if options.pool is None else options.pool._asdict(),
         **({"combine": options.combine} if options.combine else {}),
+        **({"missing": options.missing} if options.missing != "propagate" else {}),
         **({"as": options.tool} if options.tool else {}),
     }  # fmt: skip
 
@@ -248,6 +249,16 @@ def _with_flat_note(done: list[Done], shared: Display | None) -> list[Done]:
     return [done[0]._replace(result=first._replace(notes=(*first.notes, *notes))), *done[1:]]
 
 
+def _missing_notes(step: Step, options: Options, source: PictureSource) -> tuple[str, ...]:
+    """Say how many cells were left out, where that was asked for."""
+    count = source.missing if options.missing == "ignore" else 0
+    if not count:
+        return ()
+    cells = "1 cell of the input is" if count == 1 else f"{count} cells of the input are"
+    filtered = "kernel" in step.parameters or "kernels" in step.parameters
+    return (f"{cells} missing; " + ("weights renormalised over what is there" if filtered else "left out"),)
+
+
 def _one(request: Request, source: PictureSource, index: int, maps: Maps, look: Look, outputs: list[Output]) -> Done:
     """Write the outputs of one kernel."""
     step, picture = request.steps[index], source.picture
@@ -275,7 +286,7 @@ def _result(
 ) -> MapResult:  # fmt: skip
     """Return the summary row; a single channel is no axis."""
     picture, shape = source.picture, maps.shape
-    notes = [*picture.notes, *step.notes]
+    notes = [*picture.notes, *_missing_notes(step, request.options, source), *step.notes]
     if request.options.range == "unit" and not picture.full_scale:
         notes.append(f"--range unit divided by {picture.white:g}: no value of the input is larger than this white")
     strange = f"holds {facts.nan} NaN and {facts.infinite} infinite values"

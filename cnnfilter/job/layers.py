@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 import cnnfilter
 from cnnfilter.dumps.write import WRITERS, Dump
-from cnnfilter.errors import ParameterError, UnknownNameError, closest
+from cnnfilter.errors import ParameterError, ResourceError, UnknownNameError, closest
 from cnnfilter.files import atomic_output
 from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
@@ -20,16 +22,23 @@ from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
 from cnnfilter.job.look import check_zoom, flat_note
-from cnnfilter.job.names import DUMP_FORMATS, Output, place_outputs
+from cnnfilter.job.names import DUMP_FORMATS, STDOUT, Output, place_outputs
 from cnnfilter.job.render import enlarged, range_text
 from cnnfilter.network.plan import LayerPlan
-from cnnfilter.network.results import LayerResult, NetworkResult
-from cnnfilter.text import distinct
+from cnnfilter.network.results import LayerResult, NetworkResult, Saved
+from cnnfilter.text import distinct, slug
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+#: Stands for all layers, which go into one file.
+ALL = ""
 #: An output, the layer that goes into it, and the map, or None for all of them.
 File: TypeAlias = tuple[Output, str, "int | None"]
+
+#: The longest side of a contact sheet, and the shortest of one of its maps, in pixels.
+LONGEST_SHEET, SMALLEST_TILE = 4096, 160
+#: The most pictures of single maps that are written of one picture.
+MOST_MAPS = 100_000
 
 #: Widest a vector is drawn before it is broken into rows.
 VECTOR_COLUMNS = 64
@@ -62,6 +71,17 @@ class Save(NamedTuple):
     scale: str | None = None
     zoom: int = 1
     max_pixels: int = MAX_PIXELS
+
+    @property
+    def in_one(self) -> bool:
+        """Whether all layers go into one file: an ``.npz``, which holds arrays of any shapes."""
+        to_file = self.output == STDOUT or (self.output is not None and not Path(self.output).is_dir())
+        return to_file and tuple(self.formats) == ("npz",) and len(self.layers) > 1 and not self.single
+
+    @property
+    def members(self) -> dict[str, str]:
+        """The name of each layer in a file of all of them."""
+        return dict(zip(self.layers, map(slug, distinct(self.layers)), strict=True))
 
 
 class Named(Protocol):
@@ -116,6 +136,39 @@ def _matches(pattern: str, plan: Named) -> bool:
     return any(fnmatchcase(name.lower(), lowered) for name in (plan.name, plan.name.lstrip("/"), plan.kind))
 
 
+def check_saves(save: Save, plans: Sequence[LayerPlan]) -> None:
+    """Refuse more pictures of single maps than anybody looks at, before their names are made.
+
+    Raises
+    ------
+    ResourceError
+        If there are more than `MOST_MAPS`.
+    """
+    if not save.single:
+        return
+    count = sum(plan.shape[0] for plan in plans if plan.name in save.layers and len(plan.shape) == 3)
+    if count > MOST_MAPS:
+        raise ResourceError(f"--maps would write {count:,} pictures, more than {MOST_MAPS:,} (choose layers: --save)")
+
+
+def save_bytes(save: Save, plans: Sequence[LayerPlan]) -> int:
+    """Return the bytes that drawing the largest layer takes, beyond its values: its maps as pixels, and their sheet.
+
+    Dumps are written as they come.
+    """
+    if all(form in DUMP_FORMATS for form in save.formats):
+        return 0
+    depth = 3 if save.colormap else 1
+    need = 0
+    for plan in plans:
+        if plan.name in save.layers:
+            maps, *sides = plan.shape if len(plan.shape) == 3 else (1, *plan.shape, 1)
+            cell = max(*sides, SMALLEST_TILE) + 40  # with its label
+            pixels = math.prod(plan.shape) * save.zoom**2
+            need = max(need, pixels + 3 * min(maps * cell * cell, LONGEST_SHEET**2))
+    return depth * need
+
+
 def plan_files(
     sources: Sequence[str], save: Save, plans: Sequence[LayerPlan], keep_away: Sequence[Path]
 ) -> list[list[File]]:
@@ -126,6 +179,9 @@ def plan_files(
     OutputError
         If several results would go to one file, or a result would overwrite an input or one of `keep_away`.
     """
+    if save.in_one:
+        placed = place_outputs(sources, [("layers", "npz")], save.output, keep_away)
+        return [[(Output(None, form, path), ALL, None) for form, path in group] for group in placed]
     pictures = [form for form in save.formats if form not in DUMP_FORMATS]
     shapes = {plan.name: plan.shape for plan in plans}
     maps: list[tuple[str, int | None]] = [(name, None) for name in save.layers]
@@ -144,25 +200,58 @@ def plan_files(
     ]
 
 
-def write_layers(
-    result: NetworkResult, files: Sequence[File], save: Save
-) -> NetworkResult:  # fmt: skip
+def split_drawable(files: Sequence[File], layers: Sequence[LayerResult]) -> tuple[list[File], list[str]]:
+    """Return the files that can be written of these layers, and a note for each layer of which some cannot.
+
+    A model of a stranger may have tensors that are no picture: empty ones, of more than three axes, sequences.
+    """
+    known = {layer.name: layer for layer in layers}
+    kept, notes = [], {}
+    for output, name, index in files:
+        if name == ALL and any(layer.values.size for layer in layers):
+            kept.append((output, name, index))
+            continue
+        layer = known.get(name)
+        if layer is None:
+            notes[name] = f"layer {name!r} gives no numbers: nothing is written of it"
+        elif not layer.values.size:
+            notes[name] = f"layer {name!r} of shape {layer.values.shape} is empty: nothing is written of it"
+        elif output.format in WRITERS or layer.values.ndim <= 3:
+            kept.append((output, name, index))
+        else:
+            shape = " x ".join(map(str, layer.values.shape))
+            notes[name] = f"layer {name!r} of {shape} is no picture: not written as one (-f npy holds it)"
+    return kept, list(notes.values())
+
+
+def write_layers(result: NetworkResult, files: Sequence[File], save: Save) -> NetworkResult:
     """Write the layers of one picture; return the result with the names of the files."""
     layers = {layer.name: layer for layer in result.layers}
+    saved: list[Saved] = []
     for output, name, index in files:
-        data = _encoded(result, layers[name], index, output, save)
-        if output.path is None:
-            import sys
-
-            sys.stdout.buffer.write(data if isinstance(data, bytes) else b"")
-            sys.stdout.buffer.flush()
-            continue
-        with atomic_output(output.path, durable=output.durable) as file:
-            file.write(data)
+        path = str(output.path or STDOUT)
+        with _opened(output) as file:
+            if name == ALL:
+                saved += [Saved(path, *one) for one in _write_all(file, result, save)]
+            else:
+                _write(file, result, layers[name], index, output.format, save)
+                saved.append(Saved(path, name, index))
     drawn = [layers[name] for name in dict.fromkeys(one[1] for one in files if one[0].format not in WRITERS)]
     notes = [note for layer in drawn for note in _flat_notes(layer, save)]
-    outputs = tuple(str(output.path or "-") for output, _, _ in files)
-    return replace(result, outputs=outputs, notes=(*result.notes, *notes))
+    return replace(result, saved=tuple(saved), notes=(*result.notes, *notes))
+
+
+@contextlib.contextmanager
+def _opened(output: Output) -> Iterator[BinaryIO]:
+    """Open an output, or standard output."""
+    if output.path is not None:
+        with atomic_output(output.path, durable=output.durable) as file:
+            yield file
+        return
+    import sys
+
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
 
 
 def _flat_notes(layer: LayerResult, save: Save) -> list[str]:
@@ -173,16 +262,24 @@ def _flat_notes(layer: LayerResult, save: Save) -> list[str]:
     return [f"layer {layer.name}: {note}" for note in flat_note(ranges, layer_displays(layer, save.display)[0])]
 
 
-def _encoded(result: NetworkResult, layer: LayerResult, index: int | None, output: Output, save: Save) -> bytes:
-    """Return the bytes of one file."""
-    if output.format in WRITERS:
-        import io
+def _write_all(file: BinaryIO, result: NetworkResult, save: Save) -> list[tuple[str, None, str]]:
+    """Write all layers that hold numbers into one file; return each, its map, and its name in the file."""
+    members = save.members
+    held = [layer for layer in result.layers if layer.name in members and layer.values.size]
+    maps = [(members[layer.name], np.atleast_1d(layer.values)) for layer in held]
+    WRITERS["npz"](file, Dump(maps, stack=True))
+    return [(layer.name, None, members[layer.name]) for layer in held]
 
-        stream = io.BytesIO()
+
+def _write(
+    file: BinaryIO, result: NetworkResult, layer: LayerResult, index: int | None, form: str, save: Save
+) -> None:  # fmt: skip
+    """Write one file: the numbers as they come, or a picture."""
+    if form in WRITERS:
         info = {"source": result.source, "network": result.network, "layer": layer.name, "kind": layer.kind}
         values = layer.values if layer.values.ndim else layer.values.reshape(1)
-        WRITERS[output.format](stream, Dump([(layer.name, values)], info=info))
-        return stream.getvalue()
+        WRITERS[form](file, Dump([(layer.name, values)], info=info))
+        return
     check_zoom([layer.values.shape] if layer.values.ndim > 1 else [], save.zoom, save.max_pixels)
     displays = layer_displays(layer, save.display, save.scale, index)
     pixels = draw_layer(layer, displays, save.colormap, index, save.zoom)
@@ -193,7 +290,7 @@ def _encoded(result: NetworkResult, layer: LayerResult, index: int | None, outpu
         "Display": f"{shown}, {save.colormap}" if save.colormap else shown,
         "Source": result.source, "Network": result.network, "Layer": layer.name,
     }  # fmt: skip
-    return encode_image(pixels, output.format, text, compress=save.compress)
+    file.write(encode_image(pixels, form, text, compress=save.compress))
 
 
 def _floats(layer: LayerResult) -> Array:
@@ -240,7 +337,7 @@ def draw_layer(
         if index is not None:
             return tiles[0]
         ranges = [range_text(*extent_of([one])) for one in values]
-        return contact_sheet(tiles, [str(number) for number in chosen], notes=ranges)
+        return contact_sheet(tiles, [str(number) for number in chosen], notes=ranges, longest=LONGEST_SHEET)
     plane = values if values.ndim == 2 else _strip(values.reshape(-1))
     tile = enlarged(_colored(to_pixels(plane, displays[0]), colormap), zoom)
     return contact_sheet([tile], [layer.name], notes=[range_text(*extent_of([values]))])

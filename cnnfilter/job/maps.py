@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from cnnfilter.core.conv import Convolution, plan_source
+from cnnfilter.core.conv import plan_source
+from cnnfilter.core.convolution import Convolution
 from cnnfilter.core.ordered import OrderedConvolution
 from cnnfilter.core.plan import Sizes
 from cnnfilter.core.strips import Scratch, map_in_threads, thread_count
@@ -235,7 +236,9 @@ def _one_plan(source: PictureSource, ways: Sequence[Way], activation: Callable[[
         source, source.shape, bank, np.dtype(options.dtype), bias=options.bias, groups=1 if sums else channels,
         **options.convolution(),
     )  # fmt: skip
-    convolution = OrderedConvolution(plain, way.order) if way.order else plain
+    if options.missing == "ignore":
+        plain = plain.ignoring_missing()
+    convolution = OrderedConvolution(plain, way.order) if way.order and plain.gaps is None else plain
     outputs = 1 if sums else channels
 
     def finish(row: int, values: Array) -> Array:
@@ -270,12 +273,19 @@ def after(values: Array, options: Options, *, activated: bool = False) -> Array:
             parameters["axis"] = _activation_axis(values, options.activation.name)
         from cnnfilter.core.activations import activate
 
-        values = activate(values, options.activation.name, threads=options.threads, **parameters)
+        values = activate(
+            values, options.activation.name, missing=options.missing, threads=options.threads, **parameters
+        )
     if options.pool is not None:
         from cnnfilter.core.pooling import pool2d
 
         values = pool2d(
-            values, options.pool.kind, options.pool.size, stride=options.pool.stride, threads=options.threads
+            values,
+            options.pool.kind,
+            options.pool.size,
+            stride=options.pool.stride,
+            missing=options.missing,
+            threads=options.threads,
         )
     return values
 

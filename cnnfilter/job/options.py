@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from cnnfilter.core.plan import ENGINE_NAMES
 from cnnfilter.core.shapes import Pair, pair, parse_border, resolve_pads
-from cnnfilter.core.words import parse_activation, parse_pool
+from cnnfilter.core.words import MISSING, parse_activation, parse_pool
 from cnnfilter.errors import ParameterError, lookup
 
 CHANNEL_MODES = {
@@ -62,6 +62,7 @@ class Options(NamedTuple):
     range: str = "stored"
     dtype: str = "float32"
     engine: str = "auto"
+    missing: str = "propagate"
     threads: int | None = None
     combine: str = ""
     tool: str = ""
@@ -117,6 +118,7 @@ def make_options(
     lookup(RANGES, options.range, "range")
     lookup(DTYPES, options.dtype, "dtype")
     lookup({"auto": "", **ENGINE_NAMES}, options.engine, "engine")
+    lookup(MISSING, options.missing, "missing mode")
     if options.combine:
         lookup(COMBINATIONS, options.combine, "combination")
     border = parse_border(options.padding_mode)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.core.conv import plan_source
+from cnnfilter.core.missing import check_sum
 from cnnfilter.core.plan import Plan
 from cnnfilter.core.shapes import Pair, formula
 from cnnfilter.core.strips import NoPixels, thread_count
@@ -63,6 +64,9 @@ def plan_kernels(
     ShapeError
         If nothing would be left of the maps: the kernel, the shape and the formula.
     """
+    if options.missing == "ignore":
+        for kernel in kernels:
+            check_sum(kernel.weights, kernel.name)
     return [_plan_step(kernel, shape, options, pixel_bytes) for kernel in distinct_kernels(kernels)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,13 @@ class PictureSource:
     def of(self, part: str) -> PictureSource:
         """Return another part of the same picture."""
         return PictureSource(self.picture, self.options, part)
+
+    @cached_property
+    def missing(self) -> int:
+        """How many cells are NaN; reads every row of a picture of floats."""
+        if self.finite:
+            return 0
+        return sum(int(np.isnan(self.rows(0, 1, *span)).sum()) for span in self.picture.spans())
 
     def array(self) -> Array:
         """Return all rows as ``(C, H, W)`` in the computing type."""

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from cnnfilter.errors import KernelFileError, MissingExtraError, UnknownNameError, closest
+from cnnfilter.errors import KernelFileError, UnknownNameError, closest
 from cnnfilter.files import quoted
 from cnnfilter.library.numbers import MAX_WEIGHTS, describe
+from cnnfilter.library.onnx_arrays import read_onnx
 from cnnfilter.library.strict import parse_document
 
 #: Takes an open file, its path for messages and a member's name; returns the name found, and the array.
@@ -50,7 +51,7 @@ def _npy_array(stream: IO[bytes], path: str) -> NDArray[Any]:
         raise KernelFileError(path, "is not a .npy array, or its header is broken") from error
     if dtype.hasobject:
         raise KernelFileError(path, "holds pickled objects, which are refused (save plain numbers)")
-    array = _array(_exactly(stream, _byte_count(shape, dtype, path), path), shape, dtype, path)
+    array = _array(_exactly(stream, byte_count(shape, dtype, path), path), shape, dtype, path)
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
@@ -65,7 +66,7 @@ def read_npz(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[An
     try:
         with zipfile.ZipFile(stream) as archive:
             names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
-            name = _choose(member, names, path)
+            name = choose(member, names, path)
             with archive.open(archive.infolist()[names.index(name)]) as inside:
                 return name, _npy_array(inside, f"{path}#{name}")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError) as error:
@@ -89,11 +90,11 @@ def read_safetensors(stream: IO[bytes], path: str, member: str) -> tuple[str, ND
         raise KernelFileError(path, f"is not .safetensors: its header is {error.reason}") from error
     if not isinstance(header, dict):
         raise KernelFileError(path, "is not .safetensors: its header is not a mapping")
-    name = _choose(member, [key for key in header if key != "__metadata__"], path)
+    name = choose(member, [key for key in header if key != "__metadata__"], path)
     dtype_name, shape, (begin, end) = _tensor_info(header[name], path, name)
     bfloat = dtype_name == "BF16"
     dtype = np.dtype(_SAFE_DTYPES[dtype_name])
-    if _byte_count(shape, dtype, path) != end - begin:
+    if byte_count(shape, dtype, path) != end - begin:
         raise KernelFileError(path, f"{name!r}: shape and offsets disagree about its bytes")
     stream.seek(8 + length + begin)
     array = _array(_exactly(stream, end - begin, path), shape, dtype, path)
@@ -151,7 +152,7 @@ def _shown(names: list[str]) -> str:
     return ", ".join(describe(name)[1:-1] for name in names[:6]) + (", ..." if len(names) > 6 else "")
 
 
-def _choose(member: str, names: list[str], path: str) -> str:
+def choose(member: str, names: list[str], path: str) -> str:
     """Return the one member that is meant; of two that have its name, neither."""
     if names.count(member or next(iter(names), "")) > 1:
         raise KernelFileError(path, f"holds several arrays of the name {describe(member or names[0])} (rename them)")
@@ -168,7 +169,7 @@ def _choose(member: str, names: list[str], path: str) -> str:
     return names[0]
 
 
-def _byte_count(shape: tuple[int, ...], dtype: np.dtype[Any], path: str) -> int:
+def byte_count(shape: tuple[int, ...], dtype: np.dtype[Any], path: str) -> int:
     """Return the bytes that a shape needs, refusing other than numbers and more than MAX_WEIGHTS."""
     if dtype.kind not in "biuf":
         raise KernelFileError(path, f"holds {dtype.name}, expected real numbers")
@@ -196,36 +197,6 @@ def _array(data: bytes, shape: tuple[int, ...], dtype: np.dtype[Any], path: str)
         return np.frombuffer(data, dtype=dtype, count=math.prod(shape))
     except ValueError as error:
         raise KernelFileError(path, f"cannot be read as an array: {error}") from error
-
-
-def read_onnx(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[Any]]:
-    """Return one stored array of an ONNX model, such as ``conv1.weight``; nothing of the model is run.
-
-    Raises
-    ------
-    MissingExtraError
-        If onnx is not installed.
-    """
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtraError("kernels from ONNX models need onnx (pip install 'cnnfilter[onnx]')") from error
-    try:
-        graph = onnx.load_model(stream, load_external_data=False).graph
-    except Exception as error:  # protobuf has classes of its own
-        raise KernelFileError(path, "is not an ONNX model that can be read") from error
-    arrays = [array for array in graph.initializer if len(array.dims) > 1 or array.name == member]
-    if not arrays and not graph.node:
-        raise KernelFileError(path, "is not an ONNX model: it holds no graph")
-    name = _choose(member, [array.name for array in arrays], path)
-    tensor = next(array for array in arrays if array.name == name)
-    if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        raise KernelFileError(path, f"{name!r} lies in a file of its own (save the model in one file)")
-    _byte_count(tuple(tensor.dims), np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type)), path)
-    try:
-        return name, np.asarray(onnx.numpy_helper.to_array(tensor))
-    except ValueError as error:
-        raise KernelFileError(path, f"{name!r} cannot be read as an array: {error}") from error
 
 
 def data_files(path: Path, model: Any = None) -> tuple[Path, ...]:

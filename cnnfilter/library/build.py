@@ -13,7 +13,7 @@ from cnnfilter.library.catalog import Entry
 from cnnfilter.library.generators import generator
 from cnnfilter.library.generators.grid import Array
 from cnnfilter.library.kernel import Kernel
-from cnnfilter.library.numbers import MatrixError, matrix, number
+from cnnfilter.library.numbers import MatrixError, matrix, number, row_note
 from cnnfilter.library.parameters import Generator, Parameter, read_parameters, unknown_parameter
 from cnnfilter.library.spec import parse_spec
 from cnnfilter.library.transform import COMMON, COMMON_NAMES, apply_common
@@ -115,9 +115,11 @@ def _make(entry: Entry, data: Mapping[str, Any], own: dict[str, str], load_one: 
         column, row = (np.array(matrix(data["outer"][side])[0]) for side in ("column", "row"))
         return Made(np.outer(column, row))
     try:
-        return Made(np.array(matrix(data["matrix"])))
+        rows = matrix(data["matrix"])
     except MatrixError as error:
         entry.document.fail(entry.place("matrix"), str(error), at=entry.place("matrix", *error.steps))
+    flat = isinstance(data["matrix"], str) or not isinstance(data["matrix"][0], list)
+    return Made(np.array(rows), row_note(rows) if flat else ())
 
 
 def _generated(entry: Entry, data: Mapping[str, Any], own: dict[str, str]) -> Made:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -83,6 +83,9 @@ class Kernel:
         weights = np.array(self.weights, dtype=np.float64)  # a copy: nobody else can change it
         weights.setflags(write=False)
         object.__setattr__(self, "weights", weights)
+
+    def __reduce__(self) -> tuple[type[Kernel], tuple[Any, ...]]:
+        return type(self), tuple(getattr(self, one.name) for one in fields(self))  # a copy is read-only too
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -107,14 +107,14 @@ def _has_word(word: str, entry: Entry) -> bool:
 
 
 def choice_note(name: str, entry: Entry) -> tuple[str, ...]:
-    """Return a note where a name as it was typed means a job or a bank too, of which `entry` was chosen.
+    """Return a note where a name as it was typed means a job, or both directions of a gradient, and `entry` is one.
 
     Parameters
     ----------
     name
         Without parameters: these make the choice.
     """
-    banks = entry.document.value.get("banks", {}) if isinstance(entry.document.value, dict) else {}
+    banks = entry.document.value.get("banks", {}) if entry.family == "gradient" else {}
     for key, bank in banks.items():
         if name in map(canonical, (key, *bank.get("aliases", ()))):
             members = ", ".join(bank["kernels"])

@@ -70,6 +70,14 @@ def check_network(document: Document, folder: Path) -> Network:
     return network
 
 
+#: The axes of the weights of each kind of layer that has some.
+WEIGHT_AXES = {
+    "conv": ("K", "C/groups", "kH", "kW"),
+    "conv-transpose": ("C", "K/groups", "kH", "kW"),
+    "dense": ("out", "in"),
+}
+
+
 class _Layers:
     """Reads the layers in order; knows the names and the channels of those before."""
 
@@ -100,7 +108,8 @@ class _Layers:
         }
         if kind == "conv" and entry.kernels:
             weights["weights"] = self._kernels(index, entry, sources[0])
-        if kind == "conv" and entry.flip and weights["weights"].ndim == 4:
+        self._check_axes(index, kind, weights.get("weights"))
+        if kind == "conv" and entry.flip:
             weights["weights"] = weights["weights"][..., ::-1, ::-1]
         layer = Layer(name=name, kind=kind, sources=sources, settings=entry, weights=weights)
         self.channels[name] = _channels_after(layer, [self.channels[source] for source in sources])
@@ -149,6 +158,13 @@ class _Layers:
             return resolve_array(value, self.folder, self.default)
         raise AssertionError
 
+    def _check_axes(self, index: int, kind: str, weights: Array | None) -> None:
+        """Refuse weights of other axes than their kind of layer has, whether or not its input's size is known."""
+        form = WEIGHT_AXES.get(kind)
+        if form is not None and weights is not None and weights.ndim != len(form):
+            has = f"shape {weights.shape}" if weights.ndim else "one number"
+            self.fail(index, "weights", f"expected ({', '.join(form)}), got {has}")
+
     def _kernels(self, index: int, entry: schema.Conv, source: str) -> Array:
         """Return the filter bank that kernel specs make."""
         specs = [entry.kernels] if isinstance(entry.kernels, str) else entry.kernels
@@ -170,7 +186,7 @@ def _channels_after(layer: Layer, before: list[int | None]) -> int | None:
     weights = layer.weights.get("weights")
     if layer.kind == "conv" and weights is not None:
         return len(weights)
-    if layer.kind == "conv-transpose" and weights is not None and weights.ndim == 4:
+    if layer.kind == "conv-transpose" and weights is not None:
         return int(weights.shape[1]) * int(layer.settings.groups)
     if layer.kind == "concat":
         return None if None in before else sum(count or 0 for count in before)

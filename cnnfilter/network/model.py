@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from cnnfilter.core.shapes import Pair
+from cnnfilter.errors import ParameterError
+from cnnfilter.files import quoted
 from cnnfilter.network.load import load_network
-from cnnfilter.network.plan import LayerPlan, NetworkPlan, plan_network
+from cnnfilter.network.plan import LayerPlan, NetworkPlan, Outline, plan_network
 from cnnfilter.network.results import LayerResult, measure_layer
 from cnnfilter.network.run import run_layers
-from cnnfilter.network.spec import Array, Input, Network
+from cnnfilter.network.spec import Array, Input, Layer, Network
 
 ONNX_SUFFIX = ".onnx"
 
@@ -31,6 +35,11 @@ class Model(Protocol):
         ...
 
     @property
+    def takes(self) -> np.dtype[Any] | None:
+        """The type of the values that it takes, or None for the one that is computed in."""
+        ...
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """What its last values stand for."""
         ...
@@ -44,8 +53,23 @@ class Model(Protocol):
         """Return the same model for another input."""
         ...
 
-    def plan(self, size: Pair | None, channels: int | None = None, *, partial: bool = False) -> NetworkPlan:
+    def plan(
+        self, size: Pair | None, channels: int | None = None, *, itemsize: int = 4, partial: bool = False
+    ) -> NetworkPlan:
         """Return every layer's shape and cost."""
+        ...
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know of how a picture is fed."""
+        ...
+
+    def with_values(self, given: Mapping[str, Array]) -> Model:
+        """Return the same model with numbers for its inputs beside the picture."""
+        ...
+
+    def outline(self) -> tuple[Outline, ...]:
+        """Return the layers where no size is known."""
         ...
 
     def ready(self, threads: int | None = None) -> None:
@@ -73,6 +97,11 @@ class FileModel(NamedTuple):
         return self.network.input
 
     @property
+    def takes(self) -> None:
+        """It computes in the type that it is given."""
+        return
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """What its last values stand for."""
         return self.network.classes
@@ -86,9 +115,26 @@ class FileModel(NamedTuple):
         """Return the same network for another input."""
         return FileModel(replace(self.network, input=expected))
 
-    def plan(self, size: Pair | None, channels: int | None = None, *, partial: bool = False) -> NetworkPlan:
+    def plan(
+        self, size: Pair | None, channels: int | None = None, *, itemsize: int = 4, partial: bool = False
+    ) -> NetworkPlan:
         """Return every layer's shape and cost."""
-        return plan_network(self.network, size, channels=channels, partial=partial)
+        return plan_network(self.network, size, channels=channels, itemsize=itemsize, partial=partial)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A picture is fed as it is."""
+        return ()
+
+    def with_values(self, given: Mapping[str, Array]) -> FileModel:
+        """A network file has one input, the picture."""
+        if given:
+            raise ParameterError(f"{quoted(self.network.path)}: has no input {next(iter(given))!r}: it takes a picture")
+        return self
+
+    def outline(self) -> tuple[Outline, ...]:
+        """Return the layers where no size is known: how many maps, or values, their weights make."""
+        return tuple(Outline(layer.name, layer.kind, _open_shape(layer)) for layer in self.network.layers)
 
     def ready(self, threads: int | None = None) -> None:
         """A network that was loaded can be run."""
@@ -96,6 +142,15 @@ class FileModel(NamedTuple):
     def run(self, image: Array, *, threads: int | None = None, keep: Sequence[str] | None = None) -> dict[str, Array]:
         """Return the layers' outputs."""
         return run_layers(self.network, image, threads=threads, keep=keep)
+
+
+def _open_shape(layer: Layer) -> tuple[int | str, ...]:
+    """Return what the weights alone say of a layer's shape."""
+    if layer.kind == "conv":
+        return len(layer.weights["weights"]), "?", "?"
+    if layer.kind == "conv-transpose":
+        return layer.weights["weights"].shape[1] * layer.settings.groups, "?", "?"
+    return (len(layer.weights["weights"]),) if layer.kind == "dense" else ("?",)
 
 
 def open_model(path: str | Path) -> Model:

@@ -17,8 +17,10 @@ from cnnfilter.files import atomic_output, check_outputs, quoted
 from cnnfilter.network.convs import pads_of
 from cnnfilter.network.onnx_activations import export_activation
 from cnnfilter.network.onnx_graph import Graph, whole_array
-from cnnfilter.network.onnx_model import METADATA, OnnxModel, require_onnx
+from cnnfilter.network.onnx_input import METADATA, feeds_of
+from cnnfilter.network.onnx_model import OnnxModel
 from cnnfilter.network.onnx_pools import export_pool
+from cnnfilter.network.onnx_session import require_onnx
 from cnnfilter.network.plan import plan_network
 from cnnfilter.network.run import TINY, run_layers
 from cnnfilter.network.spec import INPUT, Layer, Network
@@ -63,7 +65,7 @@ def build_model(network: Network, size: Pair | None = None) -> Any:
     expected = network.input
     said = {
         "range": expected.range, "mean": list(expected.mean), "std": list(expected.std), "resize": expected.resize,
-        "size": list(plan.size[1:]), "channels": plan.size[0],
+        "order": expected.order, "size": list(plan.size[1:]), "channels": plan.size[0],
     }  # fmt: skip
     onnx.helper.set_model_props(
         model, dict(zip(METADATA, (json.dumps(said), json.dumps(network.classes)), strict=True))
@@ -109,10 +111,7 @@ def _difference(network: Network, proto: Any) -> float:
     sides = [dim.dim_value for dim in proto.graph.input[0].type.tensor_type.shape.dim[1:]]
     images = np.random.default_rng(0).random((2, *sides), dtype=np.float32)
     ours = run_layers(network, images)
-    model = OnnxModel(
-        name=network.name, path="the export", proto=proto, feed=INPUT, feed_type=np.float32, batch=None,
-        input=network.input,
-    )  # fmt: skip
+    model = OnnxModel(name=network.name, path="the export", proto=proto, feed=feeds_of(proto)[0], input=network.input)
     theirs = model.run(images)
     worst = 0.0
     for name, values in ours.items():

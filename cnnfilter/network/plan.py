@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError
+from cnnfilter.network.ending import Ending, network_ending
 from cnnfilter.network.flow import Flow, LayerFacts
 from cnnfilter.network.shapes import PLANNERS
 from cnnfilter.network.spec import INPUT, Layer, Network
@@ -49,6 +50,14 @@ class LayerPlan(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+class Outline(NamedTuple):
+    """One layer of a network of no certain size: sides that are open have names, or a question mark."""
+
+    name: str
+    kind: str
+    shape: tuple[int | str, ...]
+
+
 class NetworkPlan(NamedTuple):
     """All layers in order.
 
@@ -58,6 +67,8 @@ class NetworkPlan(NamedTuple):
         ``(C, H, W)`` of the input.
     peak_bytes
         For one picture: weights, input, all outputs (they are kept to be looked at), and working memory.
+    ending
+        What the last layer is.
     failure
         Why the next layer has no shape; nothing where all have one.
     """
@@ -65,6 +76,7 @@ class NetworkPlan(NamedTuple):
     size: tuple[int, int, int]
     layers: tuple[LayerPlan, ...]
     peak_bytes: int
+    ending: Ending
     failure: str = ""
 
     @property
@@ -136,8 +148,9 @@ def plan_network(
         flows[layer.name] = facts.flow
         plans.append(_layer_plan(layer, inputs, facts))
     return NetworkPlan(
-        size=whole, layers=tuple(plans), peak_bytes=_peak(network, whole, plans, itemsize, threads), failure=failure
-    )
+        size=whole, layers=tuple(plans), peak_bytes=_peak(network, whole, plans, itemsize, threads),
+        ending=network_ending(network), failure=failure,
+    )  # fmt: skip
 
 
 def _message(network: Network, layer: Layer, inputs: Sequence[Flow], error: CnnFilterError) -> str:

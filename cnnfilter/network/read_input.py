@@ -60,5 +60,5 @@ def read_input(document: Document, entry: schema.InputEntry) -> Input:
             document.fail(("input", "example"), str(error))
     return Input(
         channels=entry.channels, size=size, range=entry.range, mean=per_channel("mean"), std=per_channel("std"),
-        resize=entry.resize, example=example,
+        resize=entry.resize, order=entry.order, example=example,
     )  # fmt: skip

@@ -41,9 +41,15 @@ class InputEntry(Struct, forbid_unknown_fields=True, frozen=True):
     mean: Annotated[Weights, Meta(description="Subtracted after range: one number, or one for each channel.")] = 0
     std: Annotated[Weights, Meta(description="Divided by after mean: one number, or one for each channel.")] = 1
     resize: Annotated[
-        Literal["stretch", "crop", "none"],
-        Meta(description="How another size is made to fit: stretch, crop (shorter side, then the middle), or refuse."),
+        Literal["stretch", "crop", "letterbox", "none"],
+        Meta(
+            description="How another size is made to fit: stretch, crop (shorter side, then the middle), letterbox "
+            "(longer side, gray 114 of 255 around it), or refuse."
+        ),
     ] = "stretch"
+    order: Annotated[
+        Literal["RGB", "BGR"], Meta(description="Order of the colours; mean and std are in that order.")
+    ] = "RGB"
     example: Annotated[
         str | list[Any] | None, Meta(description="Numbers that run where no image is given: 'rows; of numbers'.")
     ] = None

@@ -81,6 +81,23 @@ def fitted(
     return "\n\n".join([*blocks, *(["  ".join(filter(None, footer))] if footer else [])])
 
 
+def cut(text: str, width: int) -> str:
+    """Return text that takes at most `width` cells, cut in its middle if need be: names differ at both ends.
+
+    Examples
+    --------
+    >>> cut("/layer1/conv1/Conv_output_0", 16), cut("conv1", 16)
+    ('/layer1...tput_0', 'conv1')
+    """
+    if text_width(text) <= width:
+        return text
+    for kept in range(min(len(text), max(width - 3, 2)), 1, -1):
+        short = f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"
+        if text_width(short) <= width:
+            return short
+    return text[:1]
+
+
 def text_width(text: str) -> int:
     """Return the cells that text takes in a terminal.
 

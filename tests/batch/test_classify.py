@@ -26,6 +26,35 @@ def test_digits_are_read(tmp_path, run, jobs):
     assert table[:, len(maps) :].argmax(1).tolist() == [*range(10)]
 
 
+SIGMOIDS = """
+input: {size: [1, 1]}
+layers: [{kind: flatten}, {kind: dense, weights: "2; 1; -3"}, {kind: activation, activation: sigmoid}]
+classes: [cat, dog, fish]
+"""
+
+
+def test_sigmoids_and_values_in_the_manifest(tmp_path, run):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "one.pgm").write_text("P2 1 1 1 1\n")
+    (tmp_path / "net.yaml").write_text(SIGMOIDS)
+    done = run(tmp_path / "in", "--network", tmp_path / "net.yaml", "-o", tmp_path / "out", "-j", "0")
+    assert done.returncode == 0, done.stderr
+    row = json.loads((tmp_path / "out" / "manifest.jsonl").read_text())["maps"][-1]
+    assert (row["prediction"], row["softmax_applied"], row["class"]) == ("independent", False, "cat")
+    assert [share for _, share in row["classes"]] == pytest.approx([0.880797, 0.731059, 0.047426], abs=1e-6)
+    (tmp_path / "net.yaml").write_text(SIGMOIDS.replace("sigmoid", "relu"))
+    done = run(tmp_path / "in", "--network", tmp_path / "net.yaml", "-o", tmp_path / "values", "-j", "0")
+    assert done.returncode == 0, done.stderr
+    row = json.loads((tmp_path / "values" / "manifest.jsonl").read_text())["maps"][-1]
+    assert "class" not in row
+    done = run(tmp_path / "in", "--network", tmp_path / "net.yaml", "-o", tmp_path / "asked", "-j", "0", "--softmax")
+    row = json.loads((tmp_path / "asked" / "manifest.jsonl").read_text())["maps"][-1]
+    assert (row["prediction"], row["softmax_applied"]) == ("distribution", True)
+    (tmp_path / "net.yaml").write_text(SIGMOIDS)
+    done = run(tmp_path / "in", "--network", tmp_path / "net.yaml", "-o", tmp_path / "no", "-j", "0", "--softmax")
+    assert (done.returncode, (tmp_path / "no").exists()) == (2, False)
+
+
 def test_nothing_is_written_but_the_manifest_unless_asked_for(tmp_path, run, tree):
     done = run(DIGITS, "--network", DIGITS / "digits.yaml", "-o", tmp_path / "out", "-j", "0")
     assert done.returncode == 0, done.stderr

@@ -383,3 +383,34 @@ def test_small_maps_are_better_read_as_numbers(cnnfilter_run, samples):
     assert cnnfilter_run("convolve", samples / "grid-5x5.csv", "-k", "1", "--padding", "14").err == ""
     for words in (["--table"], ["-f", "csv"], ["-o", "a.png"], ["-q"], ["--json"]):
         assert cnnfilter_run("convolve", samples / "grid-5x5.csv", "-k", "1", *words).err == ""
+
+
+def test_missing_cells_propagate_or_are_left_out(cnnfilter_run, tmp_path):
+    grid(tmp_path, "1,2,3\n4,nan,6\n7,8,9\n")
+    done = cnnfilter_run("convolve", "grid.csv", "-k", "box", "-f", "npy")
+    assert done.code == 0
+    assert np.isnan(np.load(tmp_path / "grid.box.npy")).all()
+    done = cnnfilter_run("convolve", "grid.csv", "-k", "box", "--missing", "ignore", "-f", "npy")
+    assert done.code == 0
+    assert "1 cell of the input is missing; weights renormalised over what is there" in done.err
+    np.testing.assert_allclose(np.load(tmp_path / "grid.box.npy"), [[5]])
+    for command in (("pool", "--pool", "avg:3"), ("convolve", "-k", "1", "--pool", "avg:3")):
+        done = cnnfilter_run(command[0], "grid.csv", *command[1:], "--missing", "ignore", "-o", "mean.csv")
+        assert done.code == 0
+        assert (tmp_path / "mean.csv").read_text().strip() == "5"
+    done = cnnfilter_run("activate", "grid.csv", "-a", "softmax:axis=1", "--missing", "ignore", "-o", "shares.npy")
+    assert done.code == 0
+    assert np.nansum(np.load(tmp_path / "shares.npy")) == pytest.approx(3)
+
+
+@pytest.mark.parametrize("command", ["convolve", "batch", "plan"])
+@pytest.mark.parametrize(
+    ("kernel", "word", "says"), [("sobel-x", "ignore", "sobel-x sums to 0"), ("box", "x", "missing")]
+)
+def test_what_cannot_be_renormalised_is_refused_before_anything(cnnfilter_run, tmp_path, command, kernel, word, says):
+    grid(tmp_path, "1,2,3\n4,nan,6\n7,8,9\n")
+    outputs = ["-o", "out"] if command == "batch" else []
+    done = cnnfilter_run(command, "grid.csv", "-k", kernel, "--missing", word, *outputs)
+    assert done.code == 2
+    assert says in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.csv"]

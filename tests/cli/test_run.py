@@ -33,7 +33,7 @@ def test_the_seven_with_its_table_and_bars(program):
     code, out, err = program("run", NETWORK, SEVEN)
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0].split() == ["layer", "kind", "output", "parameters", "multiply-adds", "sees", "min", "max", "dead"]
+    assert lines[0].split() == ["layer", "kind", "output", "parameters", "multiply-adds", "sees", "min", "max", "zeros"]
     assert lines[2].split()[:7] == ["conv1", "conv", "16", "x", "8", "x", "8"]
     assert "4 x 4, every 2" in lines[4]
     assert "10 layers" in out
@@ -114,7 +114,7 @@ def test_a_picture_of_another_size_is_made_to_fit_and_said_so(program):
         (("run", NETWORK, SEVEN, "--layer", "covn1"), "no layer 'covn1' (did you mean conv1"),
         (("run", NETWORK, SEVEN, "--save", "nothing"), "no layer 'nothing'"),
         (("run", NETWORK, SEVEN, "--range", "half"), "unknown range 'half'"),
-        (("run", NETWORK, SEVEN, "--std", "0"), "--std takes one number"),
+        (("run", NETWORK, SEVEN, "--std", "0"), "std takes one number"),
         (("run", "none.yaml", SEVEN), "'none.yaml': no such file"),
         (("export", NETWORK, "-o", "model.txt"), "does not end in .onnx"),
         (("plan", NETWORK, "--size", "3x3"), "layer 'pool2' (pool) takes 32x1x1 from relu2"),

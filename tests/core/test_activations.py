@@ -271,7 +271,7 @@ def test_the_tables_agree():
         ((4, 5), "softmax", {"axis": 2}, ParameterError, r"softmax: no axis 2 in an array of shape \(4, 5\)"),
         ((4, 5), "softmax", {"axis": 0.5}, ParameterError, "no axis 0.5"),
         ((3, 2, 2), "glu", {}, ShapeError, "glu halves axis 0, which has 3 cells; it needs an even number"),
-        ((3, 2, 2), "prelu", {"weight": [1, 2]}, ShapeError, r"weights \(2,\) for 3 channels"),
+        ((3, 4, 5), "prelu", {"weight": [1, 2]}, ShapeError, r"weights \(2,\) for 3 channels"),
         ((3, 2, 2), "prelu", {"weight": "a"}, ParameterError, "weight of prelu must hold real numbers"),
         ((0, 2), "relu", {}, ShapeError, r"the image is empty: shape \(0, 2\)"),
     ],
@@ -315,3 +315,65 @@ def test_softmax_is_a_distribution_and_does_not_see_a_common_offset(values, offs
     assert shares.sum() == pytest.approx(1)
     np.testing.assert_allclose(activate(values + offset, "softmax"), shares, rtol=1e-9)
     np.testing.assert_allclose(np.exp(activate(values, "log-softmax")), shares, rtol=1e-9, atol=1e-300)
+
+
+#: Values at the ends of what float32 and float64 hold, with what the function is there.
+EXTREMES = [
+    ("softplus", {"beta": 2}, np.float32, 3e38, 3e38),
+    ("softplus", {"beta": 1e30}, np.float32, 3e38, 3e38),
+    ("softplus", {"beta": 1e30}, np.float64, 1e300, 1e300),
+    ("softplus", {"beta": 1e-30, "threshold": 1e30}, np.float32, -1, math.log(2) * 1e30),
+    ("sigmoid", {}, np.float32, -88.8, math.exp(-np.float32(88.8))),
+    ("sigmoid", {}, np.float64, -720, math.exp(-720)),
+    ("silu", {}, np.float32, -90, -90 * math.exp(-90)),
+    ("silu", {}, np.float64, -712, -712 * math.exp(-712)),
+    ("log-sigmoid", {}, np.float32, -3e38, -3e38),
+    ("hard-swish", {}, np.float32, 3e38, 3e38),
+    ("gelu", {}, np.float32, 3e38, 3e38),
+    ("gelu", {"approximate": "tanh"}, np.float32, 3e38, 3e38),
+    ("gelu", {}, np.float64, -10, -5 * math.erfc(10 / math.sqrt(2))),
+    ("mish", {}, np.float32, 3e38, 3e38),
+    ("tanhshrink", {}, np.float32, 1e-3, 1e-9 / 3 - 2e-15 / 15),
+    ("tanhshrink", {}, np.float64, 1e-5, 1e-15 / 3 - 2e-25 / 15),
+    ("celu", {"alpha": 1e-30}, np.float32, -3e38, -1e-30),
+    ("softsign", {}, np.float32, -3e38, -1),
+    ("leaky-relu", {"negative_slope": 1e-10}, np.float32, -3e38, -3e28),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "dtype", "value", "expected"), EXTREMES)
+def test_nothing_overflows_or_vanishes_on_the_way(name, parameters, dtype, value, expected):
+    rtol = 3e-6 if dtype == np.float32 else 1e-12
+    got = activate(np.array([value, 1], dtype), name, **parameters)
+    np.testing.assert_allclose(got[0], expected, rtol=rtol, atol=1e-44 if dtype == np.float32 else 1e-320)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("softplus", {"beta": 0}), ("softplus", {"beta": math.inf}), ("softplus", {"threshold": math.nan}),
+        ("leaky-relu", {"negative_slope": math.inf}), ("elu", {"alpha": math.nan}), ("celu", {"alpha": 1e39}),
+        ("celu", {"alpha": 1e-60}), ("hard-tanh", {"max": math.nan}), ("threshold", {"value": math.nan}),
+        ("softshrink", {"lambd": math.inf}),
+    ],
+)  # fmt: skip
+def test_parameters_without_a_meaning_are_refused(name, parameters):
+    with pytest.raises(ParameterError, match=name):
+        activate([1.0], name, **parameters)
+
+
+@pytest.mark.parametrize("shape", [(1,), (5,), (4, 5), (3, 4, 5), (3, 1, 1), (4, 1), (1, 5), (1, 1, 1), (3,)])
+def test_prelu_spreads_its_weights_as_onnx_does(shape):
+    rng = np.random.default_rng(3)
+    image, weights = rng.standard_normal((3, 4, 5)), rng.random(shape)
+    slopes = weights[:, None, None] if shape == (3,) else weights  # one for each channel, as in PyTorch
+    expected = np.where(image < 0, image * slopes, image)
+    np.testing.assert_allclose(activate(image, "prelu", weight=weights), expected)
+    np.testing.assert_allclose(activate(image.astype("f4"), "prelu", weight=weights), expected, rtol=1e-6)
+
+
+def test_prelu_of_as_many_channels_as_columns_goes_by_channel():
+    image = -np.ones((3, 4, 3))
+    assert activate(image, "prelu", weight=[1, 2, 3])[:, 0, 0].tolist() == [-1, -2, -3]
+    assert activate(image, "prelu", weight=[1, 2, 3], axis=2)[0, 0].tolist() == [-1, -2, -3]
+    assert activate(-np.ones((4, 5)), "prelu", weight=range(5))[3].tolist() == [0, -1, -2, -3, -4]

@@ -348,3 +348,35 @@ def test_the_maximum_of_maxima_is_the_maximum_over_both_windows(image, first, se
     second = fitting(once, second)
     both = tuple(a + b - 1 for a, b in zip(first, second, strict=True))
     np.testing.assert_array_equal(pool2d(once, "max", second, stride=1), pool2d(image, "max", both, stride=1))
+
+
+def test_norms_are_of_absolute_values():
+    assert pool2d([[-1, 2], [-3, 4]], "lp", 2, p=3)[0, 0] == pytest.approx(100 ** (1 / 3))
+    assert pool2d([[-1, 2], [-3, 4]], "lp", 2, p=1)[0, 0] == 10
+    assert pool2d([[-1, 4]], "lp", (1, 2), p=0.5)[0, 0] == 9
+
+
+@pytest.mark.parametrize("size", [1e-30, 1, 1e30, 2e38])
+@pytest.mark.parametrize("p", [1.5, 2, 3, 10])
+def test_norms_of_any_size_do_not_overflow_or_vanish(size, p):
+    values = np.array([[3, -4], [0, 1]]) * size / 4
+    expected = size / 4 * (3**p + 4**p + 1) ** (1 / p)
+    assert pool2d(values.astype(np.float32), "lp", 2, p=p)[0, 0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_average_of_huge_values_is_no_infinity():
+    image = np.full((4, 6), 3e38, np.float32)
+    assert pool2d(image, "avg", 2).max() == np.float32(3e38)
+    assert global_pool2d(image, "avg") == np.float32(3e38)
+    assert adaptive_pool2d(image, (3, 4), "avg").max() == np.float32(3e38)
+    assert pool2d(image, "sum", 2).min() == np.inf
+    image[0, 0] = np.nan
+    assert np.isnan(pool2d(image, "avg", 2)).sum() == 1
+
+
+def test_whole_numbers_are_averaged_and_summed_exactly():
+    image = np.random.default_rng(5).integers(0, 256, (300, 301))
+    image[150, 150] = 4_000_000
+    got = pool2d(image, "sum", (33, 17), stride=1)
+    whole = np.lib.stride_tricks.sliding_window_view(image, (33, 17)).sum(axis=(2, 3))
+    np.testing.assert_array_equal(got, whole)

@@ -327,8 +327,8 @@ def test_grids_say_what_is_not_finite():
 
 
 def test_a_grid_of_many_axes_is_no_picture():
-    with pytest.raises(ImageError, match=r"its shape is \(1, 2, 1, 1\)"):
-        open_picture(b"[[[[1]],[[2]]]]")
+    with pytest.raises(ImageError, match=r"its shape is \(2, 2, 1, 1\)"):
+        open_picture(b"[[[[1]],[[2]]],[[[3]],[[4]]]]")
 
 
 def test_white_of_float_pictures():
@@ -359,3 +359,40 @@ def test_a_pipe_is_read():
         os.close(reader)
     with pytest.raises(ImageError, match="not a picture"):
         open_picture("/dev/zero")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int32", "int64", "uint16", "bool"])
+def test_unit_range_in_whole_numbers_is_an_error(dtype):
+    with pytest.raises(ParameterError, match="range unit makes fractions"):
+        read_image(b"0 128\n255 64", range="unit", dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "dtype", "message"),
+    [
+        (b"0.5 1", "int32", "holds 0.5"),
+        (b"nan 1", "uint8", "holds nan"),
+        (b"inf 1", "int64", "inf"),
+        (b"-1 1", "uint8", "holds -1 to 1, and uint8 holds 0 to 255"),
+        (b"256 1", "uint8", "holds 1 to 256"),
+        (b"128 1", "int8", "holds 1 to 128"),
+        (b"65536 1", "uint16", "holds 1 to 65536"),
+        (b"1e19 1", "int64", "holds 1 to 1e.19"),
+        (b"2 1", "bool", "holds 1 to 2"),
+        (b"65520 1", "float16", "beyond what float16 holds"),
+        (b"1e39 1", "float32", "beyond what float32 holds"),
+    ],
+)
+def test_a_type_that_cannot_hold_the_values_is_an_error(numbers, dtype, message):
+    with pytest.raises(ParameterError, match=message):
+        read_image(numbers, dtype=dtype)
+
+
+def test_a_type_that_can_hold_them_is_none():
+    assert read_image(b"0 255", dtype="uint8").tolist() == [[0, 255]]
+    assert read_image(b"-128 127", dtype="int8").tolist() == [[-128, 127]]
+    assert read_image(b"0 65504 inf", dtype="float16").tolist() == [[0, 65504, np.inf]]
+    wide = np.array([[0, 65535]], np.uint16)
+    stream = io.BytesIO()
+    np.save(stream, wide)
+    np.testing.assert_array_equal(read_image(stream.getvalue(), range="unit", dtype="float16"), [[0, 1]])

@@ -215,7 +215,6 @@ def test_a_name_that_is_none_gets_the_nearest(name, offered):
     [
         ("sobel", "'sobel' alone is one kernel; bank:sobel is all of them: sobel-x, sobel-y"),
         ("roberts", "'roberts' alone is one kernel; bank:roberts is all of them: roberts-1, roberts-2"),
-        ("emboss", "'emboss' alone is one kernel; bank:emboss is all of them: Emboss in eight directions"),
         ("blur", "'blur' is box here (others: gaussian, motion)"),
         ("-1,-1,-1,-1,8,-1,-1,-1,-1", "9 numbers in a row make a kernel of 1 x 9 (rows end in ;)"),
         ("1 1 1 1", "4 numbers in a row make a kernel of 1 x 4 (rows end in ;)"),
@@ -228,7 +227,19 @@ def test_a_choice_that_is_made_for_the_user_is_said(spec, note):
     assert kernel.warnings == (note,)
 
 
-@pytest.mark.parametrize("spec", ["sobel-x", "sobel:dx=0,dy=1", "box", "gauss", "1 2 1", "1 2; 3 4", "bank:sobel"])
+def test_a_flat_matrix_of_a_file_is_said_to_be_a_row(tmp_path):
+    path = tmp_path / "k.yaml"
+    path.write_text("kernels:\n  flat: [-1, -1, -1, -1, 8, -1, -1, -1, -1]\n  row: [[1, 1, 1, 1]]\n  text: 1 1 1 1\n")
+    notes = [kernel.warnings for kernel in load_kernels(str(path))]
+    assert notes == [
+        ("9 numbers in a row make a kernel of 1 x 9 (rows end in ;)",), (),
+        ("4 numbers in a row make a kernel of 1 x 4 (rows end in ;)",),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "spec", ["sobel-x", "sobel:dx=0,dy=1", "emboss", "box", "gauss", "1 2 1", "1 2; 3 4", "bank:sobel"]
+)
 def test_what_is_plain_needs_no_note(spec):
     assert [kernel.warnings for kernel in load_kernels(spec)] in ([()], [(), ()])
 

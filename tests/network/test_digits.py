@@ -98,12 +98,13 @@ def test_the_plan_is_what_comes_out(network, ours):
 
 
 def test_the_softmax_example_of_cat_dog_and_elephant():
-    from cnnfilter.network.results import scores_of
+    from cnnfilter.network.ending import network_ending
+    from cnnfilter.network.results import predict
 
     network = load_network(SAMPLES / "cat-dog-elephant.yaml")
-    values = run_layers(network, network.input.example[None])["softmax"]
-    scores, normalized = scores_of(values, network.classes)
-    assert [(score.name, round(score.probability, 2)) for score in scores] == [
+    outputs = run_layers(network, network.input.example[None])
+    said = predict(network_ending(network), outputs, network.classes)
+    assert [(score.name, round(score.probability, 2)) for score in said.scores] == [
         ("cat", 0.63), ("dog", 0.31), ("elephant", 0.06),
     ]  # fmt: skip
-    assert not normalized
+    assert (said.kind, said.softmax_applied) == ("distribution", False)
