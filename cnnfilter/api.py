@@ -71,19 +71,24 @@ def _convolve(pixels: Array, kernel: Kernel | FilterBank, **options: Any) -> Arr
     """Return the maps of one kernel, or those of a bank with an axis for the kernels in front of the channels'."""
     if isinstance(kernel, Kernel):
         if kernel.weights.ndim == 2:
-            return conv.conv2d(pixels, kernel.weights, **options)
-        return conv.conv2d(pixels, kernel.weights[None], **options)[..., 0, :, :]  # one map, and no axis for it
+            return _run(pixels, kernel.weights, **options)
+        return _run(pixels, kernel.weights[None], **options)[..., 0, :, :]  # one map, and no axis for it
     shapes = {one.shape for one in kernel}
     if len(shapes) > 1:
         return _one_by_one(pixels, kernel, **options)
     bank = kernel.weights  # (K, C, kH, kW)
     alone = kernel[0].weights.ndim == 2 and pixels.ndim > 2 and options.get("groups", 1) == 1
     if not alone or pixels.shape[-3] == 1:
-        return conv.conv2d(pixels, bank, **options)
+        return _run(pixels, bank, **options)
     planes = pixels.reshape(-1, 1, *pixels.shape[-2:])  # every channel an image
-    maps = conv.conv2d(planes, bank, **options)  # (N*C, K, oH, oW)
+    maps = _run(planes, bank, **options)  # (N*C, K, oH, oW)
     maps = maps.reshape(*pixels.shape[:-2], *maps.shape[1:])
     return np.ascontiguousarray(np.swapaxes(maps, -3, -4))  # (K, C, oH, oW) or (N, K, C, oH, oW)
+
+
+def _run(pixels: Array, weights: Array, *, threads: int | None = None, **options: Any) -> Array:
+    """Return the maps of an image whose layout is known."""
+    return conv.prepare(pixels, weights, **options).run(threads)
 
 
 def _one_by_one(pixels: Array, bank: FilterBank, *, bias: ArrayLike | None = None, **options: Any) -> Array:

@@ -83,8 +83,9 @@ class Gif:
         limits.check_size(height, width)
         limits.check_memory(8 * height * width)
         self.gray = all((frame.palette == frame.palette[:, :1]).all() for frame in self.frames)
-        self.has_alpha = first.key >= 0 or (first.width, first.height) != (width, height)
-        self.canvas = np.zeros((height, width, 4), np.uint8)
+        self.begins_clear = first.key >= 0 or (first.width, first.height) != (width, height)
+        self.has_alpha = self.begins_clear
+        self.canvas = np.zeros((height, width), np.uint32)  # four bytes each: red, green, blue, alpha
         self.ended = data.rstrip(b"\0").endswith(bytes([_END]))
         self.kept: Array | None = None
         self.shown = -1
@@ -99,11 +100,12 @@ class Gif:
         """
         if number < self.shown:
             self.canvas[:] = 0
-            self.shown = -1
+            self.has_alpha, self.kept, self.shown = self.begins_clear, None, -1
         while self.shown < number:
             self._next()
         bands = ([0] if self.gray else [0, 1, 2]) + [3] * self.has_alpha
-        return np.ascontiguousarray(self.canvas.transpose(2, 0, 1)[bands])
+        seen = self.canvas.view(np.uint8).reshape(*self.canvas.shape, 4)
+        return np.stack([seen[..., band] for band in bands])  # (C, H, W)
 
     def _next(self) -> None:
         """Lay one more frame over the screen."""
@@ -114,13 +116,14 @@ class Gif:
             raise ImageError("truncated GIF: the file ends too early")
         self.kept = self.canvas[frame.place].copy() if frame.disposal == _RESTORED else None
         indices = self._indices(frame)
-        seen = indices != frame.key
+        seen: Array | bool = indices != frame.key if frame.key >= 0 else True
         largest = int(indices.max(where=seen, initial=0))
         if largest >= len(frame.palette):
             raise ImageError(f"damaged GIF: a pixel has colour {largest} of {len(frame.palette)}")
-        target = self.canvas[frame.place]
-        target[seen, :3] = frame.palette[indices[seen]]
-        target[seen, 3] = 255
+        colours = np.zeros((256, 4), np.uint8)
+        colours[: len(frame.palette), :3] = frame.palette
+        colours[:, 3] = 255
+        np.copyto(self.canvas[frame.place], colours.view(np.uint32)[indices, 0], where=seen)
         self.shown += 1
 
     def _dispose(self, frame: Frame) -> None:
@@ -130,7 +133,7 @@ class Gif:
             self.has_alpha = True
         elif self.kept is not None:
             self.canvas[frame.place] = self.kept
-            self.has_alpha |= not self.kept[..., 3].all()
+            self.has_alpha |= not self.kept.all()  # what nothing was laid on is 0
 
     def _indices(self, frame: Frame) -> Array:
         """Return the indices of a frame, ``(height, width)``; those that are missing have the first colour."""

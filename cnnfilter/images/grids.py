@@ -44,7 +44,9 @@ def grid_picture(data: bytes, name: str, limits: Limits, layout: str, *, fold: b
             raise
         raise ImageError(f"{quoted(name)}: not {_KNOWN}") from error
     try:
-        grid, notes = _channels_first(grid, layout, known=_is_own(data, name))
+        notes: list[str] = []
+        if grid.ndim == 3 or (grid.ndim == 4 and fold):
+            grid, notes = _channels_first(grid, layout, known=_is_own(data, name))
         if fold and grid.ndim > 3:
             notes = [*notes, f"{' x '.join(map(str, grid.shape))}: its maps are shown one after another"]
             grid = grid.reshape(-1, *grid.shape[-2:])
@@ -61,7 +63,7 @@ def _is_own(data: bytes, name: str) -> bool:
 def _channels_first(grid: NDArray[Any], layout: str, *, known: bool) -> tuple[NDArray[Any], list[str]]:
     """Return a stored array with its channels in front of rows and columns, and what to say about it."""
     shape = grid.shape
-    if grid.ndim not in (3, 4) or layout == "CHW" or (layout == "auto" and known):
+    if layout == "CHW" or (layout == "auto" and known):
         return grid, []
     last, first = (
         f"{rows} x {columns} pixels of {count} channel{'s' * (count != 1)}"

@@ -16,7 +16,7 @@ def shell(line, folder):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-@pytest.mark.parametrize("words", [["show", "--table"], ["show", "--preview"], ["convolve", "--table", "-k", "blur"]])
+@pytest.mark.parametrize("words", [["show", "--table"], ["show", "--preview"], ["convolve", "--table", "-k", "box"]])
 def test_streams_without_our_signs_get_plain_ones(cnnfilter_run, samples, encoding, words):
     done = cnnfilter_run(*words, samples / "grid-5x5.csv", env={"PYTHONIOENCODING": encoding, "NO_COLOR": "1"})
     assert (done.code, done.err) == (0, "")

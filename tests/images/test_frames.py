@@ -127,6 +127,14 @@ def test_frames_lie_over_each_other_as_in_imagemagick(seed, tmp_path):
         np.testing.assert_array_equal(ours[:3, alpha > 0], seen[:3, alpha > 0])
 
 
+def test_frames_do_not_depend_on_what_was_read_before(tmp_path):
+    (tmp_path / "film.gif").write_bytes(random_gif(np.random.default_rng(11)))
+    alone = [open_picture((tmp_path / "film.gif").read_bytes(), reading=Reading(frame=n)).array() for n in range(5)]
+    for number in (4, 0, 3, 1, 2, 2, 0):
+        again = open_picture(tmp_path / "film.gif", reading=Reading(frame=number)).array()
+        np.testing.assert_array_equal(again, alone[number])
+
+
 def test_gray_films_stay_gray(tmp_path):
     frames = [Image.fromarray(frame[..., 0]) for frame in FRAMES]
     frames[0].save(tmp_path / "gray.gif", save_all=True, append_images=frames[1:])
