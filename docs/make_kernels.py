@@ -184,17 +184,17 @@ def conventions() -> str:
         keys = ("call", "flip", "border", "middle of an even kernel", "values", "result")
         cells = [f"`{words['call']}`", *(words[key] for key in keys[1:])]
         rows.append(f"| {tool} | {' | '.join(map(cell, cells))} |\n")
-        notes.append(f"- {tool}: {convention.note}{'. ' if convention.note else ''}{convention.reference}.\n")
+        said = filter(None, (convention.note, convention.reference, f"may differ from it: {convention.differs}"))
+        notes.append(f"- {tool}: {'. '.join(said)}.\n")
     return CONVENTIONS_HEAD + "".join(rows) + "\n" + "".join(notes) + EQUALITY
 
 
 EQUALITY = """
-The tests hold all but MATLAB against the installed tool, ONNX through PyTorch. OpenCV's pixels are the same to the last
-bit on 8 and 16 bits, `gaussian` being `cv2.GaussianBlur` with its fixed-point sums, as long as the processor has fused
-multiply-adds and the kernel has fewer than 130 cells: larger ones go through the frequency domain in OpenCV, and where
-their weights are no whole numbers a result near a half may differ by 1. Pillow's pixels are the same. ImageMagick's
-(6.9, Q16) are too, except that a sum on the brink of a half may differ by 1. SciPy, scikit-image and
-PyTorch agree within float rounding.
+The tests hold all but MATLAB against the installed tool over random pictures, kernels, depths and borders, ONNX through
+PyTorch; OpenCV's pixels as long as the processor has fused multiply-adds. A name that the tool has too stands for the
+tool's own function, with its size, border, sign and arithmetic, as the note of a run says: `gaussian:sigma=2` is
+`cv2.GaussianBlur(image, (0, 0), 2)` with `--as opencv`, and 17 taps with `--as scipy`. Any other kernel is handed to
+the function in the table.
 """
 
 

@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from adopted import alpha_of, filtered, random_case, random_weights, seeds
 from PIL import Image, ImageFilter
 
 import cnnfilter
 
 OWN = ["BLUR", "CONTOUR", "DETAIL", "EDGE_ENHANCE", "EDGE_ENHANCE_MORE", "EMBOSS", "FIND_EDGES", "SHARPEN", "SMOOTH",
        "SMOOTH_MORE"]  # fmt: skip
-TYPED = ["sobel-y", "box:size=3", "gaussian:size=5", "1 2 3; 4 5 6; -7 -8 -8", ".1 .2 .3; .1 0 .1; .05 .1 .07"]
+TYPED = ["sobel-y", "gaussian:size=5", "1 2 3; 4 5 6; -7 -8 -8", ".1 .2 .3; .1 0 .1; .05 .1 .07"]
 
 
 @pytest.mark.parametrize("name", ["scene.png", "scene-color.png"])
@@ -20,7 +21,7 @@ def test_pixels_are_those_of_pillow(cnnfilter_run, samples, tmp_path, name):
     done = cnnfilter_run("convolve", samples / name, *words, "--as", "pillow", "--json", "-f", "png", "-f", "npy")
     assert done.code == 0, done.err
     with Image.open(samples / name) as picture:
-        image = picture.convert("RGB" if picture.mode == "RGBA" else picture.mode)
+        image = picture.copy()
     for spec, result in zip(specs, json.loads(done.out)["results"], strict=True):
         if spec in TYPED:
             weights = cnnfilter.load_kernel(spec).weights
@@ -29,10 +30,36 @@ def test_pixels_are_those_of_pillow(cnnfilter_run, samples, tmp_path, name):
             theirs = getattr(ImageFilter, spec.removeprefix("pillow-").upper().replace("-", "_"))
         expected = np.asarray(image.filter(theirs))
         with Image.open(tmp_path / result["outputs"][0]) as written:
-            pixels = np.asarray(written)
-        assert np.array_equal(pixels[..., : expected.shape[-1]] if pixels.ndim == 3 else pixels, expected), spec
+            assert written.mode == image.mode
+            assert np.array_equal(np.asarray(written), expected), spec  # transparency too
         values = np.load(tmp_path / result["outputs"][1])
-        assert np.array_equal(values if values.ndim == 2 else np.moveaxis(values, 0, -1), expected), spec
+        colors = expected[..., :3] if expected.ndim == 3 else expected
+        assert np.array_equal(values if values.ndim == 2 else np.moveaxis(values, 0, -1), colors), spec
+
+
+NAMES = {
+    "contour": ImageFilter.CONTOUR,
+    "emboss": ImageFilter.EMBOSS,
+    "sharpen": ImageFilter.SHARPEN,
+    "detail": ImageFilter.DETAIL,
+    "edge-enhance": ImageFilter.EDGE_ENHANCE,
+    "edge-enhance-more": ImageFilter.EDGE_ENHANCE_MORE,
+    "edge-detect": ImageFilter.FIND_EDGES,
+    "smooth": ImageFilter.SMOOTH,
+    "smooth-more": ImageFilter.SMOOTH_MORE,
+    "blur": ImageFilter.BLUR,
+    "box": ImageFilter.BoxBlur(1),
+    "gaussian": ImageFilter.GaussianBlur(),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_pillow_s(name):
+    array, _ = random_case(np.random.default_rng(len(name)), [lambda _: None], depths=["uint8"], channels=[1])
+    got, note = filtered("pillow", array, name)
+    assert np.array_equal(got, np.asarray(Image.fromarray(array).filter(NAMES[name])))
+    assert "as image.filter(ImageFilter." in note
+    assert "ImageFilter.Kernel" not in note
 
 
 @pytest.mark.parametrize(
@@ -46,3 +73,46 @@ def test_what_pillow_cannot_do(cnnfilter_run, samples, source, kernel, message):
     done = cnnfilter_run("convolve", samples / source, "-k", kernel, "--as", "pillow")
     assert done.code == 3
     assert message in done.err
+
+
+@pytest.mark.parametrize("words", [["--stride", "2"], ["--dilation", "2"], ["--padding", "valid"]])
+def test_passes_have_no_stride(cnnfilter_run, samples, tmp_path, words):
+    done = cnnfilter_run("convolve", samples / "scene.png", "-k", "box", "--as", "pillow", *words)
+    assert done.code == 2
+    assert f"image.filter(ImageFilter.BoxBlur(1)) has no {words[0]}" in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def typed(rng):
+    weights, spec = random_weights(rng, [(3, 3), (5, 5)])
+    return spec, ImageFilter.Kernel(weights.shape, weights.ravel().tolist(), scale=1)
+
+
+def named(rng):
+    name = list(NAMES)[int(rng.integers(len(NAMES)))]
+    return name, NAMES[name]
+
+
+def box(rng):
+    rows, columns = rng.integers(0, 7, 2).tolist()
+    return f"box:size={2 * rows + 1},{2 * columns + 1}", ImageFilter.BoxBlur((columns, rows))
+
+
+def gaussian(rng):
+    sigma = round(float(rng.uniform(0.2, 6)), 2)
+    return f"gaussian:sigma={sigma}", ImageFilter.GaussianBlur(sigma)
+
+
+@pytest.mark.parametrize("seed", seeds(320))
+def test_random_cases(seed):
+    rng = np.random.default_rng(seed)
+    array, (spec, theirs) = random_case(rng, [typed, named, box, gaussian], depths=["uint8"], channels=[1, 2, 3, 4])
+    image = Image.fromarray(array)
+    gray = image.mode == "RGB" and rng.random() < 0.4
+    got, _ = filtered("pillow", array, spec, channels="gray" if gray else "each")
+    expected = np.asarray((image.convert("L") if gray else image).filter(theirs))
+    if image.mode not in ("LA", "RGBA"):
+        assert np.array_equal(got, expected), spec
+        return
+    assert np.array_equal(got, expected[..., 0] if image.mode == "LA" else expected[..., :3]), spec
+    assert np.array_equal(alpha_of("pillow", array, spec), expected[..., -1]), spec

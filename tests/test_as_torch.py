@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from adopted import filtered, random_case, random_weights, seeds
 from PIL import Image
 
 import cnnfilter
@@ -12,6 +13,9 @@ torch = pytest.importorskip("torch")
 
 
 SPECS = ["sobel-x", ".1 .2; .3 .4", "gabor:sigma=2"]
+
+#: Of the sum of the absolute products: float32 sums in another order.
+TOLERANCE = 1e-6
 
 
 @pytest.mark.parametrize(
@@ -38,3 +42,45 @@ def test_numbers_are_those_of_pytorch(cnnfilter_run, samples, tmp_path, tool, wo
             padded, padding = torch.nn.functional.pad(image, (0, 1, 0, 1)), 0
         expected = torch.nn.functional.conv2d(padded, weights, padding=padding, **numbers)[0, 0].numpy()
         assert np.abs(np.load(tmp_path / result["outputs"][0]) - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def typed(rng):
+    return random_weights(rng)
+
+
+def named(rng):
+    spec = ["gaussian:sigma=1.2", "emboss", "box:size=4", "laplacian-5", "roberts-1", "log:sigma=1"][rng.integers(6)]
+    return cnnfilter.load_kernel(spec).weights, spec
+
+
+def words_of(rng, size, kernel):
+    """Stride, dilation and padding at random, for the program and for PyTorch."""
+    stride, dilation = rng.integers(1, 4, 2).tolist(), rng.integers(1, 3, 2).tolist()
+    room = [side - d * (k - 1) for side, d, k in zip(size, dilation, kernel, strict=True)]
+    padding = int(rng.integers(0, 4)) if min(room) > 0 else max(dilation) * max(kernel)
+    if rng.random() < 0.3:
+        stride, padding = [1, 1], "same"
+    texts = {name: ",".join(map(str, pair)) for name, pair in (("stride", stride), ("dilation", dilation))}
+    return texts | {"padding": str(padding)}, {"stride": stride, "dilation": dilation, "padding": padding}
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
+@pytest.mark.parametrize("seed", seeds(320))
+def test_random_cases(seed):
+    rng = np.random.default_rng(seed)
+    array, (weights, spec) = random_case(rng, [typed, named], depths=["uint8", "uint16", "float32"], channels=[1, 3])
+    words, options = words_of(rng, array.shape[:2], weights.shape)
+    modes = {"reflect": "reflect", "replicate": "replicate", "circular": "circular"}
+    planes = np.moveaxis(array.reshape(*array.shape[:2], -1), -1, 0).astype(np.float32)
+    batch, kernel = torch.tensor(planes)[:, None], torch.tensor(weights.astype(np.float32))[None, None]
+    if rng.random() < 0.4 and isinstance(options["padding"], int) and options["padding"] < min(array.shape[:2]):
+        words["padding_mode"] = str(rng.choice(list(modes)))
+        pad = [options.pop("padding")] * 4
+        batch = torch.nn.functional.pad(batch, pad, mode=modes[words["padding_mode"]])
+    expected = np.moveaxis(torch.nn.functional.conv2d(batch, kernel, **options)[:, 0].numpy(), 0, -1)
+    expected = expected[..., 0] if array.ndim == 2 else expected
+    got, note = filtered(str(rng.choice(["torch", "onnx"])), array, spec, **words)
+    assert got.shape == expected.shape
+    products = float(np.abs(weights).sum()) * float(np.abs(array).max())
+    assert np.abs(got - expected).max() <= TOLERANCE * products, (spec, words)
+    assert "results float32" in note

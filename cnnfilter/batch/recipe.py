@@ -145,6 +145,7 @@ class Convolve:
             steps=kernel_steps(self.kernels, self.options), options=self.options,
             display=self.display, colormap=self.colormap, compress=self.compress, scale=self.scale,
             zoom=self.zoom, flatten=self.flatten, keep=bool(self.measures), max_pixels=self.max_pixels,
+            kernels=self.kernels,
         )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:

@@ -104,6 +104,6 @@ def request_of(
     request = Request(
         steps=kernel_steps(kernels, options), options=options, flatten=flatten, keep=table or preview,
         preview=preview, max_memory=memory_limit(max_memory), max_pixels=max_pixels, at=position(at),
-        **make_looks(display, colormap, compress, scale, zoom),
+        kernels=tuple(kernels), **make_looks(display, colormap, compress, scale, zoom),
     )  # fmt: skip
     return kernels, request

@@ -162,8 +162,9 @@ As = Annotated[
     str,
     typer.Option(
         "--as", metavar="TOOL", rich_help_panel=_STEP, autocompletion=tools,
-        help="Filter as torch, onnx, scipy, skimage, opencv, imagemagick, pillow or matlab does: its flip, border, "
-        "scaling and rounding. Flags that you give win.",
+        help="Filter as torch, onnx, scipy, skimage, opencv, imagemagick, pillow or matlab does: its own function of "
+        "that name where it has one, its border, scaling, gray, rounding and transparency. Flags that you give win; "
+        "a note says the call.",
     ),
 ]  # fmt: skip
 Missing = Annotated[

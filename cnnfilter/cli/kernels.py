@@ -132,20 +132,23 @@ def export(
 ) -> None:  # fmt: skip
     """Print a kernel as code or a command of another tool that gives the same picture, or as a file.
 
+    A tool that has a function of that name is called by it, as convolve does with --as.
+
     Example: cnnfilter kernels export sobel-x --to opencv
     """
     import sys
 
     from cnnfilter.cli.job import refuse_terminal
     from cnnfilter.files import atomic_output, check_outputs
-    from cnnfilter.library import load_kernels, search_path
+    from cnnfilter.library import search_path
+    from cnnfilter.library.conventions import CONVENTIONS, load_as
     from cnnfilter.library.export import export
-    from cnnfilter.library.load import files_read
+    from cnnfilter.library.load import distinct_kernels, files_read
 
     if to == "npy":
         refuse_terminal(output or "-", [to])
     search = search_path(kernel_dir or ())
-    found = load_kernels(kernel, search=search)
+    found = distinct_kernels(load_as(kernel, to if to in CONVENTIONS else "", search))
     data = export(found, to, image)
     target = None if output in (None, "-") else Path(str(output))
     check_outputs([target or 1], (*files_read(found, search), image))
@@ -171,8 +174,8 @@ def compare(
 
     Example: cnnfilter kernels compare sobel-x --between opencv,skimage
     """
+    from cnnfilter.job.between import between as compared
     from cnnfilter.library import search_path
-    from cnnfilter.library.between import between as compared
     from cnnfilter.views.between import comparison_json, print_comparison
 
     found = compared(kernel, [tool.strip() for tool in between.split(",")], search_path(kernel_dir or ()))

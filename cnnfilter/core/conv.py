@@ -57,7 +57,8 @@ def conv2d(
     padding
         ``valid``, ``same``, ``full``, n, ``rows,cols``, ``top,bottom,left,right`` or
         ``((top, bottom), (left, right))``. ``same`` gives ``ceil(size / stride)``; an odd surplus goes to the bottom
-        and right.
+        and right, and with `flip` to the top and left: the middle of an even kernel turns with it, as in
+        ``np.convolve(..., "same")``.
     padding_mode
         ``zeros``, ``reflect``, ``symmetric``, ``replicate``, ``circular`` or ``constant:VALUE``.
     groups
@@ -164,7 +165,7 @@ def plan_source(
     """Plan the convolution of a source of shape ``(N, C, H, W)`` with `weights` ``(K, C/groups, kH, kW)``."""
     batch, channels, *size = shape
     sizes = _sizes(batch, channels, (size[0], size[1]), weights.shape, stride, padding, padding_mode, dilation, groups,
-                   dtype.itemsize)  # fmt: skip
+                   dtype.itemsize, flip=flip)  # fmt: skip
     if flip:
         weights = weights[..., ::-1, ::-1]
     with np.errstate(over="ignore"):
@@ -188,7 +189,7 @@ def plan_source(
 
 def _sizes(
     batch: int, channels: int, size: tuple[int, int], weights: tuple[int, ...], stride: Any, padding: Any,
-    padding_mode: str, dilation: Any, groups: int, itemsize: int,
+    padding_mode: str, dilation: Any, groups: int, itemsize: int, *, flip: bool,
 ) -> Sizes:  # fmt: skip
     """Check the integers of a convolution against each other."""
     filters, depth, *kernel = weights
@@ -204,7 +205,7 @@ def _sizes(
         )
     kernel_size = (kernel[0], kernel[1])
     stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
-    pads = resolve_pads(padding, size, kernel_size, stride, dilation)
+    pads = resolve_pads(padding, size, kernel_size, stride, dilation, flip=flip)
     return Sizes(
         batch=batch, channels=channels, filters=filters, groups=groups, size=size, kernel=kernel_size, stride=stride,
         dilation=dilation, pads=pads, border=parse_border(padding_mode),

@@ -15,6 +15,7 @@ import numpy as np
 
 from cnnfilter.core.convolution import Convolution
 from cnnfilter.core.plan import Plan, Sizes, Strip
+from cnnfilter.core.rounding import WORD_PER_BYTE
 from cnnfilter.core.strips import Scratch, computing_rows, map_in_threads, thread_count
 from cnnfilter.core.whole import whole_scale
 
@@ -56,14 +57,14 @@ def fused(rows: Array, kernel: Array, out: Array, start: float, sizes: Sizes) ->
         The convolution's stride and dilation.
     """
     out[...] = start
-    left_over = out.shape[0] * out.shape[2] % 4
+    count = left_over(out)
     for row, column in np.argwhere(kernel):
         weight = kernel[row, column]
         window = _window(rows, row, column, out, sizes)
-        rest = _rest(out, left_over) + weight * _rest(window, left_over)
+        rest = rest_of(out, count) + weight * rest_of(window, count)
         # the product of 24 and 16 bits is exact in float64, so that this rounds once, to float32
         np.add(out, np.float64(weight) * window, out=out, casting="same_kind", dtype=np.float64)
-        _write_rest(out, rest)
+        write_rest(out, rest)
 
 
 def _window(rows: Array, row: int, column: int, out: Array, sizes: Sizes) -> Array:
@@ -73,15 +74,21 @@ def _window(rows: Array, row: int, column: int, out: Array, sizes: Sizes) -> Arr
     return rows[:, top : top + (height - 1) * down + 1 : down, left : left + (width - 1) * across + 1 : across]
 
 
-def _rest(values: Array, count: int) -> Array:
+def left_over(values: Array) -> int:
+    """Return how many cells of a row of interleaved channels OpenCV's vectors of four leave over."""
+    channels, _, width = values.shape
+    return int(channels * width % 4)
+
+
+def rest_of(values: Array, count: int) -> Array:
     """Return the last `count` cells of each interleaved row, the first channel last: blue, green, red."""
     channels, _, width = values.shape
     cells = [divmod(channels * width - 1 - back, channels) for back in range(count)]
     return np.array([values[channels - 1 - channel, :, column] for column, channel in cells], values.dtype)
 
 
-def _write_rest(values: Array, rest: Array) -> None:
-    """Write what `_rest` returned."""
+def write_rest(values: Array, rest: Array) -> None:
+    """Write what `rest_of` returned."""
     channels, _, width = values.shape
     for back, cells in enumerate(rest):
         column, channel = divmod(channels * width - 1 - back, channels)
@@ -101,9 +108,26 @@ def by_rows(rows: Array, kernel: Array, out: Array, start: float, sizes: Sizes) 
         out += line
 
 
+def forward(rows: Array, kernel: Array, out: Array, start: float, sizes: Sizes) -> None:
+    """Sum along the kernel's rows from its first cell to its last, as ImageMagick does; zeros add nothing."""
+    out[...] = start
+    for row, column in np.argwhere(kernel):
+        out += kernel[row, column] * _window(rows, row, column, out, sizes)
+
+
+def forward_in_words(rows: Array, kernel: Array, out: Array, start: float, sizes: Sizes) -> None:
+    """Sum as `forward` does what 8-bit values are in 16 bits; the sums are left in 16 bits."""
+    forward(rows * rows.dtype.type(WORD_PER_BYTE), kernel, out, start * WORD_PER_BYTE, sizes)
+
+
 #: Each takes padded input ``(C, R, W)``, one kernel ``(kH, kW)``, the memory for the result, where sums begin, and
 #: the sizes.
-ORDERS: dict[str, Callable[[Array, Array, Array, float, Sizes], None]] = {"fused": fused, "rows": by_rows}
+ORDERS: dict[str, Callable[[Array, Array, Array, float, Sizes], None]] = {
+    "fused": fused,
+    "rows": by_rows,
+    "forward": forward,
+    "forward-in-words": forward_in_words,
+}
 
 
 class OrderedConvolution(NamedTuple):

@@ -60,8 +60,18 @@ def quantum(values: Array, top: int) -> None:
         half_up(values, top)
         return
     values *= WORD_PER_BYTE
-    half_up(values, 255 * WORD_PER_BYTE)
+    quantum_of_words(values, top)
+
+
+def quantum_of_words(values: Array, top: int) -> None:
+    """Round 16-bit values, and cut them to 8 bits."""
+    half_up(values, top * WORD_PER_BYTE)
     np.floor_divide(values, WORD_PER_BYTE, out=values)
+
+
+def clip_unit(values: Array, top: int) -> None:
+    """Clip to 0..1, or for a `top` below 0 to -1..1."""
+    np.clip(values, min(top, 0), 1, out=values)
 
 
 #: Each takes the values, which it changes, and the largest value of the picture's type.
@@ -71,4 +81,6 @@ ROUNDINGS: dict[str, Callable[[Array, int], None]] = {
     "half-away": half_away,
     "cut": cut,
     "quantum": quantum,
+    "quantum-of-words": quantum_of_words,
+    "clip-unit": clip_unit,
 }

@@ -140,19 +140,24 @@ def parse_border(padding_mode: str) -> Border:
     return Border("constant", value)
 
 
-def same_pads(size: int, kernel: int, stride: int, dilation: int) -> Pair:
-    """Return the pads before and after that make ``ceil(size / stride)`` outputs; a surplus goes after.
+def same_pads(size: int, kernel: int, stride: int, dilation: int, *, flip: bool = False) -> Pair:
+    """Return the pads before and after that make ``ceil(size / stride)`` outputs.
+
+    A surplus goes after; with `flip` before, since the middle of an even kernel turns with the kernel.
 
     Examples
     --------
-    >>> same_pads(5, 4, 1, 1)
-    (1, 2)
+    >>> same_pads(5, 4, 1, 1), same_pads(5, 4, 1, 1, flip=True)
+    ((1, 2), (2, 1))
     """
     total = max(0, (math.ceil(size / stride) - 1) * stride + dilation * (kernel - 1) + 1 - size)
-    return total // 2, total - total // 2
+    less = total // 2
+    return (total - less, less) if flip else (less, total - less)
 
 
-def resolve_pads(padding: PaddingLike, size: Pair, kernel: Pair, stride: Pair, dilation: Pair) -> Pads:
+def resolve_pads(
+    padding: PaddingLike, size: Pair, kernel: Pair, stride: Pair, dilation: Pair, *, flip: bool = False
+) -> Pads:
     """Return the four pads that a padding argument means for these sizes.
 
     Parameters
@@ -162,6 +167,9 @@ def resolve_pads(padding: PaddingLike, size: Pair, kernel: Pair, stride: Pair, d
         ``((top, bottom), (left, right))``.
     size, kernel, stride, dilation
         Rows and columns of each.
+    flip
+        Whether the kernel is turned by 180 degrees, which moves the middle of an even one: ``same`` then lies where
+        ``np.convolve(..., "same")`` and ``scipy.signal.convolve2d`` have it.
 
     Raises
     ------
@@ -181,8 +189,8 @@ def resolve_pads(padding: PaddingLike, size: Pair, kernel: Pair, stride: Pair, d
         return Pads(rows, rows, columns, columns)
     if word == "same":
         return Pads(
-            *same_pads(size[0], kernel[0], stride[0], dilation[0]),
-            *same_pads(size[1], kernel[1], stride[1], dilation[1]),
+            *same_pads(size[0], kernel[0], stride[0], dilation[0], flip=flip),
+            *same_pads(size[1], kernel[1], stride[1], dilation[1], flip=flip),
         )
     return _explicit_pads(padding)
 

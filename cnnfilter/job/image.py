@@ -13,7 +13,7 @@ from cnnfilter.errors import ParameterError
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.adopt import describe
+from cnnfilter.job.adopt import Way, check_adopted, convention_of, notes_on, suited, suited_kernel, way_of
 from cnnfilter.job.combine import angle_note, auto_display, check_kernels, step_title
 from cnnfilter.job.look import (
     Alpha,
@@ -28,7 +28,7 @@ from cnnfilter.job.look import (
     lost_profile,
     notes_on_maps,
 )
-from cnnfilter.job.maps import MapPlan, Maps, as_bank, plan_maps
+from cnnfilter.job.maps import MapPlan, Maps, alpha_of, as_bank, plan_maps
 from cnnfilter.job.memory import Cost, check_cost, cost_of, held_for, is_deep, made_together
 from cnnfilter.job.names import DUMP_FORMATS, Output
 from cnnfilter.job.options import Options
@@ -50,6 +50,7 @@ class Step(NamedTuple):
     auto: Callable[[PictureSource], str]
     parameters: dict[str, Any]
     notes: tuple[str, ...] = ()
+    alpha: Callable[[PictureSource], Array | None] | None = None
 
 
 class Request(NamedTuple):
@@ -68,6 +69,14 @@ class Request(NamedTuple):
     max_memory: int | None = None
     at: Pair | None = None
     max_pixels: int = MAX_PIXELS
+    kernels: tuple[Kernel, ...] = ()
+
+    def on(self, picture: Picture) -> Request:
+        """Return the request for one picture: what an adopted tool does depends on the type of its pixels."""
+        options = suited(self.options, picture)
+        if not options.tool:
+            return self
+        return self._replace(options=options, steps=kernel_steps(self.kernels, options, picture))
 
 
 class Done(NamedTuple):
@@ -78,27 +87,35 @@ class Done(NamedTuple):
     look: Look
 
 
-def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
+def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture | None = None) -> tuple[Step, ...]:
     """Return one step for each kernel, or a single one where they are combined; no two kernels have one name.
+
+    Parameters
+    ----------
+    picture
+        What an adopted tool filters, where that is known already: it decides about notes and weights.
 
     Raises
     ------
     ParameterError
-        If they cannot be combined so, however the pictures are.
+        If they cannot be combined so, however the pictures are, or a flag asks for what the adopted tool's function
+        has not.
     """
     check_kernels(kernels, options.combine)
+    check_adopted(kernels, options)
     kernels = distinct_kernels(kernels)
     if options.missing == "ignore":
         for kernel in kernels:
             check_sum(kernel.weights, kernel.name)
     processed = options.pool is not None or options.activation is not None
-    adopted = describe(options)
+    if picture is not None:
+        kernels = [suited_kernel(kernel, options, picture) for kernel in kernels]
+    ways = [None if picture is None else way_of(kernel, options, picture) for kernel in kernels]
     words = _words(options)
 
-    def notes(group: Sequence[Kernel]) -> tuple[str, ...]:
+    def notes(group: Sequence[Kernel], its: Sequence[Way | None]) -> tuple[str, ...]:
         turned = angle_note(group, options.flip) if options.combine == "angle" else ""
-        said = [*(note for kernel in group for note in kernel.warnings), adopted, turned, _pool_note(options)]
-        return tuple(dict.fromkeys(filter(None, said)))
+        return tuple(dict.fromkeys(filter(None, [*notes_on(group, its), turned, _pool_note(options)])))
 
     def kind(group: Sequence[Kernel], source: PictureSource) -> str:
         banks = [as_bank(kernel.weights, source.shape[1], options)[0] for kernel in group]
@@ -106,27 +123,36 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
             return auto_display(banks, options.combine, processed)
         return choose_kind(banks[0], processed=processed)
 
-    def step(kernel: Kernel) -> Step:
+    def step(kernel: Kernel, way: Way | None) -> Step:
+        pixels = options.cast and not processed and (way is None or bool(way.rounding))
         return Step(
             name=kernel.name,
             spec=kernel.spec,
             plan=lambda source: plan_maps(source, [kernel], options),
-            auto=lambda source: "clip" if options.cast and not processed else kind([kernel], source),
-            parameters={"kernel": kernel.weights.tolist(), **words},
-            notes=notes([kernel]),
+            auto=lambda source: "clip" if pixels else kind([kernel], source),
+            parameters={"kernel": kernel.weights.tolist(), **_words_of(way, options), **convention_of([way])},
+            notes=notes([kernel], [way]),
+            alpha=lambda source: alpha_of(source, kernel, options),
         )
 
     if not options.combine:
-        return tuple(step(kernel) for kernel in kernels)
+        return tuple(step(kernel, way) for kernel, way in zip(kernels, ways, strict=True))
     combined = Step(
         name=options.combine,
         spec=step_title(kernels, options.combine),
         plan=lambda source: plan_maps(source, kernels, options),
         auto=lambda source: kind(kernels, source),
-        parameters={"kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words},
-        notes=notes(kernels),
-    )
+        parameters={
+            "kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words, **convention_of(ways)
+        },
+        notes=notes(kernels, ways),
+    )  # fmt: skip
     return (combined,)
+
+
+def _words_of(way: Way | None, options: Options) -> dict[str, Any]:
+    """Return the options as a dump records them: those that a tool's own function has in place of the job's."""
+    return _words(options if way is None else way.options._replace(padding=options.padding))
 
 
 def plain_step(name: str, options: Options) -> Step:
@@ -171,7 +197,7 @@ def _words(options: Options) -> dict[str, Any]:
         "pool": None if options.pool is None else options.pool.words(),
         **({"combine": options.combine} if options.combine else {}),
         **({"missing": options.missing} if options.missing != "propagate" else {}),
-        **({"as": options.tool, "convention": describe(options)} if options.tool else {}),
+        **({"as": options.tool} if options.tool else {}),
     }  # fmt: skip
 
 
@@ -185,6 +211,7 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
     ResourceError
         If the job needs more memory than allowed; nothing has been computed then.
     """
+    request = request.on(picture)
     source, plans, cost = plan_image(request, picture, outputs)
     check_cost(cost, picture.name, request.max_memory)
     looks = [_look(request, step, source, plan) for step, plan in zip(request.steps, plans, strict=True)]
@@ -326,7 +353,10 @@ def _stacked(
             from cnnfilter.job.dump import write_dump
 
             specs = [step.spec for step in request.steps]
-            info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": _words(request.options)}
+            parameters = _words(request.options)
+            if request.options.tool:
+                parameters["conventions"] = {step.name: step.parameters["convention"] for step in request.steps}
+            info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": parameters}
             held = [(name, maps.hold()) for name, maps in zip(names, made, strict=True)]
             write_dump(output, held, info, flatten=request.flatten, stack=True)
     for step, maps, look, its, display in zip(request.steps, made, looks, facts, displays, strict=True):
@@ -346,7 +376,7 @@ def _look(request: Request, step: Step, source: PictureSource, plan: MapPlan) ->
         compress=request.compress,
         white=source.white,
         bits=16 if is_deep(picture) else 8,
-        alpha=_alpha(picture, plan) if carries_alpha(picture, channels, request.colormap) else None,
+        alpha=_alpha(step, source, plan) if carries_alpha(picture, channels, request.colormap) else None,
         text={"Kernel": step.spec, "Source": picture.name},
         zoom=request.zoom,
         scale=request.scale,
@@ -355,8 +385,15 @@ def _look(request: Request, step: Step, source: PictureSource, plan: MapPlan) ->
     )
 
 
-def _alpha(picture: Picture, plan: MapPlan) -> Alpha:
-    """Return the transparency of each output cell: that of the input cell at the middle of its window."""
+def _alpha(step: Step, source: PictureSource, plan: MapPlan) -> Alpha:
+    """Return the transparency of each output cell: that of the input cell at the middle of its window.
+
+    Some tools filter it like a colour.
+    """
+    filtered = None if step.alpha is None else step.alpha(source)
+    if filtered is not None:
+        return lambda start, stop: filtered[start:stop]
+    picture = source.picture
     rows, columns = _centres(plan, (picture.height, picture.width))
 
     def alpha(start: int, stop: int) -> Array:

@@ -184,7 +184,12 @@ class MapPlan(NamedTuple):
     @property
     def whole(self) -> bool:
         """Whether the maps cannot be computed strip by strip, each time anew."""
-        return len(self.parts) != 1 or needs_whole(self.options)
+        return len(self.parts) != 1 or self.by_function or needs_whole(self.options)
+
+    @property
+    def by_function(self) -> bool:
+        """Whether an adopted tool's function makes the maps of whole planes."""
+        return self.way is not None and computes_whole(self.way)
 
     def maps(self, hold: bool) -> Maps:
         """Return the maps; with `hold` they are computed at once and kept, for dumps and tables."""
@@ -193,7 +198,9 @@ class MapPlan(NamedTuple):
         first = self.parts[0]
         if not (hold or self.whole):
             return first
-        if len(self.parts) == 1:
+        if self.by_function and self.way is not None:
+            values = _whole(self.source, self.way)
+        elif len(self.parts) == 1:
             values = first.hold()
         else:
             way = self.way or Way(first.convolution.weights, self.options)
@@ -225,13 +232,63 @@ def plan_maps(source: PictureSource, kernels: Sequence[Kernel], options: Options
         return MapPlan(source, options)
     ways = [way_of(kernel, options, source.picture) for kernel in kernels]
     activation = _fused(options)
-    maps = _one_plan(source, ways, activation)
-    if maps is not None:
-        return MapPlan(source, options, (maps,), ways[0], activation is not None)
+    if share_a_plan(ways):
+        part = _one_plan(source, ways, activation)
+        return MapPlan(source, options, (part,), ways[0], activation is not None and not computes_whole(ways[0]))
     single = options._replace(combine="", cast=False, activation=None, pool=None)
     parts = [plan_maps(source, [kernel], single).parts[0] for kernel in kernels]
     same_shape([kernel.name for kernel in kernels], [one.shape for one in parts], options.combine)
     return MapPlan(source, options, tuple(parts), ways[0])
+
+
+def computes_whole(way: Way) -> bool:
+    """Say whether a tool's function is no convolution of the colours alone, so that its maps are made whole."""
+    return way.passes is not None or way.alpha == "weighted"
+
+
+def _whole(source: PictureSource, way: Way) -> Array:
+    """Return the map ``(C, oH, oW)`` of a function that is computed of whole planes."""
+    dtype = np.dtype(way.options.dtype)
+    if way.passes is not None:
+        return way.passes(source.array()).astype(dtype)
+    from cnnfilter.job.methods import by_opacity
+
+    values = by_opacity(_floats(source.of("weighted"), way), _floats(source.of("opacity"), way))
+    if way.options.bias is not None:
+        values += way.options.bias
+    way.cast(values)
+    return values
+
+
+def _floats(source: PictureSource, way: Way) -> Array:
+    """Return the map of a part of a picture before it is rounded, without a bias."""
+    plain = way._replace(order="", rounding="", options=way.options._replace(bias=None, engine="auto"))
+    return _one_plan(source, [plain], None).hold()
+
+
+def alpha_of(source: PictureSource, kernel: Kernel, options: Options) -> Array | None:
+    """Return transparency ``(oH, oW)`` as the adopted tool filters it, in the picture's type; None where it does not.
+
+    ImageMagick filters what light is kept out, so that a kernel that sums to 0 leaves the opaque opaque.
+    """
+    way, part = way_of(kernel, options, source.picture), source.of("alpha")
+    if way.alpha == "carried":
+        return None
+    if way.passes is not None:
+        values = way.passes(part.array())
+    elif way.alpha == "filtered":
+        values = _one_plan(part, [way], None).hold()
+    else:
+        values = way.weights.sum() * way.top - _floats(part, way)
+        way.cast(values)
+        values = way.top - values
+    alpha: Array = values[0].astype(source.picture.dtype)
+    return alpha
+
+
+def applied(source: PictureSource, way: Way) -> Array:
+    """Return the map ``(C, oH, oW)`` of one way, before anything follows it."""
+    return _whole(source, way) if computes_whole(way) else _one_plan(source, [way], None).hold()
 
 
 def needs_whole(options: Options) -> bool:
@@ -246,15 +303,16 @@ def _cast(way: Way, values: Array) -> Array:
     return values
 
 
-def _one_plan(
-    source: PictureSource, ways: Sequence[Way], activation: Callable[[Array], None] | None
-) -> ComputedMaps | None:
-    """Return the maps of kernels of one size, computed together strip by strip; None where sizes differ."""
+def share_a_plan(ways: Sequence[Way]) -> bool:
+    """Say whether kernels can be computed together: of one size, with one border, all turned or none."""
+    return all(one.weights.shape == ways[0].weights.shape and one.options == ways[0].options for one in ways)
+
+
+def _one_plan(source: PictureSource, ways: Sequence[Way], activation: Callable[[Array], None] | None) -> ComputedMaps:
+    """Return the maps of kernels that share a plan, computed together strip by strip."""
     way = ways[0]
     options, channels = way.options, source.shape[1]
     sums = sums_channels(way.weights, options)
-    if len({one.weights.shape for one in ways}) > 1:
-        return None
     bank = by_channel([as_bank(one.weights, channels, options) for one in ways])
     plain = plan_source(
         source, source.shape, bank, np.dtype(options.dtype), bias=options.bias, groups=1 if sums else channels,

@@ -39,8 +39,9 @@ class Activation(NamedTuple):
 class Options(NamedTuple):
     """Everything about a job but its inputs, kernels and outputs; the words are those of the flags.
 
-    The last three come from a tool whose convention is adopted: its name, whether results are cast to the picture's
-    type, and whether cells at the border keep the picture's values.
+    The last four come from a tool whose convention is adopted: its name, whether results are cast to the picture's
+    type, whether cells at the border keep the picture's values, and which of the words that it has an opinion on were
+    typed all the same, and win.
     """
 
     channels: str = "each"
@@ -61,6 +62,7 @@ class Options(NamedTuple):
     tool: str = ""
     cast: bool = False
     copy_border: bool = False
+    typed: tuple[str, ...] = ()
 
     def words(self) -> dict[str, Any]:
         """Return every option as plain values."""

@@ -91,7 +91,7 @@ def plan_job(request: Request, picture: Picture, outputs: Sequence[Output]) -> J
     OutputError
         If the maps would be drawn larger than allowed.
     """
-    steps = []
+    request, steps = request.on(picture), []
     for index, step in enumerate(request.steps):
         own = [one._replace(label=0) for one in outputs if one.label in (None, index)]
         try:

@@ -7,33 +7,41 @@ from typing import Any
 
 import numpy as np
 
+from cnnfilter.core.gray import GRAYS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.options import Options
+from cnnfilter.library.conventions import CONVENTIONS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-#: Luma weights of ITU-R BT.601, as Pillow and OpenCV use them.
-LUMA = (0.299, 0.587, 0.114)
+
+def _white(picture: Picture, options: Options) -> float:
+    """Return what is divided by for 0 to 1: tools that scale go by the type, whatever the values are."""
+    by_type = options.tool and CONVENTIONS[options.tool].range == "unit" and picture.dtype.kind in "iu"
+    return float(np.iinfo(picture.dtype).max) if by_type else picture.white
 
 
 class PictureSource:
     """The colour channels of a picture as one image ``(1, C, H, W)``.
 
-    Alpha is no brightness: it is left out here, and carried over to the pictures that are written.
+    Alpha is no brightness: it is left out here, and carried over to the pictures that are written. What a tool that
+    filters it reads is `part` ``alpha``; where colours count by their opacity, ``weighted`` and ``opacity``, 0 to 1.
     """
 
-    def __init__(self, picture: Picture, options: Options) -> None:
-        self.picture = picture
+    def __init__(self, picture: Picture, options: Options, part: str = "colors") -> None:
+        self.picture, self.options, self.part = picture, options, part
         self.dtype = np.dtype(options.dtype)
         self.finite = picture.dtype.kind != "f"
         self.colors = picture.channels - picture.has_alpha
         self.luma = options.channels == "gray" and self.colors == 3
-        self.divisor = picture.white if options.range == "unit" else 1.0
+        self.gray = GRAYS[CONVENTIONS[options.tool].gray if options.tool else "bt601"]
+        self.divisor = _white(picture, options) if options.range == "unit" else 1.0
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """``(1, C, H, W)``."""
-        return (1, 1 if self.luma else self.colors, self.picture.height, self.picture.width)
+        single = self.luma or self.part in ("alpha", "opacity")
+        return (1, 1 if single else self.colors, self.picture.height, self.picture.width)
 
     @property
     def white(self) -> float:
@@ -42,12 +50,25 @@ class PictureSource:
 
     def rows(self, first: int, last: int, start: int, stop: int) -> Array:
         """Return rows ``start:stop`` as ``(1, C, rows, W)``."""
-        values = self.picture.rows(start, stop)[: self.colors]
+        planes = self.picture.rows(start, stop)
+        if self.part == "alpha":
+            return planes[None, self.colors :]
+        if self.part == "opacity":
+            return planes[None, self.colors :] / np.float64(self.picture.white)
+        values = planes[: self.colors]
         if self.luma:
-            values = np.tensordot(np.array(LUMA, self.dtype), values.astype(self.dtype), 1)[None]
+            values = self.gray(values, self.dtype)[None]
         if self.divisor != 1.0:
             values = np.divide(values, self.divisor, dtype=self.dtype)
+            if self.picture.dtype.kind == "i" and self.options.tool:
+                np.maximum(values, -1, out=values)  # two's complement reaches one further below 0
+        if self.part == "weighted":
+            values = values * (planes[self.colors :] / np.float64(self.picture.white))
         return values[None]
+
+    def of(self, part: str) -> PictureSource:
+        """Return another part of the same picture."""
+        return PictureSource(self.picture, self.options, part)
 
     @cached_property
     def missing(self) -> int:

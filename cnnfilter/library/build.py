@@ -186,6 +186,15 @@ def typed(spec: str, given: Mapping[str, str]) -> str:
     return f"{spec},{pairs}" if parse_spec(spec).parameters else f"{spec}:{pairs}"
 
 
+def parameter_values(entry: Entry, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return every parameter of an entry's formula with the value that `given` leaves it; none for a matrix."""
+    data = _with_variant(entry, given.get("variant"))
+    if "generator" not in data:
+        return {}
+    own = {key: value for key, value in given.items() if key not in (*COMMON_NAMES, "variant", "name")}
+    return read_parameters(entry.name, generator(data["generator"]).parameters, {**data.get("parameters", {}), **own})
+
+
 def parameters_of(entry: Entry) -> tuple[Parameter, ...]:
     """Return the parameters of an entry's formula, with the entry's own values as defaults; none for a matrix."""
     if "generator" not in entry.data:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,34 @@ from cnnfilter.errors import ShapeError
 
 #: Where a kernel comes from that no file holds.
 IN_PLACE = "in place"
+
+
+class Own(NamedTuple):
+    """What a kernel is to the tool whose convention is adopted, where that has a function or kernel of its own for it.
+
+    Attributes
+    ----------
+    tool
+        Whose: a key of ``cnnfilter.library.conventions.CONVENTIONS``.
+    call
+        How people write it, as in ``cv2.GaussianBlur(image, (0, 0), 2)``; empty where these weights are merely handed
+        to the tool's usual filter.
+    border, middle, turns, method
+        As in `cnnfilter.library.calls.Function`.
+    sigma
+        The width that the call was made with, where it has one.
+    deep
+        The kernel for pictures of more than 8 bits, where that is another one.
+    """
+
+    tool: str
+    call: str = ""
+    border: str = ""
+    middle: str = ""
+    turns: bool = False
+    method: str = ""
+    sigma: float = 1.0
+    deep: Kernel | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +63,8 @@ class Kernel:
         What the user should know about these weights, such as a size that cuts off too much.
     offset
         What the tool that this variant comes from adds to each 8-bit result; cnnfilter adds nothing by itself.
+    own
+        What it is to a tool whose convention is adopted; None elsewhere, and for kernels that the tool has not.
     """
 
     name: str
@@ -47,6 +77,7 @@ class Kernel:
     origin: str = IN_PLACE
     warnings: tuple[str, ...] = ()
     offset: float = 0.0
+    own: Own | None = None
 
     def __post_init__(self) -> None:
         weights = np.array(self.weights, dtype=np.float64)  # a copy: nobody else can change it

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, UnknownNameError, closest
 from cnnfilter.files import quoted
-from cnnfilter.library.build import build_kernel, file_label, finish, label, typed
+from cnnfilter.library.build import LoadOne, build_kernel, file_label, finish, label, typed
 from cnnfilter.library.catalog import (
     Entry,
     KernelFile,
@@ -22,7 +22,7 @@ from cnnfilter.library.catalog import (
     read_kernel_file,
     search_path,
 )
-from cnnfilter.library.kernel import IN_PLACE, FilterBank, Kernel
+from cnnfilter.library.kernel import IN_PLACE, FilterBank, Kernel, Own
 from cnnfilter.library.numbers import MAX_WEIGHTS, MatrixError, describe, matrix, row_note
 from cnnfilter.library.parameters import unknown_parameter
 from cnnfilter.library.spec import DOCUMENT_SUFFIXES, MAX_SWEEP, TEXT_SUFFIXES, Spec, parse_spec
@@ -74,22 +74,27 @@ def load_kernel(spec: str, *, search: Sequence[str | Path] | None = None) -> Ker
     return FilterBank(file_label(parsed.member or parsed.body), tuple(kernels))
 
 
-def load_kernels(spec: str, *, search: Sequence[str | Path] | None = None) -> list[Kernel]:
+def load_kernels(spec: str, *, search: Sequence[str | Path] | None = None, tool: str = "") -> list[Kernel]:
     """Return the kernels that a spec means as a flat list; their names differ from one another.
 
-    Parameters, errors: as `load_kernel`.
+    Parameters
+    ----------
+    spec, search
+        As for `load_kernel`, and so are the errors.
+    tool
+        A key of ``cnnfilter.library.conventions.CONVENTIONS``: the kernels are what that tool means by their names.
 
     Examples
     --------
     >>> [kernel.name for kernel in load_kernels("sobel-x:rotate=0..90/45")]
     ['sobel-x-rotate0', 'sobel-x-rotate45', 'sobel-x-rotate90']
     """
-    return distinct_kernels(kernels_as_named(spec, search=search))
+    return distinct_kernels(kernels_as_named(spec, search=search, tool=tool))
 
 
-def kernels_as_named(spec: str, *, search: Sequence[str | Path] | None = None) -> list[Kernel]:
+def kernels_as_named(spec: str, *, search: Sequence[str | Path] | None = None, tool: str = "") -> list[Kernel]:
     """Return the kernels that a spec means under their own names, for those who join several specs and number then."""
-    return _Loader(folders(search)).load(parse_spec(spec))
+    return _Loader(folders(search), tool=tool).load(parse_spec(spec))
 
 
 def kernels_of(file: KernelFile, name: str) -> list[Kernel]:
@@ -131,8 +136,10 @@ def origins(kernels: Iterable[Kernel]) -> tuple[str, ...]:
 class _Loader:
     """Loads specs; inside a kernel file, that file's own names come first."""
 
-    def __init__(self, search: Sequence[Path], inside: KernelFile | None = None, steps: int = 0) -> None:
-        self.search, self.inside, self.steps = search, inside, steps
+    def __init__(
+        self, search: Sequence[Path], inside: KernelFile | None = None, steps: int = 0, tool: str = ""
+    ) -> None:
+        self.search, self.inside, self.steps, self.tool = search, inside, steps, tool
 
     def load(self, spec: Spec) -> list[Kernel]:
         """Return the kernels of a parsed spec."""
@@ -148,19 +155,27 @@ class _Loader:
             case "bank":
                 return self._bank(self._find(spec.body, "bank"), spec)
             case _:
-                return self._kernels(self._find(spec.body, "kernel"), spec)
+                return self._kernels(self._find(self._own_name(spec.body), "kernel"), spec)
+
+    def _own_name(self, name: str) -> str:
+        """Return the name of the tool's own kernel that goes by another kernel's alias."""
+        if not self.tool:
+            return name
+        from cnnfilter.library.calls import OWN_NAMES
+
+        return OWN_NAMES.get((self.tool, name), name)
 
     def _find(self, name: str, kind: str) -> Entry:
         """Return the entry of a name."""
         entry = self.inside.find(name, kind) if self.inside else None
         return entry or find(name, kind, self.search)
 
-    def _deeper(self, entry: Entry) -> _Loader:
+    def _deeper(self, entry: Entry, tool: str = "") -> _Loader:
         """Return the loader for the specs that an entry's file holds."""
         inside = KernelFile(entry.document, {}, {})
         if isinstance(entry.document.value, dict):
             inside = entries_of(entry.document, check=False)
-        return _Loader(self.search, inside, self.steps + 1)
+        return _Loader(self.search, inside, self.steps + 1, tool)
 
     def _kernels(self, entry: Entry, spec: Spec) -> list[Kernel]:
         """Return an entry's kernel for each combination of the swept parameters."""
@@ -173,8 +188,16 @@ class _Loader:
 
         notes: tuple[str, ...] = () if spec.parameters or self.steps else choice_note(spec.body, entry)
         notes = notes or (() if self.steps else direction_note(spec, entry))
-        made = (build_kernel(entry, given, load_one) for given in spec.combinations())
+        made = (self._made(entry, given, load_one) for given in spec.combinations())
         return _bounded(spec, (replace(one, warnings=(*one.warnings, *notes)) if notes else one for one in made))
+
+    def _made(self, entry: Entry, given: Mapping[str, str], load_one: LoadOne) -> Kernel:
+        """Return the kernel of an entry, as the tool means it where there is one."""
+        if not self.tool:
+            return build_kernel(entry, given, load_one)
+        from cnnfilter.library.adoption import adopt
+
+        return adopt(entry, given, load_one, self.tool)
 
     def _bank(self, entry: Entry, spec: Spec) -> list[Kernel]:
         """Return the kernels of a bank; the spec's parameters go to every one of them."""
@@ -196,7 +219,7 @@ class _Loader:
         try:
             member = _only_names(text)
             merged = {**dict(member.parameters), **down}
-            found = self._deeper(entry).load(member._replace(parameters=tuple(merged.items())))
+            found = self._deeper(entry, self.tool).load(member._replace(parameters=tuple(merged.items())))
         except KernelFileError:
             raise  # it says where already
         except CnnFilterError as error:
@@ -223,7 +246,7 @@ class _Loader:
         if spec.selection:
             raise _no_selection(spec, "named kernels")
         file = read_kernel_file(spec.body)
-        inside = _Loader(self.search, file, self.steps + 1)
+        inside = _Loader(self.search, file, self.steps + 1, self.tool)
         if spec.member:
             name = parse_spec(spec.member).body
             entry = file.find(name) or file.find(name, "bank")
@@ -299,7 +322,15 @@ def _finished(kernel: Kernel, given: Mapping[str, str]) -> Kernel:
         name=label(kernel.name, given),
         spec=typed(kernel.spec, given),
         weights=finish(kernel.name, kernel.weights, given),
+        own=None if kernel.own is None else _handed(kernel.own, given),
     )
+
+
+def _handed(own: Own, given: Mapping[str, str]) -> Own:
+    """Return what changed weights are to a tool: no longer its own function's, but handed to its usual filter."""
+    if not set(given) & set(COMMON_NAMES):
+        return own
+    return own._replace(call="", method="", deep=None if own.deep is None else _finished(own.deep, given))
 
 
 def _no_member(spec: Spec, names: Iterable[str]) -> CnnFilterError:

@@ -298,3 +298,14 @@ def _row(row: list[Any], index: int) -> list[float]:
         except ValueError as error:
             raise MatrixError(f"row {index + 1}, column {column + 1}: {error}", index, column) from None
     return numbers
+
+
+def digits(value: float) -> str:
+    """Return the shortest decimal that reads back as the same float64, whole numbers as such.
+
+    Examples
+    --------
+    >>> digits(-2.0), digits(0.1), digits(1e-7)
+    ('-2', '0.1', '1e-07')
+    """
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))

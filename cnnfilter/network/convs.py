@@ -8,11 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnfilter.core.conv import plan_source
-from cnnfilter.core.shapes import formula, pair, resolve_pads, transpose_size
+from cnnfilter.core.shapes import Pads, Pair, formula, pair, resolve_pads, transpose_size
 from cnnfilter.core.strips import NoPixels
 from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.network.flow import Flow, LayerFacts, check_bias, maps_of, skips, slid
 from cnnfilter.network.spec import Layer
+
+
+def pads_of(layer: Layer, size: Pair) -> Pads:
+    """Return the border that a convolution adds to maps of `size`; a kernel that is turned takes its middle along."""
+    s, (rows, columns) = layer.settings, layer.weights["weights"].shape[-2:]
+    stride, dilation = pair(s.stride, "stride"), pair(s.dilation, "dilation")
+    return resolve_pads(s.padding, size, (rows, columns), stride, dilation, flip=s.flip)
 
 
 def plan_conv(layer: Layer, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
@@ -23,7 +30,7 @@ def plan_conv(layer: Layer, inputs: Sequence[Flow], itemsize: int) -> LayerFacts
         raise ShapeError(f"weights {weights.shape} must be (K, C/groups, kH, kW) = (K, {shape[0] // s.groups}, kH, kW)")
     job = plan_source(
         NoPixels(), (1, *shape), weights, np.dtype(f"f{itemsize}"), bias=layer.weights.get("bias"), stride=s.stride,
-        padding=s.padding, padding_mode=s.padding_mode, dilation=s.dilation, groups=s.groups,
+        padding=pads_of(layer, (shape[1], shape[2])), padding_mode=s.padding_mode, dilation=s.dilation, groups=s.groups,
     )  # fmt: skip
     sizes = job.plan.sizes
     added = (sizes.pads.rows, sizes.pads.columns)

@@ -14,6 +14,7 @@ from cnnfilter.core.shapes import Pads, Pair, pair, parse_border, resolve_pads
 from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import OutputError
 from cnnfilter.files import atomic_output, check_outputs, quoted
+from cnnfilter.network.convs import pads_of
 from cnnfilter.network.onnx_activations import export_activation
 from cnnfilter.network.onnx_graph import Graph, whole_array
 from cnnfilter.network.onnx_input import METADATA, feeds_of
@@ -126,7 +127,7 @@ def _conv(graph: Graph, layer: Layer, shapes: Shapes) -> None:
     weights = layer.weights["weights"]
     stride, dilation = pair(s.stride, "stride"), pair(s.dilation, "dilation")
     size, window = (shapes[0][1], shapes[0][2]), (weights.shape[2], weights.shape[3])
-    pads = resolve_pads(s.padding, size, window, stride, dilation)
+    pads = pads_of(layer, size)
     if s.padding_mode != "zeros" and pads:
         taken, pads = _bordered(graph, taken, s.padding_mode, pads, size), Pads()
     graph.node(

@@ -17,6 +17,7 @@ from cnnfilter.core.dense import dense
 from cnnfilter.core.transpose import conv_transpose2d
 from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import CnnFilterError, ShapeError
+from cnnfilter.network.convs import pads_of
 from cnnfilter.network.pools import pooling_of
 from cnnfilter.network.spec import INPUT, Array, Layer, Network
 
@@ -138,8 +139,10 @@ def _run(network: Network, batch: Array, threads: int | None, wanted: Sequence[s
 
 def _conv(layer: Layer, inputs: Sequence[Array], threads: int | None) -> Array:
     s = layer.settings
+    height, width = inputs[0].shape[-2:]
+    padding = pads_of(layer, (height, width)) if s.flip else s.padding  # the weights are turned already
     return conv2d(
-        inputs[0], layer.weights["weights"], bias=layer.weights.get("bias"), stride=s.stride, padding=s.padding,
+        inputs[0], layer.weights["weights"], bias=layer.weights.get("bias"), stride=s.stride, padding=padding,
         padding_mode=s.padding_mode, dilation=s.dilation, groups=s.groups, threads=threads,
     )  # fmt: skip
 

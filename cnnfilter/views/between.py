@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cnnfilter.library.between import PARTS, Comparison, Step
+from cnnfilter.job.between import PARTS, Comparison, Step
 from cnnfilter.library.conventions import CONVENTIONS
 from cnnfilter.views.console import console
 from cnnfilter.views.numbers import number_table
@@ -38,8 +38,9 @@ def print_comparison(found: Comparison) -> None:
     out.print(Text(f"{found.kernel} between {first} and {last}", style="bold"))
     for tool, call in zip(found.tools, found.calls, strict=True):
         out.print(Padding(Text(f"{tool}: {call}", style="dim"), (0, 0, 0, 2), expand=False))
-        if CONVENTIONS[tool].note:
-            out.print(Padding(Text(CONVENTIONS[tool].note, style="dim"), (0, 0, 0, 4), expand=False))
+        its = CONVENTIONS[tool]
+        for line in filter(None, (its.note, f"may differ from it: {its.differs}")):
+            out.print(Padding(Text(line, style="dim"), (0, 0, 0, 4), expand=False))
     out.print()
     out.print(_facts(found))
     if not found.steps:

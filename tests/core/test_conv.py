@@ -277,6 +277,18 @@ def test_paddings_that_mean_nothing(padding):
         conv2d(np.ones((5, 6)), np.ones((3, 3)), padding=padding)
 
 
+@pytest.mark.parametrize("kernel", [(1, 2), (2, 2), (4, 3), (5, 4), (3, 3)])
+@pytest.mark.parametrize("size", [(9, 12), (8, 7)])
+def test_a_flip_takes_the_middle_of_an_even_kernel_along(kernel, size):
+    rng = np.random.default_rng(kernel[0] * 10 + kernel[1])
+    image, weights = rng.standard_normal(size), rng.standard_normal(kernel)
+    signal = pytest.importorskip("scipy.signal")
+    got = conv2d(image, weights, flip=True, padding="same")
+    np.testing.assert_allclose(got, signal.convolve2d(image, weights, mode="same"), atol=1e-12)
+    got = conv2d(image[:1], weights[:1], flip=True, padding="same")
+    np.testing.assert_allclose(got[0], np.convolve(image[0], weights[0], mode="same"), atol=1e-12)
+
+
 def test_a_kernel_far_larger_than_its_image_is_quick_and_exact():
     """An outer product is seen without a decomposition, which would take a minute for these 16 million weights."""
     image = np.arange(81, dtype=np.float64).reshape(9, 9)

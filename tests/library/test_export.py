@@ -171,6 +171,31 @@ def test_files_hold_the_same_kernels(tmp_path, spec, to):
             assert copy.offset == kernel.offset
 
 
+#: Kernels that the tools have functions of their own for.
+OWN = {
+    "opencv": ["sobel-x", "gaussian:sigma=2", "box:size=4", "gabor:theta=30,psi=20,sigma=2", "emboss"],
+    "scipy": ["gaussian:sigma=2", "log:sigma=1.2", "prewitt-y", "box:size=2,5", ".1 .2; .3 .4"],
+    "pillow": ["box", "gaussian:sigma=2", "contour", "emboss", "sobel-x"],
+    "imagemagick": ["sobel-y", "gaussian:sigma=1.2", "kirsch-n", "sharpen", "roberts-2"],
+    "torch": ["gaussian:sigma=1", "box:size=2"],
+}
+
+
+@pytest.mark.parametrize(("to", "spec"), [(to, spec) for to, specs in OWN.items() for spec in specs])
+def test_code_gives_what_as_gives(cnnfilter_run, folder, to, spec):
+    if to in ("opencv", "scipy", "torch"):
+        pytest.importorskip({"opencv": "cv2"}.get(to, to))
+    if to == "imagemagick" and shutil.which("convert-im6.q16") is None:
+        pytest.skip("ImageMagick 6 is not installed")
+    code = cnnfilter_run("kernels", "export", spec, "--to", to).out
+    in_shell(folder, code.replace("convert ", "convert-im6.q16 ")) if to == "imagemagick" else run_python(folder, code)
+    done = cnnfilter_run("convolve", "image.png", "-k", spec, "--as", to, "-f", "npy", "-o", "ours.npy")
+    assert done.code == 0, done.err
+    ours_as = np.load(folder / "ours.npy")
+    theirs = np.load(folder / "out.npy") if (folder / "out.npy").exists() else pixels(folder / "out.png")
+    assert np.abs(ours_as - theirs).max() <= (1e-3 if to in ("scipy", "torch") else 0), code
+
+
 def test_every_target_is_one_or_the_other():
     assert set(TARGETS) == set(PROGRAMS) | set(FILES)
 

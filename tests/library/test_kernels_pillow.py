@@ -33,7 +33,6 @@ def test_the_ten(spec):
     [
         ("sharpen:variant=pillow", "pillow-sharpen"),
         ("emboss:variant=pillow", "pillow-emboss"),
-        ("box:variant=pillow", "pillow-blur"),
         ("edge-detect:variant=pillow", "pillow-find-edges"),
         ("edge-enhance", "pillow-edge-enhance"),
         ("edge-enhance-more", "pillow-edge-enhance-more"),

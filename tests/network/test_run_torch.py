@@ -20,6 +20,7 @@ W = {
     "deep": numbers(6, 4, 3, 5),
     "grouped": numbers(8, 2, 3, 3),
     "deptwise": numbers(4, 1, 3, 3),
+    "even": numbers(2, 4, 2, 4),
     "bias6": numbers(6),
     "bias8": numbers(8),
     "spread": numbers(4, 3, 3, 2),
@@ -50,6 +51,10 @@ CASES = {
     "conv flipped": (
         {"kind": "conv", "weights": "#deep", "flip": True},
         lambda x: F.conv2d(x, T["deep"].flip(2, 3)),
+    ),
+    "conv flipped, even, same size": (  # the middle of an even kernel turns with it: the surplus comes first
+        {"kind": "conv", "weights": "#even", "flip": True, "padding": "same"},
+        lambda x: F.conv2d(F.pad(x, (2, 1, 1, 0)), T["even"].flip(2, 3)),
     ),
     "conv-transpose": (
         {"kind": "conv-transpose", "weights": "#spread", "stride": "2,3", "padding": "1,0", "output_padding": "1,2"},

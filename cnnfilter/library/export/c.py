@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cnnfilter.library.export.text import digits, header
+from cnnfilter.library.export.text import header
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.numbers import digits
 
 _PROGRAM = """\
 #include <stdio.h>

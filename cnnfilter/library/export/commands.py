@@ -6,9 +6,11 @@ import shlex
 
 import numpy as np
 
-from cnnfilter.library.export.text import digits, header, rows_of, whole
+from cnnfilter.library.export.scripts import own_call
+from cnnfilter.library.export.text import header, rows_of, whole
 from cnnfilter.library.generators.grid import Array
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.numbers import digits
 
 #: Kernel shapes of ffmpeg's convolution, and the longest row or column.
 FFMPEG_SQUARES = ((3, 3), (5, 5), (7, 7))
@@ -17,6 +19,9 @@ FFMPEG_LONGEST = 49
 
 def imagemagick(kernel: Kernel, image: str) -> str:
     """Return a command for ImageMagick 6 and 7."""
+    call = own_call(kernel)
+    if call:
+        return header(kernel) + f"{call.replace(' image ', f' {shlex.quote(image)} ', 1)} -depth 8 out.png\n"
     turned = kernel.weights[::-1, ::-1]
     rows, columns = turned.shape
     text = f"{columns}x{rows}: {rows_of(turned, between=',', lines=' ')}"

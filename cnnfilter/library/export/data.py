@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnfilter.library.export.text import digits, header, whole
+from cnnfilter.library.export.text import header, whole
 from cnnfilter.library.generators.grid import Array
 from cnnfilter.library.kernel import FilterBank, Kernel
+from cnnfilter.library.numbers import digits
 
 
 def _entry(kernel: Kernel) -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from cnnfilter.errors import ShapeError
-from cnnfilter.library.export.text import digits, header, python_array
+from cnnfilter.library.export.text import header, python_array
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.numbers import digits
 
 _READ = """\
 import numpy as np
@@ -56,8 +57,22 @@ def torch(kernel: Kernel, image: str) -> str:
     )
 
 
+def own_call(kernel: Kernel) -> str:
+    """Return the call of the tool's own function for a kernel that was loaded as the tool means it, or nothing."""
+    return kernel.own.call if kernel.own is not None else ""
+
+
 def opencv(kernel: Kernel, image: str) -> str:
     """Return code for OpenCV."""
+    if own_call(kernel):
+        more = "cv2.CV_32F in place of -1 keeps negative and large results" if ", -1, " in own_call(kernel) else ""
+        return (
+            header(kernel, more=more)
+            + "import cv2\n"
+            + ("import numpy as np\n" if "np." in own_call(kernel) else "")
+            + f"\nimage = cv2.imread({image!r})\nout = {own_call(kernel)}\n"
+            + 'cv2.imwrite("out.png", out)\n'
+        )
     more = "kernel not flipped, border reflected (BORDER_REFLECT_101), results rounded and clipped to 0..255;\n"
     more += "cv2.CV_32F in place of -1 keeps negative and large results"
     return (
@@ -72,6 +87,13 @@ def opencv(kernel: Kernel, image: str) -> str:
 
 def scipy(kernel: Kernel, image: str) -> str:
     """Return code for SciPy."""
+    if own_call(kernel):
+        return (
+            header(kernel)
+            + "import numpy as np\nimport scipy.ndimage\nfrom PIL import Image\n\n"
+            + f'image = np.asarray(Image.open({image!r}).convert("L"))\nout = {own_call(kernel)}\n'
+            + 'np.save("out.npy", out)\n'
+        )
     more = "kernel not flipped (convolve would flip it), border mirrored, the border pixel repeated"
     return (
         header(kernel, more=more)
@@ -83,6 +105,12 @@ def scipy(kernel: Kernel, image: str) -> str:
 
 def pillow(kernel: Kernel, image: str) -> str:
     """Return code for Pillow."""
+    if own_call(kernel):
+        return (
+            header(kernel)
+            + f"from PIL import Image, ImageFilter\n\nimage = Image.open({image!r})\nout = {own_call(kernel)}\n"
+            + 'out.save("out.png")\n'
+        )
     rows, columns = kernel.weights.shape
     if (rows, columns) not in ((3, 3), (5, 5)):
         raise ShapeError(f"{kernel.name}: Pillow takes kernels of 3x3 or 5x5, got {rows}x{columns} (--to scipy)")

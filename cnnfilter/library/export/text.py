@@ -9,20 +9,10 @@ import numpy as np
 from cnnfilter.library.generators.grid import Array
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.measure import fractions
+from cnnfilter.library.numbers import digits
 
 #: The largest whole number and denominator that are written as such.
 READABLE = 100_000
-
-
-def digits(value: float) -> str:
-    """Return the shortest decimal that reads back as the same float64, whole numbers as such.
-
-    Examples
-    --------
-    >>> digits(-2.0), digits(0.1), digits(1e-7)
-    ('-2', '0.1', '1e-07')
-    """
-    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
 def whole(weights: Array) -> tuple[Fraction, Array] | None:

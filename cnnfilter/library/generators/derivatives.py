@@ -7,7 +7,17 @@ import math
 import numpy as np
 
 from cnnfilter.errors import ParameterError
-from cnnfilter.library.generators.grid import Array, Size, axes, normal_kept, offsets, side_for
+from cnnfilter.library.generators.grid import (
+    Array,
+    Size,
+    axes,
+    balanced_signs,
+    normal_kept,
+    offsets,
+    quantum_side,
+    side_for,
+    truncated_side,
+)
 from cnnfilter.library.generators.smoothing import gaussian, gaussian_kept
 from cnnfilter.library.parameters import Generator, Parameter
 
@@ -50,16 +60,30 @@ def sobel_taps(size: int, order: int, normalized: bool) -> Array:
     return taps / 2.0 ** max(0, length - order - 1) if normalized else taps
 
 
-def log(*, sigma: float, size: Size | None, zero_mean: bool) -> Array:
+def log(*, sigma: float, size: Size | None, zero_mean: bool, form: str) -> Array:
     """Return the Laplacian of a Gaussian, ``(r^2 - 2 sigma^2) / (2 pi sigma^6) * exp(-r^2 / 2 sigma^2)``.
 
     The centre is negative, as in SciPy. Its size is ``2 * ceil(4 sigma) + 1`` unless given; where `zero_mean`,
     the mean that sampling and cutting leave is subtracted, so that flat areas give exactly 0.
 
+    Parameters
+    ----------
+    form
+        ``sampled``, the formula above; or as tools have it, where `zero_mean` says nothing. ``scipy``: the second
+        derivatives of a Gaussian of sum 1 along each axis, cut at ``int(4 sigma + 0.5)``. ``matlab``: the formula over
+        the Gaussian's sum, minus its mean, 5x5 unless a size is given. ``imagemagick``: of the other sign, positive
+        and negative weights of sum 1 each, to the last step of 16 bits.
+
     References
     ----------
     .. [1] D. Marr and E. Hildreth, "Theory of edge detection", Proceedings of the Royal Society B 207, 1980.
+    .. [2] SciPy, ``scipy.ndimage.gaussian_laplace``; MathWorks, ``fspecial('log')``; ImageMagick, kernel LoG.
     """
+    return _LOGS[form](sigma, size, zero_mean)
+
+
+def _sampled_log(sigma: float, size: Size | None, zero_mean: bool) -> Array:
+    """Return the formula at pixel centres."""
     x, y = axes(size or (side_for("log", 4 * sigma),) * 2)
     square = x * x + y * y
     variance = sigma * sigma
@@ -67,28 +91,59 @@ def log(*, sigma: float, size: Size | None, zero_mean: bool) -> Array:
     return weights - weights.mean() if zero_mean else weights
 
 
-def log_kept(*, sigma: float, size: Size | None, zero_mean: bool) -> float:
+def _scipy_log(sigma: float, size: Size | None, _: bool) -> Array:
+    """Return the sum of both second derivatives of a Gaussian that sums to 1."""
+    across = gaussian_derivative(sigma=sigma, dx=2, dy=0, size=size, form="scipy")
+    return across + gaussian_derivative(sigma=sigma, dx=0, dy=2, size=size, form="scipy")
+
+
+def _matlab_log(sigma: float, size: Size | None, _: bool) -> Array:
+    """Return fspecial's weights."""
+    x, y = axes(size or (5, 5))
+    square, variance = x * x + y * y, sigma * sigma
+    bell = np.exp(-square / (2 * variance))
+    bell[bell < np.finfo(np.float64).eps * bell.max()] = 0
+    weights = bell / bell.sum() * (square - 2 * variance) / variance**2
+    balanced: Array = weights - weights.mean()
+    return balanced
+
+
+def _imagemagick_log(sigma: float, size: Size | None, _: bool) -> Array:
+    """Return ImageMagick's weights."""
+    x, y = axes(size or (quantum_side("log", sigma),) * 2)
+    square = (x * x + y * y) / (2 * sigma * sigma)
+    return balanced_signs((1 - square) * np.exp(-square))
+
+
+_LOGS = {"sampled": _sampled_log, "scipy": _scipy_log, "matlab": _matlab_log, "imagemagick": _imagemagick_log}
+
+
+def log_kept(*, sigma: float, size: Size | None, **_: object) -> float:
     """Return the share of the absolute mass inside the largest circle in `size`."""
-    del zero_mean
     if size is None:
         return 1.0
     square = (min(size) / 2 / sigma) ** 2
     return 1 - math.e / 4 * square * math.exp(-square / 2) if square > 2 else 0.5
 
 
-def gaussian_derivative(*, sigma: float, dx: int, dy: int, size: Size | None) -> Array:
+def gaussian_derivative(*, sigma: float, dx: int, dy: int, size: Size | None, form: str) -> Array:
     """Return a derivative of a Gaussian as a correlation kernel: it answers what grows rightwards or downwards.
 
     Along each axis ``(-1)^n d^n/dx^n g(x)`` with ``g(x) = exp(-x^2 / 2 sigma^2) / (sqrt(2 pi) sigma)``, sampled;
-    the size is ``2 * ceil(4 sigma) + 1`` unless given.
+    the size is ``2 * ceil(4 sigma) + 1`` unless given. In the form of ``scipy`` the Gaussian is divided by its sum,
+    and the size is ``2 * int(4 sigma + 0.5) + 1``.
 
     References
     ----------
     .. [1] J. J. Koenderink and A. J. van Doorn, "Representation of local geometry in the visual system",
            Biological Cybernetics 55, 1987.
     """
-    rows, columns = size or (side_for("gaussian-derivative", 4 * sigma),) * 2
-    return np.outer(gaussian_taps(rows, sigma, dy), gaussian_taps(columns, sigma, dx))
+    side = side_for("gaussian-derivative", 4 * sigma)
+    rows, columns = size or ((truncated_side("gaussian-derivative", 4 * sigma) if form == "scipy" else side),) * 2
+    taps: Array = np.outer(gaussian_taps(rows, sigma, dy), gaussian_taps(columns, sigma, dx))
+    if form == "scipy":
+        taps /= gaussian_taps(rows, sigma, 0).sum() * gaussian_taps(columns, sigma, 0).sum()
+    return taps
 
 
 def gaussian_taps(length: int, sigma: float, order: int) -> Array:
@@ -101,29 +156,63 @@ def gaussian_taps(length: int, sigma: float, order: int) -> Array:
     return taps
 
 
-def gaussian_derivative_kept(*, sigma: float, dx: int, dy: int, size: Size | None) -> float:
+def gaussian_derivative_kept(*, sigma: float, size: Size | None, **_: object) -> float:
     """Return the share of the Gaussian's mass inside `size`."""
-    del dx, dy
     return 1.0 if size is None else normal_kept(size[0], sigma) * normal_kept(size[1], sigma)
 
 
-def dog(*, sigma1: float, sigma2: float, size: Size | None) -> Array:
+def dog(*, sigma1: float, sigma2: float | None, size: Size | None, form: str) -> Array:
     """Return the difference of two Gaussians, each of sum 1: the first minus the second.
 
     The size is ``2 * ceil(3 * max(sigma1, sigma2)) + 1`` unless given.
+
+    Parameters
+    ----------
+    sigma2
+        None takes 1.6, in the form of ``skimage`` ``1.6 * sigma1``.
+    form
+        ``sampled``; ``skimage``: each Gaussian cut at ``int(4 sigma + 0.5)``; ``imagemagick``: positive and negative
+        weights of sum 1 each, to the last step of 16 bits.
 
     References
     ----------
     .. [1] D. Marr and E. Hildreth, "Theory of edge detection", Proceedings of the Royal Society B 207, 1980
            (a ratio of 1.6 comes closest to the Laplacian of Gaussian).
+    .. [2] scikit-image, ``skimage.filters.difference_of_gaussians``; ImageMagick, kernel DoG.
     """
-    size = size or (side_for("dog", 3 * max(sigma1, sigma2)),) * 2
-    return gaussian(size=size, sigma=sigma1, form="sampled") - gaussian(size=size, sigma=sigma2, form="sampled")
+    second = second_sigma(sigma1, sigma2, form)
+    sides = {
+        "sampled": lambda sigma: side_for("dog", 3 * sigma),
+        "skimage": lambda sigma: truncated_side("dog", 4 * sigma),
+        "imagemagick": lambda sigma: quantum_side("dog", sigma),
+    }
+    widest = size or (sides[form](max(sigma1, second)),) * 2
+    if form == "imagemagick":
+        x, y = axes(widest)
+        first, wide = (np.exp(-(x * x + y * y) / (2 * sigma**2)) / sigma**2 for sigma in (sigma1, second))
+        return balanced_signs(first - wide)
+    own = form == "skimage" and size is None
+    halves = [
+        gaussian(size=(sides[form](sigma),) * 2 if own else widest, sigma=sigma, form="sampled")
+        for sigma in (sigma1, second)
+    ]
+    return _centred(halves[0], widest) - _centred(halves[1], widest)
 
 
-def dog_kept(*, sigma1: float, sigma2: float, size: Size | None) -> float:
+def second_sigma(sigma1: float, sigma2: float | None, form: str) -> float:
+    """Return the width of the Gaussian that counts negative."""
+    return sigma2 if sigma2 is not None else 1.6 * sigma1 if form == "skimage" else 1.6
+
+
+def _centred(weights: Array, size: Size) -> Array:
+    """Return weights with zeros around them, `size`."""
+    rows, columns = ((side - own) // 2 for side, own in zip(size, weights.shape, strict=True))
+    return np.pad(weights, ((rows, rows), (columns, columns)))
+
+
+def dog_kept(*, sigma1: float, sigma2: float | None, size: Size | None, form: str) -> float:
     """Return the share of the wider Gaussian's mass inside `size`."""
-    return gaussian_kept(size=size, sigma=max(sigma1, sigma2), form="sampled")
+    return gaussian_kept(size=size, sigma=max(sigma1, second_sigma(sigma1, sigma2, form)), form="sampled")
 
 
 def laplacian(*, size: int) -> Array:
@@ -191,6 +280,7 @@ GENERATORS: dict[str, Generator] = {
             Parameter("sigma", "number", 1.4, "standard deviation", unit="pixels", above=0),
             Parameter("size", "odd-size", None, "n, or rows,columns; 2*ceil(4 sigma)+1", unit="pixels"),
             Parameter("zero-mean", "flag", True, "subtract the mean that sampling leaves"),
+            Parameter("form", "choice", "sampled", "whose weights", choices=tuple(_LOGS)),
         ),
         log_kept,
     ),
@@ -201,6 +291,7 @@ GENERATORS: dict[str, Generator] = {
             _ORDER_X,
             _ORDER_Y,
             Parameter("size", "odd-size", None, "n, or rows,columns; 2*ceil(4 sigma)+1", unit="pixels"),
+            Parameter("form", "choice", "sampled", "whose weights", choices=("sampled", "scipy")),
         ),
         gaussian_derivative_kept,
     ),
@@ -208,8 +299,9 @@ GENERATORS: dict[str, Generator] = {
         dog,
         (
             Parameter("sigma1", "number", 1.0, "of the Gaussian that counts positive", unit="pixels", above=0),
-            Parameter("sigma2", "number", 1.6, "of the Gaussian that counts negative", unit="pixels", above=0),
+            Parameter("sigma2", "number", None, "of the Gaussian that counts negative; 1.6", unit="pixels", above=0),
             Parameter("size", "odd-size", None, "n, or rows,columns; 2*ceil(3 sigma)+1", unit="pixels"),
+            Parameter("form", "choice", "sampled", "whose weights", choices=("sampled", "skimage", "imagemagick")),
         ),
         dog_kept,
     ),

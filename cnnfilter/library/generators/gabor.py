@@ -42,8 +42,8 @@ def gabor(
     psi
         Phase in degrees.
     size
-        None takes ``2 * ceil(3 * max(sigma, sigma / gamma)) + 1``, the same for every theta; scikit-image's
-        convention takes its own size, which depends on theta.
+        None takes ``2 * ceil(3 * max(sigma, sigma / gamma)) + 1``, the same for every theta; OpenCV's and
+        scikit-image's conventions take their own sizes, which depend on theta.
     part
         ``real`` (cosine) or ``imaginary`` (sine).
     zero_mean
@@ -92,13 +92,16 @@ def _sigma(sigma: float | None, wavelength: float, bandwidth: float) -> float:
 
 def _default_size(along: float, across: float, theta: float, convention: str) -> Size:
     """Return the size that holds three standard deviations."""
-    if convention != "skimage":
-        side = side_for("gabor", 3 * max(along, across))
+    side = side_for("gabor", 3 * max(along, across))
+    if convention == "textbook":
         return side, side
     cosine, sine = (abs(part) for part in direction(theta))
-    columns = max(3 * along * cosine, 3 * across * sine, 1)
-    rows = max(3 * across * cosine, 3 * along * sine, 1)
-    return side_for("gabor", rows), side_for("gabor", columns)
+    halves = (max(3 * across * cosine, 3 * along * sine), max(3 * along * cosine, 3 * across * sine))
+    if convention == "opencv":
+        rows, columns = (2 * round(half) + 1 for half in halves)
+    else:
+        rows, columns = (side_for("gabor", half) for half in halves)
+    return rows, columns
 
 
 GENERATORS: dict[str, Generator] = {

@@ -66,3 +66,64 @@ def side_for(name: str, half: float) -> int:
 def normal_kept(length: int, sigma: float) -> float:
     """Return the share of a Gaussian's mass in a window of `length` pixels around its centre."""
     return math.erf(length / 2 / (sigma * math.sqrt(2)))
+
+
+def truncated_side(name: str, reach: float) -> int:
+    """Return the side of a window that SciPy cuts at `reach` pixels: ``2 * int(reach + 0.5) + 1``.
+
+    Raises
+    ------
+    ParameterError
+        If that is more than a kernel may have.
+
+    Examples
+    --------
+    >>> truncated_side("gaussian", 8.0), truncated_side("gaussian", 4 * 0.6)
+    (17, 5)
+    """
+    side_for(name, int(reach + 0.5))
+    return 2 * int(reach + 0.5) + 1
+
+
+#: One step of ImageMagick's 16 bits, where its kernels end.
+QUANTUM = 1 / 65535
+
+
+def quantum_side(name: str, sigma: float) -> int:
+    """Return the side of ImageMagick's two-dimensional kernels of 16 bits, ``GetOptimalKernelWidth2D``.
+
+    The window grows until its rim's share of a Gaussian's sum is less than one step of 16 bits.
+
+    Raises
+    ------
+    ParameterError
+        If that is more than a kernel may have.
+
+    Examples
+    --------
+    >>> quantum_side("gaussian", 1.0), quantum_side("gaussian", 2.0)
+    (9, 15)
+    """
+    side_for(name, 3 * sigma)
+    total, half, weight = 1.0, 0, 1.0
+    row = 1.0  # sum of the profile so far: the square's sum is its square
+    while weight / total >= QUANTUM or half < 2:
+        half += 1
+        distance = half / sigma
+        weight = math.exp(-0.5 * distance * distance)
+        row += 2 * weight
+        total = row * row
+    side_for(name, half - 1)
+    return 2 * (half - 1) + 1
+
+
+def balanced_signs(weights: Array) -> Array:
+    """Return weights whose positive ones sum to 1 and whose negative ones sum to -1, as ImageMagick scales them.
+
+    Examples
+    --------
+    >>> balanced_signs(np.array([-2.0, 3.0, 1.0, -6.0]))
+    array([-0.25,  0.75,  0.25, -0.75])
+    """
+    above, below = float(weights[weights > 0].sum()), -float(weights[weights < 0].sum())
+    return np.where(weights > 0, weights / (above or 1.0), weights / (below or 1.0))

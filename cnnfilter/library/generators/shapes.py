@@ -10,12 +10,12 @@ from cnnfilter.library.generators.grid import Array, axes, side_for
 from cnnfilter.library.parameters import Generator, Parameter
 
 
-def shape(*, kind: str, radius: float) -> Array:
+def shape(*, kind: str, radius: float, inner: float) -> Array:
     """Return ones inside a shape and zeros outside, on a square of ``2 * floor(radius) + 1``.
 
     With dx and dy from the centre: square ``max(|dx|, |dy|) <= r``, diamond ``|dx| + |dy| <= r``, disk
-    ``hypot(dx, dy) <= r``, octagon ``|dx| + |dy| <= 3 r / 2`` rounded up, plus and cross the two lines, ring the
-    square's rim. ``normalize=sum`` makes a mean of it.
+    ``hypot(dx, dy) <= r``, octagon ``|dx| + |dy| <= r + floor(r / 2)``, plus and cross the two lines, ring
+    ``inner < hypot(dx, dy) <= r``, all as ImageMagick has them for whole numbers. ``normalize=sum`` makes a mean of it.
 
     References
     ----------
@@ -23,7 +23,7 @@ def shape(*, kind: str, radius: float) -> Array:
 
     Examples
     --------
-    >>> shape(kind="diamond", radius=1.0)
+    >>> shape(kind="diamond", radius=1.0, inner=0.0)
     array([[0., 1., 0.],
            [1., 1., 1.],
            [0., 1., 0.]])
@@ -34,11 +34,11 @@ def shape(*, kind: str, radius: float) -> Array:
     inside = {
         "square": np.maximum(x, y) <= half,
         "diamond": x + y <= half,
-        "octagon": x + y <= math.ceil(1.5 * half),
+        "octagon": x + y <= half + half // 2,
         "disk": x * x + y * y <= radius * radius,
         "plus": (x == 0) | (y == 0),
         "cross": x == y,
-        "ring": np.maximum(x, y) == half,
+        "ring": (x * x + y * y > inner * inner) & (x * x + y * y <= radius * radius),
     }[kind]
     weights: Array = inside.astype(np.float64)
     return weights
@@ -52,6 +52,7 @@ GENERATORS: dict[str, Generator] = {
         (
             Parameter("kind", "choice", "diamond", "which shape", choices=_KINDS),
             Parameter("radius", "number", 1.0, "from the centre to the rim", unit="pixels", minimum=1),
+            Parameter("inner", "number", 0.0, "where a ring begins, from the centre", unit="pixels", minimum=0),
         ),
     ),
 }

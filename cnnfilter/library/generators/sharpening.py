@@ -9,19 +9,19 @@ from cnnfilter.library.generators.smoothing import box, gaussian, gaussian_kept
 from cnnfilter.library.parameters import Generator, Parameter
 
 
-def unsharp(*, amount: float, sigma: float, size: Size | None) -> Array:
+def unsharp(*, amount: float, sigma: float, size: Size | None, form: str) -> Array:
     """Return unsharp masking as one kernel, ``(1 + amount) * identity - amount * gaussian``; it sums to 1.
 
-    The size is the Gaussian's: ``2 * ceil(3 sigma) + 1`` unless given.
+    The size is the Gaussian's: ``2 * ceil(3 sigma) + 1`` unless given, in the form of ``scipy`` cut at
+    ``int(4 sigma + 0.5)``.
     """
-    weights = -amount * gaussian(size=size, sigma=sigma, form="sampled")
+    weights = -amount * gaussian(size=size, sigma=sigma, form=form)
     weights[weights.shape[0] // 2, weights.shape[1] // 2] += 1 + amount
     return weights
 
 
-def unsharp_kept(*, amount: float, sigma: float, size: Size | None) -> float:
+def unsharp_kept(*, sigma: float, size: Size | None, **_: object) -> float:
     """Return the share of the Gaussian's mass inside `size`."""
-    del amount
     return gaussian_kept(size=size, sigma=sigma, form="sampled")
 
 
@@ -60,13 +60,13 @@ def outline(*, size: Size) -> Array:
 def sharpen_imagemagick(*, sigma: float, size: Size | None) -> Array:
     """Return ImageMagick's ``-sharpen``: a Gaussian turned negative, twice its sum in the centre, sum 1.
 
-    The size is ``2 * ceil(3 sigma) + 1`` unless given (ImageMagick's follows from its bit depth).
+    The size is ImageMagick's for 16 bits unless given.
 
     References
     ----------
     .. [1] ImageMagick, ``SharpenImage``.
     """
-    blur = gaussian(size=size, sigma=sigma, form="sampled")  # of sum 1
+    blur = gaussian(size=size, sigma=sigma, form="imagemagick")  # of sum 1
     weights = -blur
     weights[weights.shape[0] // 2, weights.shape[1] // 2] = 2.0
     total: float = weights.sum()
@@ -87,6 +87,7 @@ GENERATORS: dict[str, Generator] = {
             Parameter("amount", "number", 1.0, "how much of the difference is added", above=0, maximum=1000),
             Parameter("sigma", "number", 1.0, "of the blur", unit="pixels", above=0),
             _ODD_SIZE,
+            Parameter("form", "choice", "sampled", "whose Gaussian", choices=("sampled", "scipy")),
         ),
         unsharp_kept,
     ),
@@ -100,7 +101,10 @@ GENERATORS: dict[str, Generator] = {
     "outline": Generator(outline, (Parameter("size", "odd-size", (3, 3), "n, or rows,columns", unit="pixels"),)),
     "sharpen-imagemagick": Generator(
         sharpen_imagemagick,
-        (Parameter("sigma", "number", 1.0, "of the blur", unit="pixels", above=0), _ODD_SIZE),
+        (
+            Parameter("sigma", "number", 1.0, "of the blur", unit="pixels", above=0),
+            Parameter("size", "odd-size", None, "n, or rows,columns; to the last step of 16 bits", unit="pixels"),
+        ),
         sharpen_imagemagick_kept,
     ),
 }

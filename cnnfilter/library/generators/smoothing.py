@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from cnnfilter.library.generators.grid import Array, Size, axes, normal_kept, offsets, side_for
+from cnnfilter.library.generators.grid import (
+    Array,
+    Size,
+    axes,
+    normal_kept,
+    offsets,
+    quantum_side,
+    side_for,
+    truncated_side,
+)
 from cnnfilter.library.parameters import Generator, Parameter
 
 
@@ -27,14 +37,17 @@ def gaussian(*, size: Size | None, sigma: float | None, form: str) -> Array:
     Parameters
     ----------
     size
-        Rows and columns; None takes ``2 * ceil(3 sigma) + 1``.
+        Rows and columns; None takes ``2 * ceil(3 sigma) + 1``, or the side that the form's tool takes.
     sigma
         Standard deviation in pixels; None takes ``0.3 * ((n - 1) / 2 - 1) + 0.8`` for each side n of `size`,
         and 1 where that is not given either.
     form
         ``sampled`` at pixel centres, ``integrated`` over each pixel, the ``bessel`` form
-        ``exp(-t) I_n(t)`` with ``t = sigma^2``, which stays a Gaussian under repeated blurring, or
-        ``opencv``: sampled, but with OpenCV's fixed numbers for sides up to 9 where no sigma is given.
+        ``exp(-t) I_n(t)`` with ``t = sigma^2``, which stays a Gaussian under repeated blurring. Or sampled as tools
+        do: ``opencv`` with its fixed numbers for sides up to 9 where no sigma is given, and a side of
+        ``round(6 sigma + 1)`` made odd; ``opencv-deep``, its side for more than 8 bits, ``round(8 sigma + 1)``;
+        ``scipy``, ``2 * int(4 sigma + 0.5) + 1``; ``matlab``, ``2 * ceil(2 sigma) + 1``, as imgaussfilt;
+        ``imagemagick``, to the last step of 16 bits.
 
     References
     ----------
@@ -42,9 +55,9 @@ def gaussian(*, size: Size | None, sigma: float | None, form: str) -> Array:
            Machine Intelligence 12(3), 1990 (the Bessel form).
     .. [2] OpenCV, ``cv::getGaussianKernel`` (sigma from size).
     """
-    rows, columns = _size_and_sigma(size, sigma)
-    profile = _PROFILES[form]
-    fixed = form == "opencv" and sigma is None and size is not None
+    rows, columns = _size_and_sigma(size, sigma, form)
+    profile = _PROFILES.get(form, sampled_profile)
+    fixed = form.startswith("opencv") and sigma is None and size is not None
     column, row = (
         np.array(_OPENCV_TABLES[length]) if fixed and length in _OPENCV_TABLES else profile(length, width)
         for length, width in (rows, columns)
@@ -54,17 +67,19 @@ def gaussian(*, size: Size | None, sigma: float | None, form: str) -> Array:
 
 def gaussian_kept(*, size: Size | None, sigma: float | None, form: str) -> float:
     """Return the share of the Gaussian's mass inside `size`."""
-    if sigma is None or form == "opencv":
+    if sigma is None or size is None:
         return 1.0
-    rows, columns = _size_and_sigma(size, sigma)
+    rows, columns = _size_and_sigma(size, sigma, form)
     return normal_kept(*rows) * normal_kept(*columns) if 1 not in (rows[0], columns[0]) else 1.0
 
 
-def _size_and_sigma(size: Size | None, sigma: float | None) -> tuple[tuple[int, float], tuple[int, float]]:
+def _size_and_sigma(size: Size | None, sigma: float | None, form: str) -> tuple[tuple[int, float], tuple[int, float]]:
     """Return (length, sigma) of the rows and of the columns."""
     if size is None:
         sigma = 1.0 if sigma is None else sigma
-        side = side_for("gaussian", 3 * sigma)
+        side_for("gaussian", 3 * sigma)  # a width beyond all kernels is refused before a tool's rule counts
+        side = _SIDES.get(form, _three_sigma)(sigma)
+        side_for("gaussian", (side - 1) / 2)
         return (side, sigma), (side, sigma)
     rows, columns = ((length, 0.3 * ((length - 1) / 2 - 1) + 0.8 if sigma is None else sigma) for length in size)
     return rows, columns
@@ -97,12 +112,22 @@ def _bessel_profile(length: int, sigma: float) -> Array:
     return np.concatenate([tail[:0:-1], tail])[:length]
 
 
-_PROFILES = {
-    "sampled": sampled_profile,
-    "integrated": _integrated_profile,
-    "bessel": _bessel_profile,
-    "opencv": sampled_profile,
+def _three_sigma(sigma: float) -> int:
+    """Return the side that holds three standard deviations."""
+    return side_for("gaussian", 3 * sigma)
+
+
+#: How the curve becomes weights, where it is not sampled at pixel centres.
+_PROFILES = {"integrated": _integrated_profile, "bessel": _bessel_profile}
+#: The side that each tool's form takes for a sigma; the others take three of it.
+_SIDES: dict[str, Callable[[float], int]] = {
+    "opencv": lambda sigma: round(6 * sigma + 1) | 1,
+    "opencv-deep": lambda sigma: round(8 * sigma + 1) | 1,
+    "scipy": lambda sigma: truncated_side("gaussian", 4 * sigma),
+    "matlab": lambda sigma: 2 * math.ceil(2 * sigma) + 1,
+    "imagemagick": lambda sigma: quantum_side("gaussian", sigma),
 }
+GAUSSIAN_FORMS = ("sampled", *_PROFILES, *_SIDES)
 _OPENCV_TABLES = {
     1: [1.0],
     3: [0.25, 0.5, 0.25],
@@ -194,7 +219,7 @@ GENERATORS: dict[str, Generator] = {
                 above=0,
             ),
             Parameter("size", "size", None, "n, or rows,columns; 2*ceil(3 sigma)+1", unit="pixels"),
-            Parameter("form", "choice", "sampled", "how the curve becomes weights", choices=tuple(_PROFILES)),
+            Parameter("form", "choice", "sampled", "how the curve becomes weights", choices=GAUSSIAN_FORMS),
         ),
         gaussian_kept,
     ),
