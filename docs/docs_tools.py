@@ -32,7 +32,7 @@ def run(command: str) -> None:
     """Run ``cnnfilter COMMAND`` on copies of the samples, and write command and output as a console block."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "samples").symlink_to(ROOT / "samples")
-        environment = os.environ | {"COLUMNS": "110", "NO_COLOR": "1", "TERM": "dumb"}
+        environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
         done = subprocess.run(
             [sys.executable, "-m", "cnnfilter", *shlex.split(command)],
             cwd=folder, env=environment, capture_output=True, text=True, check=True,

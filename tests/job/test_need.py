@@ -118,7 +118,7 @@ def test_a_plan_says_what_the_run_says(cnnfilter_run, grid):
     done = cnnfilter_run("plan", grid, "-k", "sobel", "--pool", "fractional-max:2", "--as", "opencv")
     assert "both in one: -k sobel-x -k sobel-y --combine magnitude" in done.err
     assert "fractional pooling leaves 1/sqrt(size) = 0.7071" in done.err
-    assert "cnnfilter: note: as opencv" in done.err
+    assert "cnnfilter: note: as cv2.Sobel(image, -1, 1, 0, ksize=3): 3x3, " in done.err
 
 
 @pytest.mark.parametrize("words", [[], ["--stack"], ["--combine", "magnitude"], ["--pool", "global-avg"]])
