@@ -85,10 +85,21 @@ class OnnxModel:
     def with_values(self, given: Mapping[str, Array]) -> OnnxModel:
         """Return the same model with numbers for its inputs beside the picture."""
         if self.feed.name in given:
-            raise ParameterError(f"{quoted(self.path)}: input {self.feed.name!r} is the picture's")
+            return self._fed_elsewhere(given).with_values(given)
         feeds = {feed.name: feed for feed in self.others}
         made = {name: fitting(lookup(feeds, name, "input"), values, self.path) for name, values in given.items()}
         return replace(self, given={**self.given, **made}, plans={})
+
+    def _fed_elsewhere(self, given: Mapping[str, Array]) -> OnnxModel:
+        """Return the same model with the picture at an input that is not given."""
+        feeds = feeds_of(self.proto)
+        try:
+            feed = picture_feed(feeds, self.path, given)
+        except KernelFileError:
+            raise ParameterError(f"{quoted(self.path)}: input {self.feed.name!r} is the picture's") from None
+        expected, classes, _ = describe_input(self.proto, Path(self.path), feed)
+        others = tuple(one for one in feeds if one is not feed)
+        return replace(self, feed=feed, input=expected, others=others, classes=classes).with_input(expected)
 
     def plan(
         self, size: Pair | None, channels: int | None = None, *, itemsize: int = 4, partial: bool = False
