@@ -141,6 +141,20 @@ def test_a_batch_of_one_size_is_filled_with_the_picture_and_that_is_said(program
     assert open_model("m.onnx").plan(None).layers[0].shape == (3, 6, 8)
 
 
+def test_the_plan_of_a_batch_of_one_size_counts_one_picture_and_all_memory(tmp_path):
+    body = "c = Conv <kernel_shape = [3, 3]> (x, w) f = Flatten (c) y = Gemm (f, v)"
+    arrays = {"w": np.ones((2, 3, 3, 3), np.float32), "v": np.ones((48, 5), np.float32)}
+    plans = []
+    for count in (1, 4):
+        feed, out = f"float[{count},3,6,8] x", f"float[{count},5] y"
+        path = save_model(tmp_path / f"{count}.onnx", body, feed=feed, out=out, arrays=arrays)
+        plans.append(open_model(path).plan(None))
+        assert [layer.macs for layer in plans[-1].layers] == [2 * 4 * 6 * 27, 0, 48 * 5]
+    stored = 2 * 27 + 48 * 5
+    values = 3 * 6 * 8 + 48 + 48 + 5
+    assert [plan.peak_bytes for plan in plans] == [4 * (values + stored), 4 * (4 * values + stored)]
+
+
 @pytest.mark.parametrize(("shape", "laid"), [("3,6,8", (0, 1, 2)), ("6,8,3", (1, 2, 0)), ("3,H,W", (0, 1, 2))])
 def test_a_picture_without_an_axis_for_a_batch(tmp_path, shape, laid):
     path = save_model(tmp_path / "m.onnx", "y = Relu (x)", feed=f"float[{shape}] x", out=f"float[{shape}] y")
