@@ -17,7 +17,7 @@ from cnnfilter.images.picture import Picture
 from cnnfilter.job.layers import File, Save, select, split_drawable, write_layers
 from cnnfilter.job.names import Output
 from cnnfilter.job.network import NetworkOptions, check_options, classify
-from cnnfilter.network.model import Model, open_model
+from cnnfilter.network.model import Model, open_model, whole_plan
 from cnnfilter.network.results import LayerResult, Prediction
 from cnnfilter.network.spec import Input
 from cnnfilter.text import distinct
@@ -169,7 +169,7 @@ def make_classify(path: str, layers: Sequence[str], model: Model, **words: Any) 
     KernelFileError, ParameterError
         If the network cannot be run at all, on whatever picture.
     """
-    plan = model.plan(model.input.size or (64, 64), partial=True)
+    plan = whole_plan(model)
     check_options(model, plan, NetworkOptions(dtype=words["dtype"], softmax=words["softmax"]))
     chosen = select(layers, plan.layers) if layers else (plan.layers[-1].name,)
     model.ready(words.get("threads", 1))

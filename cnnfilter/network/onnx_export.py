@@ -30,6 +30,10 @@ Shapes = Sequence[tuple[int, ...]]
 TOLERANCE = 1e-5
 
 
+#: How many times all layers are held while an export is compared: of two images, by two programs.
+COMPARED = 4
+
+
 def build_model(network: Network, size: Pair | None = None) -> Any:
     """Return a network as an ONNX model: any batch, one size of input.
 

@@ -10,10 +10,8 @@ from cnnfilter.library.onnx_arrays import held_arrays
 from cnnfilter.network.onnx_constants import constant_names
 from cnnfilter.network.onnx_ending import graph_ending
 from cnnfilter.network.onnx_fields import Around, Lie, attributes, lies_of
-from cnnfilter.network.plan import LayerPlan, NetworkPlan, Outline
+from cnnfilter.network.plan import UNKNOWN, LayerPlan, NetworkPlan, Outline
 
-#: Stands for a side that shape inference cannot tell.
-UNKNOWN = -1
 #: Types of shapes, axes and conditions, which are no weights: int64 and bool.
 INDICES = (7, 9)
 
