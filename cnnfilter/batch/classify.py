@@ -17,7 +17,7 @@ from cnnfilter.images.picture import Picture
 from cnnfilter.job.layers import File, Save, select, split_drawable, write_layers
 from cnnfilter.job.names import Output
 from cnnfilter.job.network import NetworkOptions, check_options, classify
-from cnnfilter.network.model import Model, open_model
+from cnnfilter.network.model import Model, open_model, whole_plan
 from cnnfilter.network.results import LayerResult, Prediction
 from cnnfilter.network.spec import Input
 from cnnfilter.text import distinct
@@ -94,8 +94,8 @@ class Classify:
         model = open_model(self.path)
         if digest_of_model(model) != self.digest:
             raise KernelFileError(quoted(self.path), "changed since the run began (start it again)")
-        model = model if self.expected is None else model.with_input(self.expected)
-        return model.with_values(dict(self.given)) if self.given else model
+        model = model.with_values(dict(self.given)) if self.given else model
+        return model if self.expected is None else model.with_input(self.expected)
 
     def __getstate__(self) -> dict[str, Any]:
         return {one.name: getattr(self, one.name) for one in fields(self)}
@@ -166,8 +166,11 @@ def make_classify(path: str, layers: Sequence[str], model: Model, **words: Any) 
     ------
     UnknownNameError
         If a name means no layer.
+    KernelFileError, ParameterError
+        If the network cannot be run at all, on whatever picture.
     """
-    plan = model.plan(model.input.size or (64, 64), partial=True)
+    plan = whole_plan(model)
     check_options(model, plan, NetworkOptions(dtype=words["dtype"], softmax=words["softmax"]))
     chosen = select(layers, plan.layers) if layers else (plan.layers[-1].name,)
+    model.ready(words.get("threads", 1))
     return Classify(path=path, digest=digest_of_model(model), layers=chosen, **words)

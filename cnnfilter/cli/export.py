@@ -16,6 +16,7 @@ def export(
         str | None, typer.Option("--size", metavar="ROWSxCOLS", help="Input size, where the network leaves it open.")
     ] = None,
     quiet: flags.Quiet = False,
+    max_memory: flags.MaxMemory = None,
     debug: flags.Debug = False,
 ) -> None:
     """Write a network file as an ONNX model, checked by ONNX and compared with it in ONNX Runtime.
@@ -24,19 +25,28 @@ def export(
 
     Example: cnnfilter export samples/digits/digits.yaml -o digits.onnx
     """
+    from cnnfilter.cli.job import memory_limit
     from cnnfilter.core.shapes import pair
-    from cnnfilter.errors import OutputError
-    from cnnfilter.files import printable
+    from cnnfilter.errors import OutputError, ParameterError, ShapeError
+    from cnnfilter.files import printable, quoted
+    from cnnfilter.job.network import check_peak
     from cnnfilter.network.load import load_network
-    from cnnfilter.network.onnx_export import export_network
+    from cnnfilter.network.onnx_export import COMPARED, export_network
+    from cnnfilter.network.plan import plan_network
     from cnnfilter.text import slug
     from cnnfilter.views.columns import write
 
+    if network.lower().endswith(".onnx"):
+        raise ParameterError(f"{quoted(network)}: is an ONNX model already (export takes a network file)")
     loaded = load_network(network)
     target = output or f"{slug(loaded.name)}.onnx"
     if not target.lower().endswith(".onnx"):
         raise OutputError(f"{target!r} does not end in .onnx, and ONNX is what export writes")
     wanted = pair(size.lower().replace("x", ","), "--size") if size else None
+    plan = plan_network(loaded, wanted, partial=True)
+    if plan.failure:
+        raise ShapeError(f"{quoted(network)}: {plan.failure}")
+    check_peak(plan._replace(peak_bytes=COMPARED * plan.peak_bytes), network, memory_limit(max_memory))
     difference = export_network(loaded, target, wanted)
     if not quiet:
         count = len(loaded.layers)

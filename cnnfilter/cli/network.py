@@ -130,24 +130,21 @@ def _example(model: Model) -> Picture:
     return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip, grid=True)
 
 
-#: Rows and columns that a network of any size is planned for, to know its layers' names.
-ANY_SIZE = (64, 64)
-
-
 def _plan_saves(
     model: Model, sources: Sequence[str], look: Look, max_pixels: int
 ) -> tuple[Save | None, list[list[File]]]:
     """Check what depends on the layers, and plan every file, before anything is computed."""
     from cnnfilter.cli.job import refuse_terminal
-    from cnnfilter.files import check_outputs
+    from cnnfilter.files import check_outputs, quoted
     from cnnfilter.job.image import check_place
     from cnnfilter.job.layers import Save, check_saves, plan_files, select
     from cnnfilter.job.names import parse_formats, read_file
     from cnnfilter.job.network import check_options
+    from cnnfilter.network.model import whole_plan
 
-    plan = model.plan(model.input.size or ANY_SIZE, partial=True)
+    plan = whole_plan(model)
     if plan.failure and model.input.size is not None:
-        raise ShapeError(plan.failure)
+        raise ShapeError(f"{quoted(model.files[0])}: {plan.failure}")
     check_options(model, plan, look.options)
     chosen = select(look.layers or ("all",), plan.layers)
     for layer in plan.layers if model.input.size is not None and look.table else ():

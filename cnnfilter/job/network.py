@@ -113,6 +113,8 @@ def adapt(model: Model, changes: Mapping[str, Any], inputs: Mapping[str, Any] = 
     UnknownNameError, ParameterError, ShapeError
         If a change means nothing for this model.
     """
+    values = {name: real_array(value, f"input {name!r}") for name, value in inputs.items()}
+    model = model.with_values(values) if values else model  # which may leave another input for the picture
     made: dict[str, Any] = {}
     for name, value in changes.items():
         if value is None:
@@ -126,9 +128,7 @@ def adapt(model: Model, changes: Mapping[str, Any], inputs: Mapping[str, Any] = 
             made[name] = _per_channel(name, value, model.input.channels)
     if made.get("order") == "BGR" and model.input.channels not in (None, 3, 4):
         raise ParameterError(f"order BGR is for colours, and the network takes {model.input.channels} channels")
-    changed = model.with_input(replace(model.input, **made)) if made else model
-    values = {name: real_array(value, f"input {name!r}") for name, value in inputs.items()}
-    return changed.with_values(values) if values else changed
+    return model.with_input(replace(model.input, **made)) if made else model
 
 
 def _per_channel(name: str, value: Any, channels: int | None) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ParameterError
 from cnnfilter.files import quoted
 from cnnfilter.network.load import load_network
-from cnnfilter.network.plan import LayerPlan, NetworkPlan, Outline, plan_network
+from cnnfilter.network.plan import UNKNOWN, LayerPlan, NetworkPlan, Outline, plan_network
 from cnnfilter.network.results import LayerResult, measure_layer
 from cnnfilter.network.run import run_layers
 from cnnfilter.network.spec import Array, Input, Layer, Network
@@ -151,6 +151,36 @@ def _open_shape(layer: Layer) -> tuple[int | str, ...]:
     if layer.kind == "conv-transpose":
         return layer.weights["weights"].shape[1] * layer.settings.groups, "?", "?"
     return (len(layer.weights["weights"]),) if layer.kind == "dense" else ("?",)
+
+
+#: Rows and columns that a network of any size is planned for, in turn, until every layer fits.
+ANY_SIZES = (64, 256, 1024, 4096)
+
+
+def whole_plan(model: Model) -> NetworkPlan:
+    """Return a plan that names every layer, also where the size of the pictures is not known yet.
+
+    Notes
+    -----
+    No size may fit all layers (a dense layer wants the one that it was trained for), and the layers from there on
+    exist all the same: they stand without their sides, which are `UNKNOWN`.
+    """
+    if model.input.size is not None:
+        return model.plan(model.input.size, partial=True)
+    plans = []
+    for side in ANY_SIZES:
+        plans.append(model.plan((side, side), partial=True))
+        if not plans[-1].failure:
+            return plans[-1]
+    best = max(plans, key=lambda plan: len(plan.layers))
+    rest = [
+        LayerPlan(
+            name=one.name, kind=one.kind, inputs=(), parameters=0, macs=0, field=None, jump=None,
+            shape=tuple(side if isinstance(side, int) else UNKNOWN for side in one.shape),
+        )
+        for one in model.outline()[len(best.layers) :]
+    ]  # fmt: skip
+    return best._replace(layers=(*best.layers, *rest))
 
 
 def open_model(path: str | Path) -> Model:

@@ -10,10 +10,8 @@ from cnnfilter.library.onnx_arrays import held_arrays
 from cnnfilter.network.onnx_constants import constant_names
 from cnnfilter.network.onnx_ending import graph_ending
 from cnnfilter.network.onnx_fields import Around, Lie, attributes, lies_of
-from cnnfilter.network.plan import LayerPlan, NetworkPlan, Outline
+from cnnfilter.network.plan import UNKNOWN, LayerPlan, NetworkPlan, Outline
 
-#: Stands for a side that shape inference cannot tell.
-UNKNOWN = -1
 #: Types of shapes, axes and conditions, which are no weights: int64 and bool.
 INDICES = (7, 9)
 
@@ -34,7 +32,7 @@ def node_plans(proto: Any, feed: str, fed: Mapping[str, tuple[int, ...]], whole:
             continue
         found = lies_of(node, [lies[name] for name in inputs], around)
         parameters = sum(math.prod(weights[name]) for name in node.input if name in weights)
-        macs = _macs(node, shapes, weights)
+        macs = _macs(node, shapes, weights) // batch
         for name, lie in zip(node.output, found, strict=True):
             if not name:
                 continue
@@ -46,10 +44,10 @@ def node_plans(proto: Any, feed: str, fed: Mapping[str, tuple[int, ...]], whole:
                 )
             )  # fmt: skip
             parameters = macs = 0  # of the node, counted once
-    values = sum(math.prod(max(side, 0) for side in plan.shape) for plan in plans)
+    values = math.prod(whole) + sum(math.prod(max(side, 0) for side in plan.shape) for plan in plans)
     parameters = sum(plan.parameters for plan in plans)
     return NetworkPlan(
-        size=whole, layers=tuple(plans), peak_bytes=4 * (values + parameters + math.prod(whole)),
+        size=whole, layers=tuple(plans), peak_bytes=4 * (values * batch + parameters),
         ending=graph_ending(proto, {name: len(shape) for name, shape in shapes.items()}),
     )  # fmt: skip
 
@@ -111,7 +109,7 @@ def _named_sides(value: Any) -> tuple[int | str, ...]:
 
 
 def _macs(node: Any, shapes: dict[str, tuple[int, ...]], weights: dict[str, tuple[int, ...]]) -> int:
-    """Return the multiply-adds of a node for one picture, 0 where it has none or they are not known."""
+    """Return the multiply-adds of a node for all that it is fed, 0 where it has none or they are not known."""
     bank = next((weights[name] for name in node.input if len(weights.get(name, ())) > 1), ())
     out = shapes.get(node.output[0], ())
     if not bank or not out or UNKNOWN in out:

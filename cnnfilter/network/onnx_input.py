@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,25 +64,29 @@ def dims_of(value: Any) -> tuple[int | None, ...]:
     return tuple(dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in shape)
 
 
-def picture_feed(feeds: Sequence[Feed], path: str) -> Feed:
-    """Return the input that a picture goes to: of several, the one of four axes, else the one of three.
+def picture_feed(feeds: Sequence[Feed], path: str, given: Collection[str] = ()) -> Feed:
+    """Return the input that a picture goes to: one of four axes, else of three, that is not given otherwise.
 
     Raises
     ------
     KernelFileError
-        If no input can take a picture, or several can.
+        If no input can take a picture.
     """
-    shown = ", ".join(map(str, feeds)) or "nothing"
-    fitting = [feed for feed in feeds if feed.kind in TYPES and feed.dims is not None]
+    fitting = [feed for feed in feeds if feed.kind in TYPES and feed.dims is not None and feed.name not in given]
     for axes in (4, 3):
         found = [feed for feed in fitting if len(feed.dims or ()) == axes]
-        if len(found) > 1:
-            raise KernelFileError(path, f"takes {shown}: several pictures, and run feeds one")
         if found:
-            return found[0]
+            return min(found, key=_doubts)  # the first of equals
+    shown = ", ".join(map(str, feeds)) or "nothing"
     raise KernelFileError(
         path, f"takes {shown}, expected an input of numbers of shape (N, C, H, W), or (C, H, W) without a batch"
     )
+
+
+def _doubts(feed: Feed) -> int:
+    """Return how much speaks against a picture: one place alone (a scale), or more channels than pictures have."""
+    layout = layout_of(feed)
+    return (sides_of(feed, layout) == (1, 1)) + (channels_of(feed, layout) not in (None, *CHANNELS))
 
 
 def layout_of(feed: Feed) -> str:
@@ -135,6 +139,8 @@ def fitting(feed: Feed, values: Array, path: str) -> Array:
     made = exactly(values, feed.dtype, f"input {feed.name!r}")
     if feed.dims is None:
         return made
+    if made.ndim == len(feed.dims) - 1 and feed.dims[0] in (None, 1):
+        made = made[None]
     if made.ndim == len(feed.dims):
         wanted = tuple(side or has for side, has in zip(feed.dims, made.shape, strict=True))
     else:

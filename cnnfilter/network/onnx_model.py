@@ -20,7 +20,7 @@ from cnnfilter.network.onnx_input import Feed, describe_input, feeds_of, fitting
 from cnnfilter.network.onnx_session import first_line, make_session, require_onnx, run_session
 from cnnfilter.network.plan import NetworkPlan, Outline
 from cnnfilter.network.prepare import check_whole
-from cnnfilter.network.spec import Array, Input
+from cnnfilter.network.spec import Array, Input, Sides
 
 #: What ONNX Runtime calls tensors that NumPy can hold; text, sequences and shorter floats are left out.
 READABLE = {
@@ -72,9 +72,9 @@ class OnnxModel:
         expected = fixed_by(self.feed, expected)
         for known, wanted in zip(expected.sides, expected.size or (), strict=False):
             if known is not None and known != wanted:
-                shown = "x".join("any" if side is None else str(side) for side in expected.sides)
                 raise ShapeError(
-                    f"{quoted(self.path)}: the model takes {shown}, not {'x'.join(map(str, expected.size or ()))}"
+                    f"{quoted(self.path)}: the model takes {_sides_text(expected.sides)}, "
+                    f"not {'x'.join(map(str, expected.size or ()))}"
                 )
         try:
             check_whole(expected, self.takes)
@@ -85,10 +85,21 @@ class OnnxModel:
     def with_values(self, given: Mapping[str, Array]) -> OnnxModel:
         """Return the same model with numbers for its inputs beside the picture."""
         if self.feed.name in given:
-            raise ParameterError(f"{quoted(self.path)}: input {self.feed.name!r} is the picture's")
+            return self._fed_elsewhere(given).with_values(given)
         feeds = {feed.name: feed for feed in self.others}
         made = {name: fitting(lookup(feeds, name, "input"), values, self.path) for name, values in given.items()}
         return replace(self, given={**self.given, **made}, plans={})
+
+    def _fed_elsewhere(self, given: Mapping[str, Array]) -> OnnxModel:
+        """Return the same model with the picture at an input that is not given."""
+        feeds = feeds_of(self.proto)
+        try:
+            feed = picture_feed(feeds, self.path, given)
+        except KernelFileError:
+            raise ParameterError(f"{quoted(self.path)}: input {self.feed.name!r} is the picture's") from None
+        expected, classes, _ = describe_input(self.proto, Path(self.path), feed)
+        others = tuple(one for one in feeds if one is not feed)
+        return replace(self, feed=feed, input=expected, others=others, classes=classes).with_input(expected)
 
     def plan(
         self, size: Pair | None, channels: int | None = None, *, itemsize: int = 4, partial: bool = False
@@ -96,7 +107,10 @@ class OnnxModel:
         """Return every node's shape and cost, from ONNX's shape inference."""
         size = self.input.size or size
         if size is None:
-            raise ParameterError(f"{quoted(self.path)}: the model takes any size, so one is needed (--size ROWSxCOLS)")
+            raise ParameterError(
+                f"{quoted(self.path)}: the model takes {_sides_text(self.input.sides)}, so a size is needed "
+                "(--size ROWSxCOLS)"
+            )
         whole = (self.input.channels or channels or 3, *self.input.size_for(size))
         laid = whole if self.input.layout == "NCHW" else (*whole[1:], whole[0])
         fed = laid if self.batch == 0 else (self.batch or 1, *laid)
@@ -164,6 +178,11 @@ class OnnxModel:
         if threads not in self.sessions:
             self.sessions[threads] = make_session(self.proto, self.path, tensor_names(self.proto), threads)
         return self.sessions[threads]
+
+
+def _sides_text(sides: Sides) -> str:
+    """Return what is known of the rows and columns that a model takes."""
+    return "x".join("any" if side is None else str(side) for side in sides) if any(sides) else "any size"
 
 
 def _joined(parts: list[Any]) -> Any:

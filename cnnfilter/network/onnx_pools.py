@@ -49,7 +49,9 @@ def _slide(graph: Graph, s: Pooling, taken: str, both: tuple[Windows, Windows], 
         graph.node("AveragePool", [taken], out, pads=pads, count_include_pad=int(s.count_include_pad), **window)
         return
     cells = both[0].size * both[1].size
-    powers = graph.node("Pow", [taken, graph.constant(float(s.p))]) if s.kind == "lp" else taken
+    powers = taken
+    if s.kind == "lp":
+        powers = graph.node("Pow", [graph.node("Abs", [taken]), graph.constant(float(s.p))])
     mean = graph.node("AveragePool", [_padded(graph, powers, pads, 0.0)], **window)
     counts = np.outer(*(_counts(one, padding=s.kind == "lp" or s.count_include_pad) for one in both))
     if s.kind == "sum":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any, TypeVar
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, MissingExtraError, ResourceError, ShapeError
@@ -18,6 +19,8 @@ PATIENCE = 4.0
 TICK = 0.2
 #: Products of u8 and s8 saturate in pairs on processors with AVX2 and no VNNI; this takes the exact way there.
 EXACT = ("session.x64quantprecision", "1")
+#: Nodes with any number of outputs, each of which ONNX Runtime writes to, named or not.
+OPEN_ENDED = ("Split", "If", "Loop", "Scan")
 
 
 def require_onnx() -> tuple[Any, Any]:
@@ -51,6 +54,7 @@ def make_session(proto: Any, path: str, tensors: Sequence[str], threads: int | N
     onnx, onnxruntime = require_onnx()
     exposed = onnx.ModelProto()
     exposed.CopyFrom(proto)
+    _name_unread(exposed.graph)
     have = {out.name for out in exposed.graph.output}
     exposed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors if name not in have)
     options = onnxruntime.SessionOptions()
@@ -74,6 +78,18 @@ def make_session(proto: Any, path: str, tensors: Sequence[str], threads: int | N
         raise _memory_error(error, path) or KernelFileError(
             path, f"ONNX Runtime refuses the model: {first_line(error)}"
         ) from error
+
+
+def _name_unread(graph: Any, numbers: Iterator[int] | None = None) -> None:
+    """Name the outputs that nothing reads, of nodes with any number of them: ONNX Runtime dies of empty names there."""
+    numbers = numbers or count(1)
+    for node in graph.node:
+        if node.op_type in OPEN_ENDED:
+            for place, name in enumerate(node.output):
+                node.output[place] = name or f"cnnfilter/unread/{next(numbers)}"
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                _name_unread(inner, numbers)
 
 
 def run_session(session: Any, path: str, names: Sequence[str], fed: dict[str, Array]) -> list[Any]:

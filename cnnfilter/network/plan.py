@@ -7,10 +7,14 @@ from typing import NamedTuple
 
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError
+from cnnfilter.files import quoted
 from cnnfilter.network.ending import Ending, network_ending
 from cnnfilter.network.flow import Flow, LayerFacts
 from cnnfilter.network.shapes import PLANNERS
 from cnnfilter.network.spec import INPUT, Layer, Network
+
+#: Stands for a side that cannot be told.
+UNKNOWN = -1
 
 
 class LayerPlan(NamedTuple):
@@ -130,7 +134,7 @@ def plan_network(
     """
     size = size or network.input.size
     if size is None:
-        raise ParameterError(f"{network.path}: the network takes any size, so one is needed (--size ROWSxCOLS)")
+        raise ParameterError(f"{quoted(network.path)}: the network takes any size, so one is needed (--size ROWSxCOLS)")
     whole = (channels or network.input.channels or 1, *size)
     one = (1.0, 1.0)
     flows: dict[str, Flow] = {INPUT: Flow(shape=whole, field=(1, 1), jump=one)}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cnnfilter import run_network
 from cnnfilter.cli.main import main
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -117,6 +118,9 @@ def test_a_picture_of_another_size_is_made_to_fit_and_said_so(program):
         (("run", NETWORK, SEVEN, "--std", "0"), "std takes one number"),
         (("run", "none.yaml", SEVEN), "'none.yaml': no such file"),
         (("export", NETWORK, "-o", "model.txt"), "does not end in .onnx"),
+        (("export", NETWORK, "--size", "3x3"), f"'{NETWORK}': layer 'pool2' (pool) takes 32x1x1 from relu2"),
+        (("export", "model.onnx"), "'model.onnx': is an ONNX model already"),
+        (("run", NETWORK, SEVEN, "--size", "3x3"), f"'{NETWORK}': layer 'pool2' (pool) takes 32x1x1 from relu2"),
         (("plan", NETWORK, "--size", "3x3"), "layer 'pool2' (pool) takes 32x1x1 from relu2"),
         (("plan", SEVEN, NETWORK), "the network comes first"),
         (("plan", NETWORK, "--stride", "2"), "--stride goes with pictures"),
@@ -192,3 +196,39 @@ def test_files_asked_for_without_save_are_those_of_all_layers(program, words):
     assert program("run", NETWORK, SEVEN, "--save", "all", *words)[0] == 0
     assert without == sorted(path.relative_to(Path.cwd()) for path in Path.cwd().rglob("*.*"))
     assert len(without) > 5
+
+
+@pytest.mark.parametrize(
+    ("layers", "rows", "columns"),
+    [
+        (["{kind: conv, kernels: 'box:size=99'}"], 100, 101),  # larger than what is guessed first
+        (["{kind: activation, activation: relu}", "{kind: pool, pool: 'max:9000,1'}"], 9001, 1),
+        (
+            [
+                "{kind: conv, kernels: ['1 1', '1 -1']}", "{kind: flatten}", "{kind: dense, weights: [[1, 2, 3, 4]]}",
+                "{kind: activation, activation: sigmoid}",
+            ], 2, 2,
+        ),
+    ],
+    ids=["a large kernel", "a window that fits nothing", "a dense layer of one size"],
+)  # fmt: skip
+def test_a_network_of_any_size_saves_all_of_its_layers(program, layers, rows, columns):
+    Path("net.yaml").write_text(f"layers: [{', '.join(layers)}]")
+    np.save("p.npy", np.random.default_rng(3).random((rows, columns), dtype=np.float32))
+    names = list(run_network("net.yaml", "p.npy"))
+    assert len(names) == len(layers)
+    assert program("run", "net.yaml", "p.npy", "--save", "all", "-f", "npy", "-o", "out/")[0] == 0
+    assert {path.name for path in Path("out").iterdir()} == {f"p.{name}.npy" for name in names}
+    assert program("run", "net.yaml", "p.npy", "--layer", names[-1])[0] == 0
+    assert program("batch", "p.npy", "--network", "net.yaml", "-f", "npy", "-o", "all", "-j", "0")[0] == 0
+    assert [path.name for path in Path("all").glob("*.npy")] == [f"p.{names[-1]}.npy"]
+
+
+def test_an_export_that_takes_more_memory_than_allowed_is_refused_first(program):
+    doubled = [f"{{name: c{i}, kind: concat, from: [c{i - 1}, c{i - 1}]}}" for i in range(1, 60)]
+    Path("net.yaml").write_text(f"layers: [{{name: c0, kind: dropout}}, {', '.join(doubled)}]")
+    code, _, err = program("export", "net.yaml", "--size", "2x2", "-o", "net.onnx")
+    assert (code, err.count("\n")) == (4, 1)
+    assert "'net.yaml': the network needs" in err
+    assert not Path("net.onnx").exists()
+    assert program("export", NETWORK, "-o", "net.onnx", "--max-memory", "1kB")[0] == 4

@@ -9,7 +9,7 @@ import pytest
 from network_files import network_of, write_network
 
 from cnnfilter.core.words import ACTIVATIONS
-from cnnfilter.errors import KernelFileError, ParameterError, ShapeError
+from cnnfilter.errors import KernelFileError, OutputError, ParameterError, ShapeError
 from cnnfilter.network import run_layers
 
 onnx = pytest.importorskip("onnx")
@@ -48,6 +48,7 @@ LAYERS = {
         f"{kind} pool hanging over": [{**WINDOW, "pool": kind, "ceil_mode": True, "stride": 3, "padding": 1}]
         for kind in ("max", "min", "avg", "sum", "lp")
     },
+    **{f"lp pool, p {p}": [{**WINDOW, "pool": "lp", "p": p, "padding": 1, "ceil_mode": True}] for p in (1, 2.5, 3)},
     "avg pool without its padding": [{**WINDOW, "pool": "avg", "padding": 1, "count_include_pad": False}],
     "avg pool, both": [{**WINDOW, "pool": "avg", "padding": 1, "count_include_pad": False, "ceil_mode": True}],
     "max pool dilated": [{**WINDOW, "pool": "max", "dilation": 2}],
@@ -85,11 +86,29 @@ LAYERS = {
 def test_exported_layers_compute_the_same(case, tmp_path):
     network = network_of(tmp_path, LAYERS[case], ARRAYS, channels=4, size=[9, 11])
     assert export_network(network, tmp_path / "net.onnx") <= TOLERANCE
-    images = RNG.normal(size=(3, 4, 9, 11)).astype(np.float32)  # the export's own check has no negative values
+    images = RNG.normal(size=(3, 4, 9, 11)).astype(np.float32)
     theirs = open_model(tmp_path / "net.onnx").run(images)
     ours = run_layers(network, images)
     for name, values in ours.items():
         np.testing.assert_allclose(theirs[name], values, rtol=1e-5, atol=1e-5 * max(1, np.abs(values).max()))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("abs", ["Identity"]), ("identity", ["Log", "Exp"])], ids=["a sign", "NaN"]
+)
+def test_an_export_is_held_against_numbers_of_both_signs(tmp_path, monkeypatch, right, wrong):
+    network = network_of(tmp_path, [{"kind": "activation", "activation": right}], channels=1, size=[4, 5])
+
+    def export(graph, layer, _):
+        taken = layer.sources[0]
+        for kind in wrong[:-1]:
+            taken = graph.node(kind, [taken])
+        graph.node(wrong[-1], [taken], layer.name)
+
+    monkeypatch.setitem(EXPORTERS, "activation", export)
+    with pytest.raises(OutputError, match="ONNX Runtime differs by"):
+        export_network(network, tmp_path / "net.onnx")
+    assert not (tmp_path / "net.onnx").exists()
 
 
 def test_every_kind_of_layer_and_activation_can_be_exported():

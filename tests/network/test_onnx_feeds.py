@@ -71,6 +71,42 @@ def test_a_wrong_input_costs_nothing(program, value, message):
     assert any(one in err for one in message.split("|"))
 
 
+def test_of_two_pictures_the_one_that_is_not_given_is_the_picture(program):
+    model = save_model("m.onnx", "d = Sub (a, b)", feed="float[1,3,6,8] a, float[1,3,6,8] b", out="float[1,3,6,8] d")
+    write_image("p.png", IMAGE)
+    np.save("ones.npy", np.ones((3, 6, 8), np.float32))
+    assert program("run", model, "--layers")[0] == 0
+    code, _, err = program("run", model, "p.png")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "also takes b float (1, 3, 6, 8)" in err
+    for name, expected in (("b", IMAGE - 1.0), ("a", 1.0 - IMAGE)):
+        assert program("run", model, "p.png", "--input", f"{name}=ones.npy", "-o", "d.npy", "-f", "npy")[0] == 0
+        np.testing.assert_array_equal(np.load("d.npy"), expected)
+        batch = ("batch", "p.png", "--network", model, "-o", "out", "-f", "npy", "-j", "0", "--overwrite")
+        assert program(*batch, "--input", f"{name}=ones.npy")[0] == 0
+        np.testing.assert_array_equal(np.load("out/p.d.npy"), expected)
+    assert program("run", model, "p.png", "--input", "a=ones.npy", "--input", "b=ones.npy")[0] == 2
+    unit = run_network(model, IMAGE, inputs={"a": np.zeros((3, 6, 8))}, range="unit")["d"]
+    np.testing.assert_allclose(unit, IMAGE / -255, rtol=0, atol=1e-7)
+
+
+def test_a_scale_and_a_state_are_no_pictures(tmp_path):
+    feed, arrays = "float[N,1,1,1] s, float[1,8,H,W] h, float[N,3,H,W] x", {"w": np.ones((3, 8, 1, 1), np.float32)}
+    body = "c = Conv (h, w) m = Mul (x, s) y = Add (m, c)"
+    path = save_model(tmp_path / "m.onnx", body, feed=feed, out="float[N,3,H,W] y", arrays=arrays)
+    got = run_network(path, IMAGE, inputs={"s": 2, "h": np.ones((8, 6, 8))})["y"]
+    np.testing.assert_array_equal(got, 2.0 * IMAGE + 8)
+
+
+def test_batch_refuses_a_model_that_cannot_run_before_anything_is_written(program, tmp_path):
+    write_image("p.png", IMAGE)
+    save_model("circle.onnx", "a = Add (x, y) y = Relu (a)", feed="float[1,3,6,8] x", out="float[1,3,6,8] y")
+    for model in (two_inputs("m.onnx"), "circle.onnx"):
+        code, _, err = program("batch", "p.png", "--network", model, "-o", "out")
+        assert (code, err.count("\n")) == (2, 1)
+        assert not (tmp_path / "out").exists()
+
+
 def test_batch_takes_the_second_input_too(program):
     model = two_inputs("m.onnx")
     write_image("p.png", IMAGE)
@@ -103,6 +139,20 @@ def test_a_batch_of_one_size_is_filled_with_the_picture_and_that_is_said(program
     several = np.stack([IMAGE, IMAGE // 2, IMAGE // 3])
     np.testing.assert_array_equal(run_network("m.onnx", several)["y"], several)
     assert open_model("m.onnx").plan(None).layers[0].shape == (3, 6, 8)
+
+
+def test_the_plan_of_a_batch_of_one_size_counts_one_picture_and_all_memory(tmp_path):
+    body = "c = Conv <kernel_shape = [3, 3]> (x, w) f = Flatten (c) y = Gemm (f, v)"
+    arrays = {"w": np.ones((2, 3, 3, 3), np.float32), "v": np.ones((48, 5), np.float32)}
+    plans = []
+    for count in (1, 4):
+        feed, out = f"float[{count},3,6,8] x", f"float[{count},5] y"
+        path = save_model(tmp_path / f"{count}.onnx", body, feed=feed, out=out, arrays=arrays)
+        plans.append(open_model(path).plan(None))
+        assert [layer.macs for layer in plans[-1].layers] == [2 * 4 * 6 * 27, 0, 48 * 5]
+    stored = 2 * 27 + 48 * 5
+    values = 3 * 6 * 8 + 48 + 48 + 5
+    assert [plan.peak_bytes for plan in plans] == [4 * (values + stored), 4 * (4 * values + stored)]
 
 
 @pytest.mark.parametrize(("shape", "laid"), [("3,6,8", (0, 1, 2)), ("6,8,3", (1, 2, 0)), ("3,H,W", (0, 1, 2))])
@@ -186,7 +236,33 @@ def test_python_takes_what_the_flags_take(tmp_path):
 
 
 def test_inputs_that_are_no_picture_are_told(tmp_path):
-    for feed in ("float[1,5] x", "string[1,3,4,4] x", "float[1,3,4,4] x, float[1,3,4,4] z"):
+    for feed in ("float[1,5] x", "string[1,3,4,4] x"):
         path = save_model(tmp_path / "m.onnx", "y = Identity (x)", feed=feed)
         with pytest.raises(KernelFileError, match="takes x"):
             open_model(path)
+
+
+@pytest.mark.parametrize("unread", [0, 1])
+def test_outputs_that_nothing_reads_need_no_name(tmp_path, unread):
+    import onnx
+
+    body = """s, t = Split <axis = 1, num_outputs = 2> (x)
+              y = If (yes) <then_branch = a () => (float[1,2,2,5] a1, float[1,2,2,5] a2)
+                                { a1 = Neg (x) a2 = Abs (x) },
+                            else_branch = b () => (float[1,2,2,5] b1, float[1,2,2,5] b2)
+                                { b1 = Neg (x) b2 = Abs (x) }>"""
+    path = save_model(
+        tmp_path / "m.onnx", body.replace("y = If", "y, z = If"), feed="float[1,2,2,5] x",
+        out="float[1,2,2,5] y", opset=18, arrays={"yes": np.array(True)},
+    )  # fmt: skip
+    model = onnx.load(path)
+    split, choice = model.graph.node
+    read = split.output[1 - unread]
+    split.output[unread] = ""
+    choice.output[1] = ""
+    onnx.save(model, path)
+    image = np.arange(20.0, dtype=np.float32).reshape(2, 2, 5)
+    got = run_network(path, image)
+    assert list(got) == [read, "y"]
+    np.testing.assert_array_equal(got[read], image[[1 - unread]])
+    np.testing.assert_array_equal(got["y"], -image)
