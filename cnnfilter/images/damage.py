@@ -38,7 +38,7 @@ MOST_SCANS = 100
 #: Bytes of memory for each pixel of a WebP: two canvases of its decoder, and two copies.
 _WEBP_PIXEL = 16
 
-_SCAN = 0xDA
+_SCAN, _COMMENT = 0xDA, 0xFE
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 #: Kinds of JPEG by the number of their header; arithmetic ones are left out of many builds of libjpeg.
@@ -177,8 +177,8 @@ def check_jpeg(data: Any) -> str:
     except ImportError:
         return ""
     words = _warning(libjpeg, data)
-    if "extraneous" in words:  # the last warning hides those before it: junk between the segments harms nothing
-        words = _warning(libjpeg, _without_junk(data))
+    if "extraneous" in words and not _has_broken_table(data):
+        words = _warning(libjpeg, _without_junk(data))  # the last warning hides those before it
     if not words.startswith(("Corrupt JPEG", "Premature end", "Inconsistent")) or "ICC" in words:
         return ""  # it says nothing of pixels, or nothing that Pillow would not say too
     return f"damaged JPEG: {words.removeprefix('Corrupt JPEG data: ')}"
@@ -197,6 +197,19 @@ def _warning(libjpeg: Any, data: Any) -> str:
             if "color conversion" not in words:
                 break
     return words
+
+
+def _has_broken_table(data: Any) -> bool:
+    """Say whether junk follows a table of a JPEG, which lost bytes then; behind texts it harms nothing."""
+    end, needed = 2, False
+    for kind, place in _segments(data):
+        if needed and bytes(data[end : place - 4]).strip(b"\xff"):
+            return True
+        if kind == _SCAN:
+            break
+        needed = not (0xE0 <= kind <= 0xEF or kind == _COMMENT)
+        end = place - 2 + int.from_bytes(data[place - 2 : place], "big")
+    return False
 
 
 def _without_junk(data: Any) -> bytes:

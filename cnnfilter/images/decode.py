@@ -10,6 +10,7 @@ import contextlib
 import errno
 import importlib
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,8 +81,8 @@ def decode(
     as far as it was played.
     """
     try:
-        with contextlib.ExitStack() as opened, pillow_held(form, limits):
-            file = File(_mapped(source, opened), source, form, name, limits, key)
+        with contextlib.ExitStack() as opened, pillow_held(form, limits) as heard:
+            file = File(_mapped(source, opened), source, form, name, limits, key, heard)
             return _whole_or_not(file, reading, opened)
     except CnnFilterError as error:
         raise type(error)(f"{quoted(name)}: {with_remedy(str(error))}") from error
@@ -94,7 +95,7 @@ def decode(
 
 
 class File(NamedTuple):
-    """A file to decode: its bytes or a map of them, and what `decode` was told."""
+    """A file to decode: its bytes or a map of them, what `decode` was told, and what libtiff says meanwhile."""
 
     data: Any
     source: bytes | str
@@ -102,6 +103,7 @@ class File(NamedTuple):
     name: str
     limits: Limits
     key: Any
+    heard: Callable[[], str]
 
 
 def _mapped(source: bytes | str, opened: contextlib.ExitStack) -> Any:
@@ -145,12 +147,13 @@ def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole
     if file.form == "GIF":
         return _decode_gif(file, frame, notes, keep=keep, whole=whole)
     if file.form == "TIFF":
-        from cnnfilter.images.tiff_read import decode_tiff, find_tags, is_for_pillow
+        from cnnfilter.images.tiff_read import check_jpeg_chunks, decode_tiff, find_tags, is_for_pillow
 
         tags = find_tags(file.data, frame)
         file.limits.check_size(tags.one(257, 0), tags.one(256, 0))
         if not is_for_pillow(tags):
             return decode_tiff(file.data, tags, file.name, file.limits, tuple(notes), whole=whole)
+        check_jpeg_chunks(file.data, tags, whole=whole)
     if file.form == "JPEG":
         check_jpeg_kind(file.data)
     elif file.form == "WebP":
@@ -228,6 +231,8 @@ def _by_pillow(
             low.load()
     colours = _colours(image)
     image.load()
+    if whole and file.heard().startswith("Fax"):  # libtiff goes on behind codes that it does not know
+        raise ImageError("damaged TIFF: some of its fax codes make no sense")
     if colours and image.mode == "P" and whole and image.getextrema()[1] >= colours:
         raise ImageError(f"damaged {file.form}: a pixel has colour {image.getextrema()[1]} of {colours}")
     image = image.copy() if keep else image

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.errors import ImageError
+from cnnfilter.images.damage import check_jpeg, check_jpeg_kind
 from cnnfilter.images.frames import check_frame
 from cnnfilter.images.limits import MOST_FRAMES, Limits
 from cnnfilter.images.modes import ORIENTATIONS
@@ -20,6 +21,7 @@ from cnnfilter.images.tiff_tags import PROFILE, Tags, count_directories, read_ta
 
 Array = NDArray[Any]
 
+_JPEG = 7
 _WHITE_IS_0, _BLACK_IS_0, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5
 _PHOTOMETRICS = {
     4: "transparency masks", 6: "YCbCr colours", 8: "LAB colours", 9: "LAB colours", 10: "LAB colours",
@@ -88,6 +90,25 @@ def is_for_pillow(tags: Tags) -> bool:
         kind = _PILLOW[compression]
         raise ImageError(f"this kind of TIFF with {kind} compression is not supported (save it with deflate)")
     return True
+
+
+def check_jpeg_chunks(data: Any, tags: Tags, *, whole: bool) -> None:
+    """Look at each strip or tile that is a JPEG: libtiff passes on none of what libjpeg warns of.
+
+    Raises
+    ------
+    ImageError
+        If one is of a kind that is not read; or is damaged, and may not be.
+    """
+    if tags.one(259, 1) != _JPEG:
+        return
+    shared = bytes(tags.values.get(347, ()))[:-2]  # an image without pixels, up to its end mark
+    for start, length in spans_of(data, tags, grid_of(tags), 0):
+        piece = bytes(data[start : start + length])
+        piece = shared + piece[2:] if shared else piece
+        check_jpeg_kind(piece)
+        if whole and length and (fault := check_jpeg(piece)):
+            raise ImageError(fault.replace("damaged JPEG", "damaged TIFF: JPEG", 1))
 
 
 def decode_tiff(data: Any, tags: Tags, name: str, limits: Limits, notes: tuple[str, ...], *, whole: bool) -> Picture:

@@ -82,7 +82,7 @@ NAMES = {
     266: "fill order", 273: "strip offsets", 274: "orientation", 277: "samples per pixel", 278: "rows per strip",
     279: "strip byte counts", 284: "planar configuration", 317: "predictor", 320: "colour map", 322: "tile width",
     323: "tile length", 324: "tile offsets", 325: "tile byte counts", 332: "ink set", 338: "extra samples",
-    339: "sample format", PROFILE: "colour profile",
+    339: "sample format", 347: "JPEG tables", PROFILE: "colour profile",
 }  # fmt: skip
 
 

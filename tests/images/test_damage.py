@@ -15,6 +15,7 @@ from PIL import Image
 from cnnfilter.errors import CnnFilterError, ImageError
 from cnnfilter.images.frames import Reading
 from cnnfilter.images.read import open_picture
+from cnnfilter.images.tiff_chunks import _inflated
 from cnnfilter.images.write import encode_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 11, 3), np.uint8)
@@ -245,3 +246,69 @@ def test_colours_beyond_the_palette_are_not_taken_for_black():
     with pytest.raises(ImageError, match="a pixel has colour 200 of 4"):
         open_picture(data)
     assert open_picture(data, reading=Reading(truncated=True)).shape == (3, 3, 5)
+
+
+def test_a_jpeg_whose_tables_lost_bytes_is_damaged():
+    pytest.importorskip("simplejpeg")
+    data = jpeg()
+    table = data.index(b"\xff\xc4", data.index(b"\xff\xc4") + 2)  # the second, long one
+    for lost in (1, 8, 28):  # what lies behind the lost bytes is taken for it, and leaves junk
+        broken = data[: table + 90] + data[table + 90 + lost :]
+        with pytest.raises(ImageError, match=r"damaged JPEG: \d+ extraneous bytes before marker"):
+            open_picture(broken)
+    commented = data[:2] + b"\xff\xfe\0\x06four" + b"junk" + data[2:]
+    np.testing.assert_array_equal(open_picture(commented).array(), open_picture(data).array())
+
+
+def tiff(compression, image):
+    file = io.BytesIO()
+    image.save(file, "TIFF", compression=compression)
+    return bytearray(file.getvalue())
+
+
+def strip_of(data):
+    """Where the compressed pixels of a TIFF of one strip lie."""
+    with Image.open(io.BytesIO(data)) as image:
+        start, count = image.tag_v2[273][0], image.tag_v2[279][0]
+    return slice(start, start + count)
+
+
+@pytest.mark.parametrize(
+    ("compression", "words"),
+    [
+        ("group4", "some of its fax codes make no sense"),
+        ("jpeg", "JPEG: "),
+        ("tiff_adobe_deflate", "its compressed pixels|do not end"),
+    ],
+)
+def test_damage_in_a_strip_that_libtiff_reads_on_behind_is_noticed(compression, words):
+    if compression == "jpeg":
+        pytest.importorskip("simplejpeg")
+    image = Image.fromarray(PHOTO)
+    data = tiff(compression, image.convert("1") if compression == "group4" else image)
+    sound = open_picture(bytes(data))
+    assert sound.notes == ()
+    place = strip_of(data)
+    half = (place.start + place.stop) // 2
+    data[half : half + 40] = bytes(range(3, 203, 5))
+    with pytest.raises(ImageError, match=f"damaged TIFF: .*({words}).*allow-truncated"):
+        open_picture(bytes(data))
+    left = open_picture(bytes(data), reading=Reading(truncated=True))
+    assert left.shape == sound.shape
+    assert left.notes[-1].startswith("damaged TIFF: ")
+
+
+def test_a_deflated_strip_is_read_to_its_checksum():
+    rows = bytes(range(200)) * 5
+    for size, packed in (
+        (1000, zlib.compress(rows)),
+        (1000, zlib.compress(rows) + b"junk"),
+        (700, zlib.compress(rows)),
+    ):
+        assert _inflated(packed, size) == rows[:size]  # rows beyond the picture are no damage
+    for size in (1000, 700):
+        for cut in (1, 4):
+            with pytest.raises(ImageError, match="do not end"):
+                _inflated(zlib.compress(rows)[:-cut], size)
+        with pytest.raises(ImageError, match="make no sense"):
+            _inflated(zlib.compress(rows)[:-1] + b"\0", size)
