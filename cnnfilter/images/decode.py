@@ -147,10 +147,11 @@ def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole
     if file.form == "GIF":
         return _decode_gif(file, frame, notes, keep=keep, whole=whole)
     if file.form == "TIFF":
-        from cnnfilter.images.tiff_read import check_jpeg_chunks, decode_tiff, find_tags, is_for_pillow
+        from cnnfilter.images.tiff_read import check_chunk, check_jpeg_chunks, decode_tiff, find_tags, is_for_pillow
 
         tags = find_tags(file.data, frame)
         file.limits.check_size(tags.one(257, 0), tags.one(256, 0))
+        check_chunk(tags, file.limits)
         if not is_for_pillow(tags):
             return decode_tiff(file.data, tags, file.name, file.limits, tuple(notes), whole=whole)
         check_jpeg_chunks(file.data, tags, whole=whole)

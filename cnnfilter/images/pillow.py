@@ -89,8 +89,12 @@ def reason_of(error: Exception, form: str) -> str:
     """Return one line for what Pillow raised."""
     if isinstance(error, OSError) and error.errno:
         return error.strerror or str(error)
+    if isinstance(error, SyntaxError) and isinstance(error.__cause__, Exception):  # Pillow hides what went wrong
+        return reason_of(error.__cause__, form)
     if isinstance(error, LookupError | struct.error):
         return f"damaged {form}: its header is incomplete"
+    if isinstance(error, TypeError | ArithmeticError | AttributeError):  # Python's own words
+        return f"damaged {form}: its header makes no sense"
     lines = str(error).strip().splitlines()
     text = printable(lines[0])[:160] if lines else type(error).__name__
     if found := re.match(_BOMB, text):

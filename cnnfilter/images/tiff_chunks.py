@@ -162,8 +162,8 @@ def spans_of(data: Any, tags: Tags, grid: Grid, row_bytes: int) -> list[tuple[in
     offsets = tags.need(324 if 324 in tags.values else 273)
     lengths = tags.values.get(325 if 325 in tags.values else 279)
     wanted = grid.chunks * grid.planes
-    if len(offsets) < wanted:
-        raise ImageError(f"damaged TIFF: {wanted} strips or tiles are needed, {len(offsets)} are there")
+    if (there := min(len(offsets), len(lengths or offsets))) < wanted:
+        raise ImageError(f"damaged TIFF: {wanted} strips or tiles are needed, {there} are there")
     if lengths is None:  # early writers left it out
         lengths = tuple(max(len(data) - offset, 0) for offset in offsets)
     if tags.one(259, 1) == _UNCOMPRESSED:  # what is said beyond what is needed may lie beyond the end of the file
