@@ -89,8 +89,9 @@ def reason_of(error: Exception, form: str) -> str:
     """Return one line for what Pillow raised."""
     if isinstance(error, OSError) and error.errno:
         return error.strerror or str(error)
-    if isinstance(error, SyntaxError) and isinstance(error.__cause__, Exception):  # Pillow hides what went wrong
-        return reason_of(error.__cause__, form)
+    cause = error.__cause__
+    if isinstance(error, SyntaxError) and isinstance(cause, Exception) and str(error) == str(cause):
+        return reason_of(cause, form)  # Pillow passes on what Python said
     if isinstance(error, LookupError | struct.error):
         return f"damaged {form}: its header is incomplete"
     if isinstance(error, TypeError | ArithmeticError | AttributeError):  # Python's own words
