@@ -19,7 +19,7 @@ import numpy as np
 
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.files import quoted
-from cnnfilter.images.damage import check_jpeg, check_jpeg_kind, check_png, check_webp
+from cnnfilter.images.damage import check_bmp, check_jpeg, check_jpeg_kind, check_png, check_webp
 from cnnfilter.images.deep import DEEP, rawmode, retile
 from cnnfilter.images.frames import ALL, READ, Reading, check_frame, count_frames, frames_note
 from cnnfilter.images.limits import MOST_FRAMES, Limits
@@ -176,6 +176,8 @@ def _faults(file: File, frame: int, *, whole: bool) -> list[str]:
         fault, notes = check_png(file.data, frame)
     elif file.form == "JPEG":
         fault = check_jpeg(file.data)
+    elif file.form == "BMP":
+        fault, notes = check_bmp(file.data)
     if fault and whole:
         raise ImageError(fault)
     return notes
@@ -220,7 +222,8 @@ def _by_pillow(
     deep = DEEP.get(rawmode(image))
     if deep and frame:
         raise ImageError("frames of 16-bit colours are not supported (save them as single pictures)")
-    file.limits.check_memory(image.height * image.width * (8 if deep else _mode(image).size))
+    size = 8 if deep else 1 if image.mode == "P" else _mode(image).size  # to ask for a palette loads the pixels
+    file.limits.check_memory(image.height * image.width * size)
     notes = notes + _faults(file, frame, whole=whole)
     key = _transparent_key(image)
     low = image
@@ -257,7 +260,7 @@ def _by_pillow(
         profile=profile,
         strip=upright(reader, height, width, orientation),
         full_scale={"u1": 255.0, "u2": 65535.0}.get(dtype.str[1:], 0.0),
-        stored=height * width * (8 if deep else _mode(image).size),
+        stored=height * width * size,
     )
 
 

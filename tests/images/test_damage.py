@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
-from cnnfilter.errors import CnnFilterError, ImageError
+from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.images.frames import Reading
 from cnnfilter.images.read import open_picture
 from cnnfilter.images.tiff_chunks import _inflated
@@ -312,3 +312,34 @@ def test_a_deflated_strip_is_read_to_its_checksum():
                 _inflated(zlib.compress(rows)[:-cut], size)
         with pytest.raises(ImageError, match="make no sense"):
             _inflated(zlib.compress(rows)[:-1] + b"\0", size)
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP"])
+def test_limits_and_damage_of_pictures_with_a_palette_come_before_their_pixels(form, monkeypatch):
+    file = io.BytesIO()
+    Image.fromarray(PHOTO).quantize(16).save(file, form)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("was loaded"))
+    with pytest.raises(ResourceError, match="decoding needs 2.24 kB"):
+        open_picture(file.getvalue(), max_memory=2000)
+
+
+def packed_bmp(runs, start=1078):
+    """A BMP of 4 x 2 pixels whose runs are given, with 256 grays that are no gray ramp."""
+    colours = b"".join(bytes([value, 255 - value, 7, 0]) for value in range(256))
+    head = struct.pack("<2sIHHI", b"BM", start + len(runs), 0, 0, start)
+    head += struct.pack("<IiiHHIIiiII", 40, 4, 2, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    return (head + colours).ljust(start, b"\0") + runs
+
+
+def test_runs_of_a_bmp_stay_in_their_rows():
+    rows = b"\4\1\0\0" + b"\0\4\1\2\3\4" + b"\0\1"
+    picture = open_picture(packed_bmp(rows))
+    np.testing.assert_array_equal(picture.array()[2], [[1, 2, 3, 4], [1, 1, 1, 1]])  # blue, from the bottom up
+    assert picture.notes == ()
+    long = open_picture(packed_bmp(b"\x09\1\0\0" + rows[4:]))
+    np.testing.assert_array_equal(long.array(), picture.array())
+    assert "rows hold more pixels than its size" in long.notes[0]
+    with pytest.raises(ImageError, match="damaged BMP: a row holds more pixels than its size"):
+        open_picture(packed_bmp(b"\2\1" + b"\0\6" + bytes(range(6)) + b"\0\1"))
+    with pytest.raises(ImageError, match="damaged BMP: its pixels begin at an odd place"):
+        open_picture(packed_bmp(b"\0\3\1\2\3\0\1\1\0\0" + rows[:2] + b"\0\1", start=1079))
