@@ -41,10 +41,15 @@ def status_of(output: str) -> dict[str, Any]:
             else:
                 failed += 1
                 if len(failures) < LISTED:
-                    failures.append(record.reason or record.key)
+                    failures.append(_named(record.key, record.reason))
     planned = int(last.get("planned", 0))
     return {
         "output": output, "planned": planned, "done": done, "failed": failed,
         "to do": max(0, planned - done), "runs": len(ledger.runs), "version": last.get("version", ""),
         "job": last.get("job", ""), "failures": failures,
     }  # fmt: skip
+
+
+def _named(key: str, reason: str) -> str:
+    """Return why an input failed, with its name in front unless the reason has it."""
+    return reason if quoted(key) in reason else f"{quoted(key)}: {reason or 'failed'}"

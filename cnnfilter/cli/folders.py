@@ -175,9 +175,12 @@ def say_resume() -> None:
 
 
 def show_status(output: str, *, json: bool) -> None:
-    """Print what the journal of an output folder says."""
+    """Print what the journal of an output folder says; end with 3 where something failed or is to do."""
     from cnnfilter.batch.roots import plain
     from cnnfilter.batch.status import status_of
     from cnnfilter.views.batch import print_status
 
-    print_status(status_of(plain(output)), json_wanted=json)
+    words = status_of(plain(output))
+    print_status(words, json_wanted=json)
+    if words["failed"] or words["to do"]:
+        raise typer.Exit(3)

@@ -38,7 +38,11 @@ MOST_SCANS = 100
 #: Bytes of memory for each pixel of a WebP: two canvases of its decoder, and two copies.
 _WEBP_PIXEL = 16
 
-_SCAN = 0xDA
+#: Packing of a BMP by run lengths, and what stands for no run in it.
+_RLE8, _RLE4 = 1, 2
+_ROW_ENDS, _PICTURE_ENDS, _MOVES = 0, 1, 2
+
+_SCAN, _COMMENT = 0xDA, 0xFE
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 #: Kinds of JPEG by the number of their header; arithmetic ones are left out of many builds of libjpeg.
@@ -177,8 +181,8 @@ def check_jpeg(data: Any) -> str:
     except ImportError:
         return ""
     words = _warning(libjpeg, data)
-    if "extraneous" in words:  # the last warning hides those before it: junk between the segments harms nothing
-        words = _warning(libjpeg, _without_junk(data))
+    if "extraneous" in words and not _has_broken_table(data):
+        words = _warning(libjpeg, _without_junk(data))  # the last warning hides those before it
     if not words.startswith(("Corrupt JPEG", "Premature end", "Inconsistent")) or "ICC" in words:
         return ""  # it says nothing of pixels, or nothing that Pillow would not say too
     return f"damaged JPEG: {words.removeprefix('Corrupt JPEG data: ')}"
@@ -197,6 +201,19 @@ def _warning(libjpeg: Any, data: Any) -> str:
             if "color conversion" not in words:
                 break
     return words
+
+
+def _has_broken_table(data: Any) -> bool:
+    """Say whether junk follows a table of a JPEG, which lost bytes then; behind texts it harms nothing."""
+    end, needed = 2, False
+    for kind, place in _segments(data):
+        if needed and bytes(data[end : place - 4]).strip(b"\xff"):
+            return True
+        if kind == _SCAN:
+            break
+        needed = not (0xE0 <= kind <= 0xEF or kind == _COMMENT)
+        end = place - 2 + int.from_bytes(data[place - 2 : place], "big")
+    return False
 
 
 def _without_junk(data: Any) -> bytes:
@@ -220,6 +237,36 @@ def _segments(data: Any) -> Iterator[tuple[int, int]]:
             continue
         yield kind, at + 2
         at += int.from_bytes(data[at : at + 2], "big")
+
+
+def check_bmp(data: Any) -> tuple[str, list[str]]:
+    """Return what is wrong with the runs of a BMP that is packed by run lengths, and what to note of them."""
+    packed = int.from_bytes(data[30:34], "little")
+    if packed not in (_RLE8, _RLE4) or int.from_bytes(data[14:18], "little") < 40:
+        return "", []
+    at, width = int.from_bytes(data[10:14], "little"), int.from_bytes(data[18:22], "little")
+    if at % 2:
+        return "damaged BMP: its pixels begin at an odd place", []  # Pillow looks for runs in the wrong places then
+    step = 4 if packed == _RLE8 else 8  # writers fill rows up to whole words of four bytes
+    column, most, notes = 0, -(-width // step) * step, []
+    while at + 2 <= len(data) and (data[at], data[at + 1]) != (0, _PICTURE_ENDS):
+        count, value = data[at], data[at + 1]
+        at += 2
+        if count:
+            column += count
+            if column > most:
+                notes = ["rows hold more pixels than its size: those beyond are left out"]
+        elif value == _ROW_ENDS:
+            column = 0
+        elif value == _MOVES:
+            column += data[at] if at < len(data) else 0
+            at += 2
+        else:  # so many pixels as they are, filled up to whole words
+            column += value
+            at += -(-(value if packed == _RLE8 else -(-value // 2)) // 2) * 2
+            if column > width:
+                return "damaged BMP: a row holds more pixels than its size", notes
+    return "", notes
 
 
 def check_webp(data: Any, limits: Limits, *, whole: bool) -> None:

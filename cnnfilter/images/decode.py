@@ -10,6 +10,7 @@ import contextlib
 import errno
 import importlib
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ import numpy as np
 
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.files import quoted
-from cnnfilter.images.damage import check_jpeg, check_jpeg_kind, check_png, check_webp
+from cnnfilter.images.damage import check_bmp, check_jpeg, check_jpeg_kind, check_png, check_webp
 from cnnfilter.images.deep import DEEP, rawmode, retile
 from cnnfilter.images.frames import ALL, READ, Reading, check_frame, count_frames, frames_note
 from cnnfilter.images.limits import MOST_FRAMES, Limits
@@ -80,8 +81,8 @@ def decode(
     as far as it was played.
     """
     try:
-        with contextlib.ExitStack() as opened, pillow_held(form, limits):
-            file = File(_mapped(source, opened), source, form, name, limits, key)
+        with contextlib.ExitStack() as opened, pillow_held(form, limits) as heard:
+            file = File(_mapped(source, opened), source, form, name, limits, key, heard)
             return _whole_or_not(file, reading, opened)
     except CnnFilterError as error:
         raise type(error)(f"{quoted(name)}: {with_remedy(str(error))}") from error
@@ -94,7 +95,7 @@ def decode(
 
 
 class File(NamedTuple):
-    """A file to decode: its bytes or a map of them, and what `decode` was told."""
+    """A file to decode: its bytes or a map of them, what `decode` was told, and what libtiff says meanwhile."""
 
     data: Any
     source: bytes | str
@@ -102,6 +103,7 @@ class File(NamedTuple):
     name: str
     limits: Limits
     key: Any
+    heard: Callable[[], str]
 
 
 def _mapped(source: bytes | str, opened: contextlib.ExitStack) -> Any:
@@ -145,12 +147,14 @@ def _decode(file: File, reading: Reading, opened: contextlib.ExitStack, *, whole
     if file.form == "GIF":
         return _decode_gif(file, frame, notes, keep=keep, whole=whole)
     if file.form == "TIFF":
-        from cnnfilter.images.tiff_read import decode_tiff, find_tags, is_for_pillow
+        from cnnfilter.images.tiff_read import check_chunk, check_jpeg_chunks, decode_tiff, find_tags, is_for_pillow
 
         tags = find_tags(file.data, frame)
         file.limits.check_size(tags.one(257, 0), tags.one(256, 0))
+        check_chunk(tags, file.limits)
         if not is_for_pillow(tags):
             return decode_tiff(file.data, tags, file.name, file.limits, tuple(notes), whole=whole)
+        check_jpeg_chunks(file.data, tags, whole=whole)
     if file.form == "JPEG":
         check_jpeg_kind(file.data)
     elif file.form == "WebP":
@@ -172,6 +176,8 @@ def _faults(file: File, frame: int, *, whole: bool) -> list[str]:
         fault, notes = check_png(file.data, frame)
     elif file.form == "JPEG":
         fault = check_jpeg(file.data)
+    elif file.form == "BMP":
+        fault, notes = check_bmp(file.data)
     if fault and whole:
         raise ImageError(fault)
     return notes
@@ -216,7 +222,8 @@ def _by_pillow(
     deep = DEEP.get(rawmode(image))
     if deep and frame:
         raise ImageError("frames of 16-bit colours are not supported (save them as single pictures)")
-    file.limits.check_memory(image.height * image.width * (8 if deep else _mode(image).size))
+    size = 8 if deep else 1 if image.mode == "P" else _mode(image).size  # to ask for a palette loads the pixels
+    file.limits.check_memory(image.height * image.width * size)
     notes = notes + _faults(file, frame, whole=whole)
     key = _transparent_key(image)
     low = image
@@ -228,6 +235,8 @@ def _by_pillow(
             low.load()
     colours = _colours(image)
     image.load()
+    if whole and file.heard().startswith("Fax"):  # libtiff goes on behind codes that it does not know
+        raise ImageError("damaged TIFF: some of its fax codes make no sense")
     if colours and image.mode == "P" and whole and image.getextrema()[1] >= colours:
         raise ImageError(f"damaged {file.form}: a pixel has colour {image.getextrema()[1]} of {colours}")
     image = image.copy() if keep else image
@@ -251,7 +260,7 @@ def _by_pillow(
         profile=profile,
         strip=upright(reader, height, width, orientation),
         full_scale={"u1": 255.0, "u2": 65535.0}.get(dtype.str[1:], 0.0),
-        stored=height * width * (8 if deep else _mode(image).size),
+        stored=height * width * size,
     )
 
 

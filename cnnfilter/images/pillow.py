@@ -8,7 +8,7 @@ import re
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cnnfilter.files import printable
 from cnnfilter.images.limits import Limits
@@ -23,16 +23,16 @@ _BOMB = r"Image size \((\d+) pixels\) exceeds"
 
 
 @contextlib.contextmanager
-def pillow_held(form: str, limits: Limits) -> Iterator[None]:
-    """Hold Pillow's global state still: its own pixel limit, its warnings, what libtiff prints."""
+def pillow_held(form: str, limits: Limits) -> Iterator[Callable[[], str]]:
+    """Hold Pillow's global state still: its own pixel limit, its warnings, what libtiff prints, for the caller."""
     from PIL import Image
 
-    with _LOCK, warnings.catch_warnings(), _quiet(form == "TIFF"):
+    with _LOCK, warnings.catch_warnings(), _quiet(form == "TIFF") as heard:
         warnings.simplefilter("ignore")
         before = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = max(limits.pixels, 1)
         try:
-            yield
+            yield heard
         finally:
             Image.MAX_IMAGE_PIXELS = before
 
@@ -50,23 +50,33 @@ def lenient() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet(wanted: bool) -> Iterator[None]:
-    """Send what C code writes to standard error nowhere: it would tear the user's screen."""
+def _quiet(wanted: bool) -> Iterator[Callable[[], str]]:
+    """Keep what C code writes to standard error, where it would tear the user's screen; hand over what was written."""
     saved = -1
     if wanted:
         with contextlib.suppress(OSError):
             saved = os.dup(2)
     if saved < 0:
-        yield
+        yield str
         return
+    ear, mouth = os.pipe()
+    os.set_blocking(ear, False)
+    os.set_blocking(mouth, False)  # what no longer fits is lost, and nobody waits
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        yield
+        os.dup2(mouth, 2)
+        yield lambda: _heard(ear)
     finally:
         os.dup2(saved, 2)
-        os.close(saved)
+        for end in (saved, ear, mouth):
+            os.close(end)
+
+
+def _heard(ear: int) -> str:
+    """Return what was written to a pipe so far, nothing where that is nothing."""
+    try:
+        return os.read(ear, 65536).decode("utf-8", "replace")
+    except BlockingIOError:
+        return ""
 
 
 def with_remedy(reason: str) -> str:
@@ -79,8 +89,13 @@ def reason_of(error: Exception, form: str) -> str:
     """Return one line for what Pillow raised."""
     if isinstance(error, OSError) and error.errno:
         return error.strerror or str(error)
+    cause = error.__cause__
+    if isinstance(error, SyntaxError) and isinstance(cause, Exception) and str(error) == str(cause):
+        return reason_of(cause, form)  # Pillow passes on what Python said
     if isinstance(error, LookupError | struct.error):
         return f"damaged {form}: its header is incomplete"
+    if isinstance(error, TypeError | ArithmeticError | AttributeError):  # Python's own words
+        return f"damaged {form}: its header makes no sense"
     lines = str(error).strip().splitlines()
     text = printable(lines[0])[:160] if lines else type(error).__name__
     if found := re.match(_BOMB, text):

@@ -208,15 +208,29 @@ def _read(path: Path, name: str, limits: Limits) -> bytes | None:
 
 
 def _contents(path: Path, name: str, limits: Limits) -> bytes | None:
-    """Return what a file holds, or None if it is a picture too large to read first."""
+    """Return what a file holds, or None if it is a picture too large to read first.
+
+    Raises
+    ------
+    ResourceError
+        If it is larger than the memory that may be taken.
+    """
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         if stat.S_ISREG(status.st_mode):
             if status.st_size > IN_MEMORY and sniff_picture(file.read(32)):
                 return None
+            _check_file(status.st_size, name, limits)
             file.seek(0)
             return file.read()
         return _piped(file, name, limits)
+
+
+def _check_file(size: int, name: str, limits: Limits) -> None:
+    """Refuse a file that is larger than the memory that may be taken, before it is read into it."""
+    if limits.memory is not None and size > limits.memory:
+        reason = f"reading it needs {bytes_text(size)}, over the limit of {bytes_text(limits.memory)}"
+        raise ResourceError(f"{quoted(name)}: {reason} (--max-memory {size} raises it)")
 
 
 def _piped(file: BinaryIO, name: str, limits: Limits) -> bytes:

@@ -27,6 +27,9 @@ _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 #: Unpacked bytes of the strips that are unpacked together.
 _GROUP = 1 << 24
 
+#: Bytes beyond a strip's size that are unpacked to come to its checksum, and how many at a time.
+_MOST_SURPLUS, _BLOCK = 1 << 26, 1 << 18
+
 _UNCOMPRESSED, _LZW, _DEFLATE, _OLD_DEFLATE, _PACKBITS, _LZMA, _ZSTD = 1, 5, 8, 32946, 32773, 34925, 50000
 
 #: Place and length of a chunk that was never written, as GDAL leaves them out: all of it is 0.
@@ -159,8 +162,8 @@ def spans_of(data: Any, tags: Tags, grid: Grid, row_bytes: int) -> list[tuple[in
     offsets = tags.need(324 if 324 in tags.values else 273)
     lengths = tags.values.get(325 if 325 in tags.values else 279)
     wanted = grid.chunks * grid.planes
-    if len(offsets) < wanted:
-        raise ImageError(f"damaged TIFF: {wanted} strips or tiles are needed, {len(offsets)} are there")
+    if (there := min(len(offsets), len(lengths or offsets))) < wanted:
+        raise ImageError(f"damaged TIFF: {wanted} strips or tiles are needed, {there} are there")
     if lengths is None:  # early writers left it out
         lengths = tuple(max(len(data) - offset, 0) for offset in offsets)
     if tags.one(259, 1) == _UNCOMPRESSED:  # what is said beyond what is needed may lie beyond the end of the file
@@ -206,15 +209,22 @@ def _plain(piece: bytes, size: int) -> bytes:
 
 
 def _inflated(piece: bytes, size: int) -> bytes:
-    """Return `size` bytes that were packed by deflate."""
+    """Return `size` bytes that were packed by deflate, once the checksum behind all of them is found to be right."""
     unpack = isal_zlib.decompressobj()
     try:
         whole: bytes = unpack.decompress(piece, size)
-        unpack.decompress(unpack.unconsumed_tail, 1)  # the checksum behind them
+        surplus = _MOST_SURPLUS  # the last strip may be filled up with rows beyond the picture
+        while len(whole) == size and not unpack.eof and surplus > 0:
+            more = len(unpack.decompress(unpack.unconsumed_tail, _BLOCK))
+            if not more and not unpack.unconsumed_tail:
+                break
+            surplus -= more
     except INFLATE_ERRORS as error:
         raise ImageError("damaged TIFF: its compressed pixels make no sense") from error
     if len(whole) < size:
         raise ImageError("truncated TIFF: a strip holds fewer pixels than its size")
+    if not unpack.eof:
+        raise ImageError("damaged TIFF: the compressed pixels of a strip do not end")
     return whole
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.errors import ImageError
+from cnnfilter.images.damage import check_jpeg, check_jpeg_kind
 from cnnfilter.images.frames import check_frame
 from cnnfilter.images.limits import MOST_FRAMES, Limits
 from cnnfilter.images.modes import ORIENTATIONS
@@ -20,6 +21,7 @@ from cnnfilter.images.tiff_tags import PROFILE, Tags, count_directories, read_ta
 
 Array = NDArray[Any]
 
+_JPEG = 7
 _WHITE_IS_0, _BLACK_IS_0, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5
 _PHOTOMETRICS = {
     4: "transparency masks", 6: "YCbCr colours", 8: "LAB colours", 9: "LAB colours", 10: "LAB colours",
@@ -90,6 +92,32 @@ def is_for_pillow(tags: Tags) -> bool:
     return True
 
 
+def check_chunk(tags: Tags, limits: Limits) -> None:
+    """Refuse a picture whose tiles, however small it is itself, are too large to unpack one of them."""
+    grid = grid_of(tags)
+    bits = max(tags.values.get(258, (1,)))
+    limits.check_values(grid.samples, grid.rows, grid.columns, -(-bits // 8))
+
+
+def check_jpeg_chunks(data: Any, tags: Tags, *, whole: bool) -> None:
+    """Look at each strip or tile that is a JPEG: libtiff passes on none of what libjpeg warns of.
+
+    Raises
+    ------
+    ImageError
+        If one is of a kind that is not read; or is damaged, and may not be.
+    """
+    if tags.one(259, 1) != _JPEG:
+        return
+    shared = tags.bytes_of(347)[:-2]  # an image without pixels, up to its end mark
+    for start, length in spans_of(data, tags, grid_of(tags), 0):
+        piece = bytes(data[start : start + length])
+        piece = shared + piece[2:] if shared else piece
+        check_jpeg_kind(piece)
+        if whole and length and (fault := check_jpeg(piece)):
+            raise ImageError(fault.replace("damaged JPEG", "damaged TIFF: JPEG", 1))
+
+
 def decode_tiff(data: Any, tags: Tags, name: str, limits: Limits, notes: tuple[str, ...], *, whole: bool) -> Picture:
     """Return the picture that some tags describe.
 
@@ -114,8 +142,8 @@ def decode_tiff(data: Any, tags: Tags, name: str, limits: Limits, notes: tuple[s
         If it needs more memory than allowed.
     """
     grid, values = grid_of(tags), _values_of(tags)
-    photometric, extras = _channels_of(tags, grid.planes * grid.samples)
     limits.check_values(grid.planes * grid.samples, grid.height, grid.width, values.dtype.itemsize)
+    photometric, extras = _channels_of(tags, grid.planes * grid.samples)
     samples = read_samples(data, tags, grid, values.dtype, values.bits, whole=whole)
     if absent := spans_of(data, tags, grid, 0).count(ABSENT):
         notes += (f"never written, and 0 here: {absent} of its {grid.chunks * grid.planes} strips or tiles",)
@@ -134,7 +162,7 @@ def decode_tiff(data: Any, tags: Tags, name: str, limits: Limits, notes: tuple[s
         left, top, right, bottom = place
         return pixels[:, top:bottom, left:right]
 
-    profile, about_colours = profile_of({"icc_profile": _profile(tags)}, len(pixels) - len(extras))
+    profile, about_colours = profile_of({"icc_profile": tags.bytes_of(PROFILE)}, len(pixels) - len(extras))
     orientation = tags.one(274, 1)
     orientation = orientation if orientation in ORIENTATIONS else 1
     height, width = (grid.width, grid.height) if ORIENTATIONS[orientation][0] else (grid.height, grid.width)
@@ -143,12 +171,6 @@ def decode_tiff(data: Any, tags: Tags, name: str, limits: Limits, notes: tuple[s
         notes=(*notes, *about_colours), profile=profile,
         strip=upright(box, grid.height, grid.width, orientation), full_scale=float(white) if white < 1 << 16 else 0.0,
     )  # fmt: skip
-
-
-def _profile(tags: Tags) -> bytes:
-    """Return the colour profile, if there is one; its values are bytes."""
-    values = tags.values.get(PROFILE, ())
-    return bytes(values) if all(isinstance(value, int) and 0 <= value < 256 for value in values) else b"?"
 
 
 def _values_of(tags: Tags) -> Values:

@@ -19,6 +19,8 @@ _TYPES = {
     16: "Q", 17: "q", 18: "Q",
 }  # fmt: skip
 
+_FRACTIONS = ("II", "ii", "f", "d")
+
 #: The most values of a tag that is read; a picture has at most so many strips or tiles.
 _MOST_VALUES = 1 << 22
 
@@ -60,11 +62,14 @@ class Tags(NamedTuple):
     values: dict[int, tuple[Any, ...]]
 
     def one(self, tag: int, default: int) -> int:
-        """Return the first value of a tag, which is to be a whole number."""
-        value = self.values.get(tag, (default,))[0]
-        if not isinstance(value, int):
-            raise ImageError(f"damaged TIFF: its {NAMES.get(tag, f'tag {tag}')} is no whole number")
+        """Return the first value of a tag."""
+        value: int = self.values.get(tag, (default,))[0]
         return value
+
+    def bytes_of(self, tag: int) -> bytes:
+        """Return the values of a tag that are bytes; nothing where it is not there, and a mark where they are none."""
+        values = self.values.get(tag, ())
+        return bytes(values) if all(isinstance(value, int) and 0 <= value < 256 for value in values) else b"?"
 
     def need(self, tag: int) -> tuple[Any, ...]:
         """Return the values of a tag without which there is no picture."""
@@ -82,7 +87,7 @@ NAMES = {
     266: "fill order", 273: "strip offsets", 274: "orientation", 277: "samples per pixel", 278: "rows per strip",
     279: "strip byte counts", 284: "planar configuration", 317: "predictor", 320: "colour map", 322: "tile width",
     323: "tile length", 324: "tile offsets", 325: "tile byte counts", 332: "ink set", 338: "extra samples",
-    339: "sample format", PROFILE: "colour profile",
+    339: "sample format", 347: "JPEG tables", PROFILE: "colour profile",
 }  # fmt: skip
 
 
@@ -122,7 +127,7 @@ def read_tags(data: Any, form: Form, at: int) -> Tags:
     Raises
     ------
     ImageError
-        If the file ends before them, or they announce more values than it can hold.
+        If the file ends before them, they announce more values than it can hold, or these are no whole numbers from 0.
     """
     values: dict[int, tuple[Any, ...]] = {}
     (count,) = form.unpack(form.number, data, at)
@@ -142,7 +147,10 @@ def read_tags(data: Any, form: Form, at: int) -> Tags:
         start = place + form.entry - inline
         if size > inline:
             (start,) = form.unpack(form.offset, data, start)
-        values[tag] = form.unpack(f"{number}{letters}" if len(letters) == 1 else letters * number, data, start)
+        found = form.unpack(f"{number}{letters}" if len(letters) == 1 else letters * number, data, start)
+        if tag != PROFILE and (letters in _FRACTIONS or min(found) < 0):
+            raise ImageError(f"damaged TIFF: its {NAMES[tag]} is no whole number")
+        values[tag] = found
     return Tags(form.order, values)
 
 

@@ -203,7 +203,9 @@ def test_events_and_status_are_for_machines(photos, tmp_path, run):
     assert (events[-1]["ok"], events[-1]["failed"]) == (12, 1)
     status = json.loads(run("--status", out, "--json").stdout)
     assert (status["planned"], status["done"], status["failed"], status["to do"]) == (13, 12, 1, 1)
-    assert "12 of 13 done, 1 failed" in run("--status", out).stdout
+    told = run("--status", out)
+    assert "12 of 13 done, 1 failed" in told.stdout
+    assert told.returncode == 3
 
 
 def test_a_picture_too_large_for_a_share_is_done_alone(photos, tmp_path, paint):
@@ -264,3 +266,19 @@ def test_parquet_holds_the_same(photos, tmp_path):
     with Ledger(state.journal) as ledger:
         write_manifest(tmp_path / "m.parquet", in_order(state.plan, ledger), "parquet")
     assert parquet.read_table(tmp_path / "m.parquet").num_rows == 12
+
+
+def test_a_status_names_what_failed_and_ends_with_0_once_all_is_done(photos, tmp_path, run):
+    out = tmp_path / "out"
+    (photos / "dot.csv").write_text("5\n")
+    run(photos, "--include", "dot.csv", "--include", "p01.png", "-k", "sobel-x", "-f", "npy", "-o", out)
+    told = run("--status", out)
+    assert (told.returncode, "failed: 'dot.csv': kernel 3x3 does not fit the 1x1 image" in told.stdout) == (3, True)
+    (photos / "dot.csv").write_text("5 5 5\n" * 3)
+    assert (
+        run(
+            photos, "--include", "dot.csv", "--include", "p01.png", "-k", "sobel-x", "-f", "npy", "-o", out, "--resume"
+        ).returncode
+        == 0
+    )
+    assert run("--status", out).returncode == 0

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
-from cnnfilter.errors import CnnFilterError, ImageError
+from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.images.frames import Reading
 from cnnfilter.images.read import open_picture
+from cnnfilter.images.tiff_chunks import _inflated
 from cnnfilter.images.write import encode_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 11, 3), np.uint8)
@@ -245,3 +246,100 @@ def test_colours_beyond_the_palette_are_not_taken_for_black():
     with pytest.raises(ImageError, match="a pixel has colour 200 of 4"):
         open_picture(data)
     assert open_picture(data, reading=Reading(truncated=True)).shape == (3, 3, 5)
+
+
+def test_a_jpeg_whose_tables_lost_bytes_is_damaged():
+    pytest.importorskip("simplejpeg")
+    data = jpeg()
+    table = data.index(b"\xff\xc4", data.index(b"\xff\xc4") + 2)  # the second, long one
+    for lost in (1, 8, 28):  # what lies behind the lost bytes is taken for it, and leaves junk
+        broken = data[: table + 90] + data[table + 90 + lost :]
+        with pytest.raises(ImageError, match=r"damaged JPEG: \d+ extraneous bytes before marker"):
+            open_picture(broken)
+    commented = data[:2] + b"\xff\xfe\0\x06four" + b"junk" + data[2:]
+    np.testing.assert_array_equal(open_picture(commented).array(), open_picture(data).array())
+
+
+def tiff(compression, image):
+    file = io.BytesIO()
+    image.save(file, "TIFF", compression=compression)
+    return bytearray(file.getvalue())
+
+
+def strip_of(data):
+    """Where the compressed pixels of a TIFF of one strip lie."""
+    with Image.open(io.BytesIO(data)) as image:
+        start, count = image.tag_v2[273][0], image.tag_v2[279][0]
+    return slice(start, start + count)
+
+
+@pytest.mark.parametrize(
+    ("compression", "words"),
+    [
+        ("group4", "some of its fax codes make no sense"),
+        ("jpeg", "JPEG: "),
+        ("tiff_adobe_deflate", "its compressed pixels|do not end"),
+    ],
+)
+def test_damage_in_a_strip_that_libtiff_reads_on_behind_is_noticed(compression, words):
+    if compression == "jpeg":
+        pytest.importorskip("simplejpeg")
+    image = Image.fromarray(PHOTO)
+    data = tiff(compression, image.convert("1") if compression == "group4" else image)
+    sound = open_picture(bytes(data))
+    assert sound.notes == ()
+    place = strip_of(data)
+    half = (place.start + place.stop) // 2
+    data[half : half + 40] = bytes(range(3, 203, 5))
+    with pytest.raises(ImageError, match=f"damaged TIFF: .*({words}).*allow-truncated"):
+        open_picture(bytes(data))
+    left = open_picture(bytes(data), reading=Reading(truncated=True))
+    assert left.shape == sound.shape
+    assert left.notes[-1].startswith("damaged TIFF: ")
+
+
+def test_a_deflated_strip_is_read_to_its_checksum():
+    rows = bytes(range(200)) * 5
+    for size, packed in (
+        (1000, zlib.compress(rows)),
+        (1000, zlib.compress(rows) + b"junk"),
+        (700, zlib.compress(rows)),
+    ):
+        assert _inflated(packed, size) == rows[:size]  # rows beyond the picture are no damage
+    for size in (1000, 700):
+        for cut in (1, 4):
+            with pytest.raises(ImageError, match="do not end"):
+                _inflated(zlib.compress(rows)[:-cut], size)
+        with pytest.raises(ImageError, match="make no sense"):
+            _inflated(zlib.compress(rows)[:-1] + b"\0", size)
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP"])
+def test_limits_and_damage_of_pictures_with_a_palette_come_before_their_pixels(form, monkeypatch):
+    file = io.BytesIO()
+    Image.fromarray(PHOTO).quantize(16).save(file, form)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("was loaded"))
+    with pytest.raises(ResourceError, match="decoding needs 2.24 kB"):
+        open_picture(file.getvalue(), max_memory=2000)
+
+
+def packed_bmp(runs, start=1078):
+    """A BMP of 4 x 2 pixels whose runs are given, with 256 grays that are no gray ramp."""
+    colours = b"".join(bytes([value, 255 - value, 7, 0]) for value in range(256))
+    head = struct.pack("<2sIHHI", b"BM", start + len(runs), 0, 0, start)
+    head += struct.pack("<IiiHHIIiiII", 40, 4, 2, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    return (head + colours).ljust(start, b"\0") + runs
+
+
+def test_runs_of_a_bmp_stay_in_their_rows():
+    rows = b"\4\1\0\0" + b"\0\4\1\2\3\4" + b"\0\1"
+    picture = open_picture(packed_bmp(rows))
+    np.testing.assert_array_equal(picture.array()[2], [[1, 2, 3, 4], [1, 1, 1, 1]])  # blue, from the bottom up
+    assert picture.notes == ()
+    long = open_picture(packed_bmp(b"\x09\1\0\0" + rows[4:]))
+    np.testing.assert_array_equal(long.array(), picture.array())
+    assert "rows hold more pixels than its size" in long.notes[0]
+    with pytest.raises(ImageError, match="damaged BMP: a row holds more pixels than its size"):
+        open_picture(packed_bmp(b"\2\1" + b"\0\6" + bytes(range(6)) + b"\0\1"))
+    with pytest.raises(ImageError, match="damaged BMP: its pixels begin at an odd place"):
+        open_picture(packed_bmp(b"\0\3\1\2\3\0\1\1\0\0" + rows[:2] + b"\0\1", start=1079))

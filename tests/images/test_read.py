@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -396,3 +397,15 @@ def test_a_type_that_can_hold_them_is_none():
     stream = io.BytesIO()
     np.save(stream, wide)
     np.testing.assert_array_equal(read_image(stream.getvalue(), range="unit", dtype="float16"), [[0, 1]])
+
+
+def test_a_file_larger_than_the_memory_is_not_read(tmp_path):
+    path = tmp_path / "large.npy"
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (40000, 25000)})
+        file.truncate(4 * 40000 * 25000)  # a hole in the file, which takes no disk
+    tracemalloc.start()
+    with pytest.raises(ResourceError, match=r"large.npy': reading it needs 4 GB, over the limit of 100 MB"):
+        open_picture(path, max_memory=10**8)
+    assert tracemalloc.get_traced_memory()[1] < 10**7
+    tracemalloc.stop()

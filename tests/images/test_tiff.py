@@ -5,6 +5,7 @@ They are written by `tiff_files`, which asks no library; where tifffile can read
 
 import io
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -228,3 +229,37 @@ def test_python_reads_a_page(tmp_path):
     np.testing.assert_array_equal(cnnfilter.read_image(tmp_path / "pages.tif", frame=2), pages[2])
     with pytest.raises(ImageError, match=r"frame 3 is not there: its frames are 0 to 2"):
         cnnfilter.read_image(tmp_path / "pages.tif", frame=3)
+
+
+def test_a_tile_larger_than_any_picture_is_refused_before_it_is_unpacked():
+    data = bytearray(tiff_file(pixels_of("u1", 1), compression=DEFLATE, tile=(16, 16)))
+    for tag in (322, 323):
+        entry = data.index(tag.to_bytes(2, "little"))
+        data[entry + 2 : entry + 12] = (
+            (4).to_bytes(2, "little") + (1).to_bytes(4, "little") + (30000).to_bytes(4, "little")
+        )
+    with pytest.raises(ImageError, match="30000 x 30000 = 900000000 pixels are over the limit"):
+        open_picture(bytes(data))
+    with pytest.raises(ResourceError, match="decoding needs 900 MB"):
+        open_picture(bytes(data), max_pixels=10**9, max_memory=10**8)
+
+
+@pytest.mark.parametrize("tag", [256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 317])
+@pytest.mark.parametrize("kind", [4, 5, 9, 11, 12])
+@pytest.mark.parametrize("value", [0, 2**31 - 1, 2**32 - 5])
+def test_numbers_of_any_type_in_a_header(tag, kind, value):
+    data = bytearray(tiff_file(pixels_of("u1", 3), compression=LZW, photometric=2, rows_per_strip=4, predictor=2))
+    directory = int.from_bytes(data[4:8], "little")
+    entry = (
+        directory
+        + 2
+        + 12 * [int.from_bytes(data[at : at + 2], "little") for at in range(directory + 2, len(data), 12)].index(tag)
+    )
+    data[entry + 2 : entry + 4] = kind.to_bytes(2, "little")
+    data[entry + 8 : entry + 12] = value.to_bytes(4, "little")
+    words = ""
+    try:
+        open_picture(bytes(data)).array()
+    except (ImageError, ResourceError) as error:
+        words = str(error)
+    assert not re.search(r"Python|index|slice|zip|instance|argument|b'", words)
