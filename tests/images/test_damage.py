@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnfilter.errors import CnnFilterError, ImageError
+from cnnfilter.images.damage import check_png
 from cnnfilter.images.frames import Reading
 from cnnfilter.images.read import open_picture
 from cnnfilter.images.write import encode_image
@@ -245,3 +246,32 @@ def test_colours_beyond_the_palette_are_not_taken_for_black():
     with pytest.raises(ImageError, match="a pixel has colour 200 of 4"):
         open_picture(data)
     assert open_picture(data, reading=Reading(truncated=True)).shape == (3, 3, 5)
+
+
+class Watched(bytes):
+    """Bytes that know the longest piece that was taken of them."""
+
+    longest = 0
+
+    def __getitem__(self, part):
+        found = super().__getitem__(part)
+        self.longest = max(self.longest, len(found)) if isinstance(part, slice) else self.longest
+        return found
+
+
+def test_a_png_in_one_chunk_is_unpacked_in_small_pieces():
+    """Each call copies what it leaves: whole chunks at a time took the square of their length."""
+    pixels = np.random.default_rng(1).integers(0, 256, (600, 700, 3), np.uint8)
+    raw = np.concatenate([np.zeros((600, 1), np.uint8), pixels.reshape(600, -1)], axis=1)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 700, 600, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(raw)),
+        (b"IEND", b""),
+    ]
+    data = Watched(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    )
+    assert check_png(data) == ("", [])
+    assert len(data) > 10 * data.longest > 0
+    np.testing.assert_array_equal(open_picture(bytes(data)).array(), pixels.transpose(2, 0, 1))
