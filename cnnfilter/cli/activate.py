@@ -5,8 +5,6 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, position, run
-from cnnfilter.cli.words import check_inputs, missing_flag
 
 
 def activate(
@@ -49,6 +47,8 @@ def activate(
 
     Example: cnnfilter activate '2.5 1.8 0.2' -a softmax --table -f csv
     """
+    from cnnfilter.cli.job import Files, Show, memory_limit, position, run
+    from cnnfilter.cli.words import check_inputs, missing_flag
     from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step
     from cnnfilter.job.look import make_looks

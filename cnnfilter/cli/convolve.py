@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, position, run
-from cnnfilter.cli.words import check_inputs, missing_flag
 
 if TYPE_CHECKING:
     from cnnfilter.job.image import Request
@@ -64,6 +62,8 @@ def convolve(
     Example: cnnfilter convolve photo.png -k sobel-x -k gaussian:sigma=2 -f png -f npy -o out/
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
+    from cnnfilter.cli.job import Files, Show, run
+    from cnnfilter.cli.words import check_inputs, missing_flag
     from cnnfilter.images.frames import parse_reading
     from cnnfilter.library import search_path
     from cnnfilter.library.load import files_read
@@ -92,6 +92,7 @@ def request_of(
     preview: bool, at: str | None, max_pixels: int, max_memory: str | None, **words: Any,
 ) -> tuple[list["Kernel"], "Request"]:  # fmt: skip
     """Return the kernels, and what they and the flags ask for of every picture."""
+    from cnnfilter.cli.job import memory_limit, position
     from cnnfilter.job.image import Request, kernel_steps
     from cnnfilter.job.look import make_looks
     from cnnfilter.job.options import make_options

@@ -36,12 +36,12 @@ COMMANDS = {
 LONGEST_LINE = 1200
 
 #: Numbers in place of which the first is negative, and which are no option for that.
-NEGATIVE = re.compile(r"-[0-9.][-+0-9.eE/]*[\s,;][-+0-9.eE/,;\s]*")
+NEGATIVE = r"-[0-9.][-+0-9.eE/]*[\s,;][-+0-9.eE/,;\s]*"
 #: Bytes of address space that NumPy, its libraries and a small picture take.
 ADDRESS_SPACE = 256_000_000
 
-#: What asks for the version, which needs no command.
-VERSION = ("--version", "-V")
+#: What asks for the version, which needs no command, and what asks for help.
+VERSION, HELP = ("--version", "-V"), ("-h", "--help")
 
 
 class ExitCode(IntEnum):
@@ -85,13 +85,14 @@ def root(
 def build_app(command: str = "") -> typer.Typer:
     """Return the program with one command, with none for its version, else with all of them.
 
-    Setting up a command and its flags takes longer than many a job; the others are left out.
+    Setting up a command and its flags takes longer than many a job; the others are left out, and so are the flags
+    where help lists the commands.
     """
     app = typer.Typer(
         name="cnnfilter",
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": list(HELP)},
     )
     app.callback()(root)
     for name in [command] if command in COMMANDS else () if command in VERSION else COMMANDS:
@@ -99,8 +100,12 @@ def build_app(command: str = "") -> typer.Typer:
         if isinstance(part, typer.Typer):
             app.add_typer(part, name=name)
         else:
-            app.command(name)(part)
+            app.command(name, help=part.__doc__)(_listed if command in HELP else part)
     return app
+
+
+def _listed() -> None:
+    """Stand for a command whose name and purpose are all that is shown."""
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -149,7 +154,7 @@ def _check_address_space(words: list[str]) -> None:
     ResourceError
         If the process may take less address space than they do.
     """
-    if not words or words[0] not in COMMANDS or {"-h", "--help"} & set(words):
+    if not words or words[0] not in COMMANDS or not set(words).isdisjoint(HELP):
         return
     with contextlib.suppress(ImportError):  # no such bounds on this system
         import resource
@@ -164,7 +169,7 @@ def _check_address_space(words: list[str]) -> None:
 
 def _run(words: list[str]) -> int:
     """Run one command; return its exit code."""
-    words = [f" {word}" if NEGATIVE.fullmatch(word) else word for word in words]
+    words = [f" {word}" if word[:1] == "-" and re.fullmatch(NEGATIVE, word) else word for word in words]
     _check_command(words, list(COMMANDS))
     _check_address_space(words)
     app = build_app(words[0] if words else "")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, inputs_of, open_image, outputs_of
 from cnnfilter.errors import ParameterError
 
 if TYPE_CHECKING:
+    from cnnfilter.cli.job import Files, Show
     from cnnfilter.job.image import Request
 
 #: Flags that mean something with a network.
@@ -81,6 +81,7 @@ def plan(
 
     Example: cnnfilter plan --size 3000x4000 -k gaussian:size=31 --pool max:2 -f npy
     """
+    from cnnfilter.cli.job import Files, Show
     from cnnfilter.images.frames import parse_reading
 
     names = network_or_images or []
@@ -112,8 +113,9 @@ def plan(
     _plan_pictures(job, names, size, files, Show(table=table, at=at, preview=preview, json=json, quiet=quiet))
 
 
-def _plan_pictures(request: "Request", names: Sequence[str], size: str | None, files: Files, show: Show) -> None:
+def _plan_pictures(request: "Request", names: Sequence[str], size: str | None, files: "Files", show: "Show") -> None:
     """Print the plan of every picture, or of a size; raise where a limit that was given is passed."""
+    from cnnfilter.cli.job import inputs_of, open_image, outputs_of
     from cnnfilter.core.shapes import pair
     from cnnfilter.job.memory import check_cost
     from cnnfilter.job.plans import picture_of_size, plan_job
@@ -143,11 +145,11 @@ def is_network(path: str) -> bool:
     return name.endswith((".yaml", ".yml", ".onnx"))
 
 
-def _plan_network(names: Sequence[str], size: str | None, files: Files, show: Show, given: frozenset[str]) -> None:
+def _plan_network(names: Sequence[str], size: str | None, files: "Files", show: "Show", given: frozenset[str]) -> None:
     """Print the plan of a network; raise where a limit that was given is passed."""
     from dataclasses import replace
 
-    from cnnfilter.cli.job import memory_limit
+    from cnnfilter.cli.job import inputs_of, memory_limit, open_image
     from cnnfilter.core.shapes import pair
     from cnnfilter.errors import ShapeError
     from cnnfilter.files import quoted

@@ -5,8 +5,6 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, Show, memory_limit, position, run
-from cnnfilter.cli.words import check_inputs, missing_flag
 
 
 def pool(
@@ -52,6 +50,8 @@ def pool(
 
     Example: cnnfilter pool photo.png --pool global-avg --table
     """
+    from cnnfilter.cli.job import Files, Show, memory_limit, position, run
+    from cnnfilter.cli.words import check_inputs, missing_flag
     from cnnfilter.core.pools import pool_label
     from cnnfilter.images.frames import parse_reading
     from cnnfilter.job.image import Request, plain_step

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.job import Files, memory_limit, position
 
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network file (YAML, JSON), or an ONNX model.")]
 Pictures = Annotated[
@@ -81,6 +80,7 @@ def run(
 
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
     """
+    from cnnfilter.cli.job import Files, memory_limit, position
     from cnnfilter.cli.network import list_layers, run_pictures
     from cnnfilter.cli.network_words import Look, check_look, check_order, override, parted_layout
     from cnnfilter.cli.words import check_inputs

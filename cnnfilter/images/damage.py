@@ -29,8 +29,8 @@ _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 #: What unpacking raises for bytes that make no sense.
 INFLATE_ERRORS = (cast("type[Exception]", isal_zlib.IsalError), zlib.error, ValueError)
 
-#: Bytes of a PNG's pixels that are unpacked at a time, to be counted.
-_BLOCK = 1 << 18
+#: Bytes of a PNG's pixels that are unpacked at a time, to be counted, and the compressed ones it takes.
+_BLOCK, _PIECE = 1 << 18, 1 << 16
 
 #: Scans of a progressive JPEG; real ones have some ten, and each is a pass over the whole picture.
 MOST_SCANS = 100
@@ -43,7 +43,7 @@ _RLE8, _RLE4 = 1, 2
 _ROW_ENDS, _PICTURE_ENDS, _MOVES = 0, 1, 2
 
 _SCAN, _COMMENT = 0xDA, 0xFE
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_MARKER = rb"\xff[^\x00\xd0-\xd7\xff]"
 
 #: Kinds of JPEG by the number of their header; arithmetic ones are left out of many builds of libjpeg.
 _UNSUPPORTED = {
@@ -129,18 +129,24 @@ class _Stream:
 
     def feed(self, data: Any, start: int, stop: int) -> str:
         """Unpack some more; return what is wrong with it."""
-        piece = bytes(data[start:stop])
-        try:
-            while piece and not self.unpack.eof:
-                found = len(self.unpack.decompress(piece, _BLOCK))
-                self.left -= found
-                if self.left < 0:
-                    return "damaged PNG: it holds more pixels than its size"
-                if self.unpack.unconsumed_tail == piece and not found:
-                    break
-                piece = self.unpack.unconsumed_tail
+        try:  # piece by piece: what is not yet unpacked of one is copied each time
+            for at in range(start, stop, _PIECE):
+                if fault := self._take(bytes(data[at : min(at + _PIECE, stop)])):
+                    return fault
         except INFLATE_ERRORS:
             return "damaged PNG: its pixels cannot be decoded"
+        return ""
+
+    def _take(self, piece: bytes) -> str:
+        """Unpack a piece; return what is wrong with it."""
+        while piece and not self.unpack.eof:
+            found = len(self.unpack.decompress(piece, _BLOCK))
+            self.left -= found
+            if self.left < 0:
+                return "damaged PNG: it holds more pixels than its size"
+            if self.unpack.unconsumed_tail == piece and not found:
+                break
+            piece = self.unpack.unconsumed_tail
         return ""
 
     def end(self) -> str:
@@ -228,8 +234,8 @@ def _without_junk(data: Any) -> bytes:
 
 def _segments(data: Any) -> Iterator[tuple[int, int]]:
     """Yield the marker of each segment of a JPEG, and where its content begins."""
-    at = 2
-    while found := _MARKER.search(data, at):
+    marker, at = re.compile(_MARKER), 2
+    while found := marker.search(data, at):
         kind, at = data[found.start() + 1], found.end()
         if kind == 0xD9:
             return

@@ -17,7 +17,7 @@ _LOCK = threading.Lock()
 _CUT = ("truncated", "not enough data", "buffer is not large enough", "unexpected end", "out of data")
 
 #: How damage is described that leaves no picture to read.
-_HEADER = re.compile("header|directory|announce|is missing|no picture|no rows|no whole number|texts or colour")
+_HEADER = "header|directory|announce|is missing|no picture|no rows|no whole number|texts or colour"
 
 _BOMB = r"Image size \((\d+) pixels\) exceeds"
 
@@ -81,7 +81,7 @@ def _heard(ear: int) -> str:
 
 def with_remedy(reason: str) -> str:
     """Return a reason with what can be done about damaged pixels; without a sound header there are none."""
-    beyond = reason.startswith(("truncated", "damaged")) and "(" not in reason and not _HEADER.search(reason)
+    beyond = reason.startswith(("truncated", "damaged")) and "(" not in reason and not re.search(_HEADER, reason)
     return f"{reason} (--allow-truncated reads what is there)" if beyond else reason
 
 

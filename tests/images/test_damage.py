@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
+from cnnfilter.images.damage import check_png
 from cnnfilter.images.frames import Reading
 from cnnfilter.images.read import open_picture
 from cnnfilter.images.tiff_chunks import _inflated
@@ -319,7 +320,7 @@ def test_limits_and_damage_of_pictures_with_a_palette_come_before_their_pixels(f
     file = io.BytesIO()
     Image.fromarray(PHOTO).quantize(16).save(file, form)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("was loaded"))
-    with pytest.raises(ResourceError, match="decoding needs 2.24 kB"):
+    with pytest.raises(ResourceError, match=r"decoding needs 2\.24 kB"):
         open_picture(file.getvalue(), max_memory=2000)
 
 
@@ -343,3 +344,32 @@ def test_runs_of_a_bmp_stay_in_their_rows():
         open_picture(packed_bmp(b"\2\1" + b"\0\6" + bytes(range(6)) + b"\0\1"))
     with pytest.raises(ImageError, match="damaged BMP: its pixels begin at an odd place"):
         open_picture(packed_bmp(b"\0\3\1\2\3\0\1\1\0\0" + rows[:2] + b"\0\1", start=1079))
+
+
+class Watched(bytes):
+    """Bytes that know the longest piece that was taken of them."""
+
+    longest = 0
+
+    def __getitem__(self, part):
+        found = super().__getitem__(part)
+        self.longest = max(self.longest, len(found)) if isinstance(part, slice) else self.longest
+        return found
+
+
+def test_a_png_in_one_chunk_is_unpacked_in_small_pieces():
+    """Each call copies what it leaves: whole chunks at a time took the square of their length."""
+    pixels = np.random.default_rng(1).integers(0, 256, (600, 700, 3), np.uint8)
+    raw = np.concatenate([np.zeros((600, 1), np.uint8), pixels.reshape(600, -1)], axis=1)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 700, 600, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(raw)),
+        (b"IEND", b""),
+    ]
+    data = Watched(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    )
+    assert check_png(data) == ("", [])
+    assert len(data) > 10 * data.longest > 0
+    np.testing.assert_array_equal(open_picture(bytes(data)).array(), pixels.transpose(2, 0, 1))
