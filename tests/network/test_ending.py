@@ -109,6 +109,8 @@ def test_a_softmax_at_every_place_of_maps_is_no_distribution_of_all(tmp_path):
         [FLAT, DENSE],
         [FLAT, DENSE, {"kind": "dropout"}],
         [CONV, {"kind": "pool", "pool": "avg", "mode": "global"}, FLAT],
+        [CONV, {"kind": "pool", "pool": "global-avg"}],
+        [CONV, {"kind": "pool", "pool": "adaptive-avg:1"}, FLAT],
         [FLAT, DENSE, {"kind": "normalize", "mean": [0.0, 0, 0], "variance": [1.0, 1, 1], "epsilon": 0}],
     ],
 )
