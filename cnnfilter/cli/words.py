@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from cnnfilter.errors import CnnFilterError, ParameterError, UnknownNameError, closest
 from cnnfilter.files import quoted
@@ -13,6 +14,9 @@ from cnnfilter.text import distinct
 
 #: What an input that is written in place is called.
 IN_PLACE = "inline"
+
+#: A cell without a value, in numbers that are written in place.
+_MISSING = re.compile(r"\bnan\b", re.IGNORECASE)
 
 #: How a job over a folder is typed.
 _FOR_FOLDERS = {
@@ -38,10 +42,11 @@ def is_in_place(name: str) -> bool:
 
     Examples
     --------
-    >>> is_in_place("2.5 1.8 0.2"), is_in_place("[[1, 2], [3, 4]]"), is_in_place("7"), is_in_place("scan 2.png")
+    >>> is_in_place("2.5 nan 0.2"), is_in_place("[[1, 2], [3, 4]]"), is_in_place("7"), is_in_place("scan 2.png")
     (True, True, False, False)
     """
-    numbers = re.fullmatch(r"[-+0-9.eE/,;\s\[\]()]+", name) and re.search(r"[0-9]\s*[\s,;\[\]]+\s*[-+.0-9\[]", name)
+    text = _MISSING.sub("0", name)
+    numbers = re.fullmatch(r"[-+0-9.eE/,;\s\[\]()]+", text) and re.search(r"[0-9]\s*[\s,;\[\]]+\s*[-+.0-9\[]", text)
     return bool(numbers) and not os.path.lexists(name)
 
 
@@ -70,10 +75,20 @@ def in_place(name: str) -> bytes:
     from cnnfilter.library.numbers import MatrixError, describe, matrix
 
     try:
-        rows = matrix(name)
+        rows = matrix(_MISSING.sub("0", name))
+        if _MISSING.search(name):
+            rows = _with_gaps(rows, matrix(_MISSING.sub("1", name)))
     except MatrixError as error:
         raise ParameterError(f"input {describe(name)}: {error}") from None
     return json.dumps(rows[0] if len(rows) == 1 else rows).encode()
+
+
+def _with_gaps(rows: list[Any], other: list[Any]) -> list[Any]:
+    """Return nested lists of numbers with None, JSON's word for NaN, where others of that shape differ."""
+    return [
+        _with_gaps(one, two) if isinstance(one, list) else one if one == two else None
+        for one, two in zip(rows, other, strict=True)
+    ]
 
 
 def check_inputs(names: Sequence[str], command: str, kernel_dirs: Sequence[str] = ()) -> None:

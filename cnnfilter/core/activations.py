@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, computing_type, real_array
 from cnnfilter.core.blocks import for_each
 from cnnfilter.core.functions import ALONG_AXIS, CELLWISE
+from cnnfilter.core.layout import doubt_first_axis
 from cnnfilter.core.missing import along_present, ignores
 from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ParameterError, ShapeError
@@ -73,6 +74,11 @@ def activate(
     ShapeError
         If the array is empty, glu's axis cannot be halved, or prelu's weights are not as many as the channels.
 
+    Warns
+    -----
+    LayoutWarning
+        If softmax, its kin or glu take an array's first axis, and its channels seem to come last.
+
     Notes
     -----
     Infinities and NaN are values like any other and raise no warning. Beyond input and output it takes about a
@@ -97,6 +103,8 @@ def activate(
     over_what_is_there = ignores(missing)
     if axis is not None and not takes_axis(name):
         raise ParameterError(f"{name} takes no axis: it works on each value alone")
+    if axis is None and ACTIVATIONS[name].over_axis:
+        doubt_first_axis(image)
     if name == "glu":
         return _glu(values, _find_axis(values.shape, axis, name), threads)
     if name == "prelu" and real_array(full["weight"], "weight of prelu").size != 1:

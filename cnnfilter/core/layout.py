@@ -76,12 +76,24 @@ def channels_first(image: Any, layout: str, *, certain: bool = False) -> Any:
     return np.moveaxis(pixels, -1, -3) if pixels.ndim in (3, 4) else pixels
 
 
+def doubt_first_axis(image: Any) -> None:
+    """Warn where an image whose channels seem to come last is worked on along its channels.
+
+    Warns
+    -----
+    LayoutWarning
+        In the line of the user's code that called the public function which calls this.
+    """
+    if hasattr(image, "__array__") and looks_channels_last(np.shape(image)):
+        _warn(np.shape(image), "axis=-1")
+
+
 def channels_back(maps: Array, layout: str) -> Array:
     """Return a result in the layout that was asked for: of three axes or four, the channels go last."""
     return np.ascontiguousarray(np.moveaxis(maps, -3, -1)) if layout == "HWC" and maps.ndim > 2 else maps
 
 
-def _warn(shape: tuple[int, ...]) -> None:
+def _warn(shape: tuple[int, ...], otherwise: str = "layout='HWC'") -> None:
     """Warn in the line that called a public function; calls from within the package know what they do."""
     level, frame = 3, sys._getframe(3)
     while frame.f_back is not None and frame.f_globals.get("__name__") == "cnnfilter.api":
@@ -91,7 +103,7 @@ def _warn(shape: tuple[int, ...]) -> None:
     rows, columns, channels = shape[-3:]
     warnings.warn(
         f"an image of shape {shape} looks like {rows} x {columns} pixels of {channels} channels, and is taken as "
-        f"{rows} channels of {columns} x {channels} (layout='HWC' says otherwise)",
+        f"{rows} channels of {columns} x {channels} ({otherwise} says otherwise)",
         LayoutWarning,
         stacklevel=level + 1,
     )

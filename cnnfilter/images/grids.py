@@ -47,6 +47,8 @@ def grid_picture(data: bytes, name: str, limits: Limits, layout: str, *, fold: b
     try:
         reading = reading_bytes(sniff_grid(data, name), data, grid)
         notes: list[str] = []
+        while grid.ndim > 3 and len(grid) == 1:  # axes of one in front of three are those of a batch
+            grid = grid[0]
         if grid.ndim == 3 or (grid.ndim == 4 and fold):
             grid, notes = _channels_first(grid, layout, known=_is_own(data, name))
         if fold and grid.ndim > 3:
@@ -78,9 +80,7 @@ def _channels_first(grid: NDArray[Any], layout: str, *, known: bool) -> tuple[ND
 
 
 def _from_array(grid: NDArray[Any], name: str, notes: list[str], limits: Limits) -> Picture:
-    """Return an array of 1 to 3 axes as a picture; axes of one in front of three are those of a batch."""
-    while grid.ndim > 3 and len(grid) == 1:
-        grid = grid[0]
+    """Return an array of 1 to 3 axes as a picture."""
     if not 1 <= grid.ndim <= 3:
         raise ImageError(f"its shape is {grid.shape}: an image has rows and columns, and channels in front of them")
     values = grid.reshape((1,) * (3 - grid.ndim) + grid.shape)  # (C, H, W)

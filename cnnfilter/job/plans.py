@@ -100,12 +100,12 @@ def plan_job(request: Request, picture: Picture, outputs: Sequence[Output]) -> J
             size = f"{picture.height}x{picture.width}"
             gone = "nothing is left of the maps: " if " // " in str(error) else ""  # it shows the sum
             raise type(error)(f"{step.name} on {size}: {gone}{error}") from error
-        steps.append(_plan_step(step, plan, cost))
+        steps.append(_plan_step(step, plan, cost, picture.notes))
     return JobPlan(picture.name, tuple(steps), plan_image(request, picture, outputs)[2])
 
 
-def _plan_step(step: Step, plan: MapPlan, cost: Cost) -> StepPlan:
-    """Return the plan of one step."""
+def _plan_step(step: Step, plan: MapPlan, cost: Cost, notes: tuple[str, ...]) -> StepPlan:
+    """Return the plan of one step; `notes` are those on the picture, whose guesses a plan shares with a run."""
     convolution = plan.parts[0].convolution.plan
     sizes, pooled = convolution.sizes, plan.pooling
     added = (sizes.pads.rows, sizes.pads.columns)
@@ -119,7 +119,7 @@ def _plan_step(step: Step, plan: MapPlan, cost: Cost) -> StepPlan:
     return StepPlan(
         name=step.name, plan=convolution, macs=sum(part.sizes.macs for part in plan.parts), shape=plan.shape,
         pooling=() if pooled is None else pooled.texts, field=field, jump=after, dropped=tuple(dropped), cost=cost,
-        notes=step.notes,
+        notes=(*notes, *step.notes),
         warnings=_warnings(sizes.size, plan.shape[1:], field, after) if after is not None and shrinks else (),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from cnnfilter.core.words import activation_name
+from cnnfilter.network.pools import pooling_of
 from cnnfilter.network.spec import Layer, Network
 
 Shape = tuple[int, ...]
@@ -86,6 +87,6 @@ def _kind(layer: Layer, layers: dict[str, Layer]) -> str:
 def _is_mean(layer: Layer) -> bool:
     """Say whether a layer makes weighted sums of weighted sums."""
     settings = layer.settings
-    return (layer.kind == "pool" and settings.pool in ("avg", "sum")) or (
-        layer.kind == "normalize" and settings.method == "batch"
-    )
+    if layer.kind == "pool":
+        return pooling_of(settings).kind in ("avg", "sum")
+    return layer.kind == "normalize" and settings.method == "batch"

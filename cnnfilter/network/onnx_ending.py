@@ -16,9 +16,11 @@ _PASSAGES = {
 }  # fmt: skip
 #: Nodes that make weighted sums of one input.
 _SUMS = {"Gemm", "MatMul", "Conv", "QGemm", "QLinearMatMul", "QLinearConv", "MatMulInteger", "ConvInteger"}
-#: Nodes that leave weighted sums what they are: a bias, a scale, a mean over the places of maps.
-_AFFINE = {"Add", "Sub", "Mul", "Div", "QLinearAdd", "QLinearMul"}
-_MEANS = {"GlobalAveragePool", "AveragePool", "ReduceMean", "QLinearGlobalAveragePool", "QLinearAveragePool"}
+#: Nodes that leave weighted sums what they are: a bias, a scale, batch norm, a mean or a sum over the places of maps.
+_AFFINE = {"Add", "Sub", "Mul", "Div", "QLinearAdd", "QLinearMul", "BatchNormalization"}
+_MEANS = {
+    "GlobalAveragePool", "AveragePool", "ReduceMean", "ReduceSum", "QLinearGlobalAveragePool", "QLinearAveragePool",
+}  # fmt: skip
 _DECIDERS = {
     "Softmax": "softmax", "QLinearSoftmax": "softmax", "LogSoftmax": "log-softmax", "Sigmoid": "sigmoid",
     "HardSigmoid": "sigmoid", "QLinearSigmoid": "sigmoid",
@@ -30,7 +32,7 @@ _KNOWN = ("", "ai.onnx", "com.microsoft")
 
 
 def graph_ending(proto: Any, ranks: Mapping[str, int]) -> Ending:
-    """Return what an ONNX model ends in: of several outputs the first that can say something about classes.
+    """Return what an ONNX model ends in: of several outputs the one that says most about classes.
 
     Parameters
     ----------
@@ -52,9 +54,17 @@ def graph_ending(proto: Any, ranks: Mapping[str, int]) -> Ending:
         last = next((node for node in reversed(proto.graph.node) if node.output), None)
         name = last.output[0] if last is not None else ""
         return Ending(name, name, "other", last.op_type if last is not None else "")
-    best = next((one for one in endings if one.kind != "other" and (one.kind != "linear" or one.classifier)), None)
-    best = best or endings[0]
+    best = min(endings, key=lambda one: _doubt(one, ranks))
     return best._replace(note=f"of {len(endings)} outputs, {best.layer!r} is read") if len(endings) > 1 else best
+
+
+def _doubt(ending: Ending, ranks: Mapping[str, int]) -> int:
+    """Return how far an output is from saying something about classes: 0 for a vector of probabilities."""
+    if ending.classifier:
+        return 1  # scores by their form alone: these may be an embedding that another output is made from
+    if ending.kind in ("linear", "other"):
+        return 3
+    return 0 if ranks.get(ending.layer, 9) <= 2 else 2
 
 
 def _ending(

@@ -56,6 +56,22 @@ def test_an_array_that_looks_like_channels_last_is_a_warning(name):
     assert [one.filename for one in caught] == [__file__]
 
 
+@pytest.mark.parametrize("name", ["softmax", "log-softmax", "softmin", "glu"])
+def test_a_softmax_over_the_rows_of_channels_last_is_a_warning(name):
+    with pytest.warns(LayoutWarning, match=r"shape \(20, 30, 4\) .* \(axis=-1 says otherwise\)") as caught:
+        cnnfilter.activate(np.ones((20, 30, 4)), name)
+    assert [one.filename for one in caught] == [__file__]
+
+
+def test_no_warning_where_channels_do_not_matter():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cnnfilter.activate(PHOTO, "relu")
+        cnnfilter.activate(PHOTO, "softmax", axis=-1)
+        cnnfilter.activate(PHOTO, "softmax", axis=0)
+        cnnfilter.activate(FIRST, "softmax")
+
+
 @pytest.mark.parametrize(
     ("image", "kernel"),
     [

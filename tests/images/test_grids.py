@@ -41,6 +41,18 @@ def test_channels_last_are_recognised(tmp_path, shape, name):
     assert as_stored.notes == ()
 
 
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("shape", [(1, 6, 8, 3), (1, 1, 480, 64, 4), (1, 6, 8, 2), (1, 3, 6, 8)])
+def test_a_batch_of_one_picture_is_read_like_that_picture(tmp_path, shape, fold):
+    path, values = stored(tmp_path, shape)
+    one, _ = stored(tmp_path, shape[-3:], "one.npy")
+    np.save(one, values.reshape(shape[-3:]))
+    for layout in ("auto", "CHW", "HWC"):
+        got, wanted = (open_picture(each, reading=Reading(layout), fold=fold) for each in (path, one))
+        np.testing.assert_array_equal(got.array(), wanted.array())
+        assert got.notes == wanted.notes
+
+
 @pytest.mark.parametrize("shape", [(3, 5, 3), (4, 4, 4), (64, 4, 4), (10, 3, 3), (1, 5, 3), (3, 480, 4), (480, 640, 1)])
 def test_what_cannot_be_told_gets_both_readings(tmp_path, shape):
     path, values = stored(tmp_path, shape)

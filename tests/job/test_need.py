@@ -121,6 +121,12 @@ def test_a_plan_says_what_the_run_says(cnnfilter_run, grid):
     assert "cnnfilter: note: as cv2.Sobel(image, -1, 1, 0, ksize=3): 3x3, " in done.err
 
 
+def test_a_plan_says_how_the_picture_was_understood(cnnfilter_run, tmp_path):
+    np.save(tmp_path / "last.npy", np.arange(6 * 8 * 3).reshape(6, 8, 3))
+    done = cnnfilter_run("plan", "last.npy", "-k", "sobel-x")
+    assert "cnnfilter: note: (6, 8, 3) is read as 6 x 8 pixels of 3 channels (--layout CHW reads" in done.err
+
+
 @pytest.mark.parametrize("words", [[], ["--stack"], ["--combine", "magnitude"], ["--pool", "global-avg"]])
 def test_plans_fit_the_terminal(cnnfilter_run, samples, words):
     done = cnnfilter_run(

@@ -109,6 +109,8 @@ def test_a_softmax_at_every_place_of_maps_is_no_distribution_of_all(tmp_path):
         [FLAT, DENSE],
         [FLAT, DENSE, {"kind": "dropout"}],
         [CONV, {"kind": "pool", "pool": "avg", "mode": "global"}, FLAT],
+        [CONV, {"kind": "pool", "pool": "global-avg"}],
+        [CONV, {"kind": "pool", "pool": "adaptive-avg:1"}, FLAT],
         [FLAT, DENSE, {"kind": "normalize", "mean": [0.0, 0, 0], "variance": [1.0, 1, 1], "epsilon": 0}],
     ],
 )
@@ -139,7 +141,10 @@ WEIGHT = np.zeros((6, 3), np.float32)
 WEIGHT[0] = SCORES
 BANK = np.zeros((3, 1, 2, 3), np.float32)
 BANK[:, 0, 0, 0] = SCORES
-ARRAYS = {"w": WEIGHT, "k": BANK, "one": np.float32(1), "zero": np.zeros(3, np.float32)}
+ARRAYS = {
+    "w": WEIGHT, "k": BANK, "one": np.float32(1), "zero": np.zeros(3, np.float32), "ones": np.ones(3, np.float32),
+    "places": np.array([2, 3]),
+}  # fmt: skip
 SUMS = "f = Flatten (x) m = MatMul (f, w)"
 
 GRAPHS = {
@@ -157,6 +162,8 @@ GRAPHS = {
     "Gemm": ("f = Flatten (x) y = Gemm (f, w)", "distribution", SOFTMAX),
     "Conv, Flatten": ("c = Conv (x, k) y = Flatten (c)", "distribution", SOFTMAX),
     "Conv, mean, Flatten": ("c = Conv (x, k) p = GlobalAveragePool (c) y = Flatten (p)", "distribution", SOFTMAX),
+    "MatMul, norm": (f"{SUMS} y = BatchNormalization (m, ones, zero, zero, ones)", "distribution", SOFTMAX),
+    "Conv, sum over places": ("c = Conv (x, k) y = ReduceSum <keepdims = 0> (c, places)", "distribution", SOFTMAX),
     "Relu": (f"{SUMS} y = Relu (m)", "values", SCORES),
     "Relu, mean": ("c = Conv (x, k) r = Relu (c) p = GlobalAveragePool (r) y = Flatten (p)", "values", SCORES),
     "Tanh": (f"{SUMS} y = Tanh (m)", "values", np.tanh(SCORES)),
@@ -171,7 +178,7 @@ GRAPHS = {
 def test_the_last_node_of_a_model_decides(tmp_path, case):
     pytest.importorskip("onnxruntime")
     body, kind, values = GRAPHS[case]
-    used = {name: array for name, array in ARRAYS.items() if f" {name})" in body}
+    used = {name: array for name, array in ARRAYS.items() if f" {name})" in body or f" {name}," in body}
     model = open_model(save_model(tmp_path / "m.onnx", body, arrays=used))
     got = classify(open_picture(b"1 0 0\n0 0 0"), model).prediction
     assert got.kind == kind
@@ -200,6 +207,23 @@ def test_of_several_outputs_the_one_that_speaks_of_classes_is_read_and_said(tmp_
     got = classify(open_picture(b"1 0 0\n0 0 0"), open_model(path)).prediction
     assert (got.layer, got.kind) == ("y", "distribution")
     assert got.notes == ("of 2 outputs, 'y' is read",)
+
+
+@pytest.mark.parametrize(
+    ("body", "outs", "read", "kind"),
+    [
+        (f"{SUMS} y = Sigmoid (m)", "float[1,3] m, float[1,3] y", "y", "independent"),
+        (f"{SUMS} y = Softmax (m)", "float[1,3] m, float[1,3] y", "y", "distribution"),
+        (f"{SUMS} y = Sigmoid (x)", "float[1,1,2,3] y, float[1,3] m", "m", "distribution"),
+        (f"{SUMS} y = Relu (m)", "float[1,3] y, float[1,3] m", "m", "distribution"),
+    ],
+)
+def test_of_several_outputs_what_is_known_goes_before_what_is_guessed(tmp_path, body, outs, read, kind):
+    pytest.importorskip("onnxruntime")
+    path = save_model(tmp_path / "m.onnx", body, out=outs, arrays={"w": WEIGHT})
+    got = classify(open_picture(b"1 0 0\n0 0 0"), open_model(path)).prediction
+    assert (got.layer, got.kind) == (read, kind)
+    assert got.notes == (f"of 2 outputs, {read!r} is read",)
 
 
 def test_a_quantised_output_is_no_probability(tmp_path):
