@@ -62,6 +62,7 @@ def convolve(
     kernel is not flipped, which mathematicians call cross-correlation; --flip turns it over.
 
     Example: cnnfilter convolve photo.png -k sobel-x -k gaussian:sigma=2 -f png -f npy -o out/
+
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
     from cnnfilter.images.frames import parse_reading
