@@ -116,3 +116,20 @@ def test_random_cases(seed):
         return
     assert np.array_equal(got, expected[..., 0] if image.mode == "LA" else expected[..., :3]), spec
     assert np.array_equal(alpha_of("pillow", array, spec), expected[..., -1]), spec
+
+
+@pytest.mark.parametrize("spec", ["1 2 3; 4 5 6; -7 -8 -8", "1 0 0 0 0; 0 0 0 0 0; 0 0 0 0 0; 0 0 0 0 -1; 0 0 1 0 0"])
+def test_summed_channels_repeat_the_border(cnnfilter_run, tmp_path, spec):
+    """No pixel of the picture stands for a sum of channels: the border is no copy, and the inside as without."""
+    pixels = np.random.default_rng(3).integers(0, 256, (9, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "three.png")
+    words = ["three.png", "-k", spec, "--channels", "sum", "--as", "pillow", "-f", "npy"]
+    done = cnnfilter_run("convolve", *words, "-o", "sum.npy")
+    assert done.code == 0, done.err
+    assert "border replicate" in done.err
+    weights = cnnfilter.load_kernel(spec).weights[::-1]
+    rows, columns = (size // 2 for size in weights.shape)
+    padded = np.pad(pixels.sum(-1, dtype=float), ((rows, rows), (columns, columns)), "edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, weights.shape)
+    expected = np.clip(np.floor((windows * weights).sum((-1, -2)) + 0.5), 0, 255)
+    assert np.array_equal(np.load(tmp_path / "sum.npy"), expected)

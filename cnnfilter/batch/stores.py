@@ -139,12 +139,14 @@ def _objects(store: Any, protocol: str, base: str) -> Iterator[tuple[str, int, s
 def _s3_pages(store: Any, base: str) -> Iterator[tuple[str, int, str]]:
     """Yield the objects of a bucket a thousand at a time: S3 has them in the order of their names."""
     bucket, _, prefix = base.partition("/")
+    if not bucket:
+        raise ParameterError("'s3://' names no bucket (s3://BUCKET/FOLDER)")
     after: dict[str, str] = {}
     while True:
         words = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": 1000, **after}
         try:
             page = patiently(lambda words=words: store.call_s3("list_objects_v2", **words))  # type: ignore[misc]
-        except OSError as error:
+        except Exception as error:  # its library's own, where a name is none or there are no credentials
             raise ParameterError(f"s3://{base}: cannot list: {error}") from error
         for one in page.get("Contents", ()):
             name = one["Key"]

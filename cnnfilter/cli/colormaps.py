@@ -23,7 +23,9 @@ def colormaps(words: Words = None, quiet: Quiet = False, debug: flags.Debug = Fa
 
     found = [name for name in colormap_names() if all(word.lower() in name.lower() for word in words or ())]
     if not found:
-        raise UnknownNameError(f"no colormap's name holds {' and '.join(map(repr, words or ()))} (try one of them)")
+        raise UnknownNameError(
+            f"no colormap's name holds {' and '.join(map(repr, words or ()))} (cnnfilter colormaps lists all)"
+        )
     if quiet:
         write("\n".join(found))
         return

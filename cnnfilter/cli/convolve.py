@@ -60,6 +60,7 @@ def convolve(
     kernel is not flipped, which mathematicians call cross-correlation; --flip turns it over.
 
     Example: cnnfilter convolve photo.png -k sobel-x -k gaussian:sigma=2 -f png -f npy -o out/
+
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
     from cnnfilter.cli.job import Files, Show, run

@@ -10,7 +10,8 @@ from cnnfilter.cli import flags
 def export(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="A network file (YAML, JSON).")],
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="MODEL.onnx", help="The file to write; else beside here.")
+        str | None,
+        typer.Option("--output", "-o", metavar="MODEL.onnx", help="The file to write; else in the current folder."),
     ] = None,
     size: Annotated[
         str | None, typer.Option("--size", metavar="ROWSxCOLS", help="Input size, where the network leaves it open.")
@@ -26,7 +27,8 @@ def export(
     Example: cnnfilter export samples/digits/digits.yaml -o digits.onnx
     """
     from cnnfilter.cli.job import memory_limit
-    from cnnfilter.core.shapes import pair
+    from cnnfilter.cli.network_words import check_network
+    from cnnfilter.core.shapes import rows_by_columns
     from cnnfilter.errors import OutputError, ParameterError, ShapeError
     from cnnfilter.files import printable, quoted
     from cnnfilter.job.network import check_peak
@@ -36,13 +38,14 @@ def export(
     from cnnfilter.text import slug
     from cnnfilter.views.columns import write
 
+    check_network(network)
     if network.lower().endswith(".onnx"):
         raise ParameterError(f"{quoted(network)}: is an ONNX model already (export takes a network file)")
     loaded = load_network(network)
     target = output or f"{slug(loaded.name)}.onnx"
     if not target.lower().endswith(".onnx"):
         raise OutputError(f"{target!r} does not end in .onnx, and ONNX is what export writes")
-    wanted = pair(size.lower().replace("x", ","), "--size") if size else None
+    wanted = rows_by_columns(size, "--size") if size else None
     plan = plan_network(loaded, wanted, partial=True)
     if plan.failure:
         raise ShapeError(f"{quoted(network)}: {plan.failure}")

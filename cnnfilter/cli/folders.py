@@ -28,7 +28,9 @@ FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "order", "input_", "sof
 
 def check_words(given: frozenset[str]) -> None:
     """Raise unless there are kernels or a network, and no flag that means nothing with them."""
-    if ("kernel" in given) == ("network" in given):
+    if {"kernel", "network"} <= given:
+        raise ParameterError("batch takes kernels or a network, not both (leave out -k, or --network)")
+    if not {"kernel", "network"} & given:
         raise ParameterError("batch needs kernels or a network (-k sobel-x, or --network FILE)")
     has, other, strange = ("-k", "--network", FOR_NETWORKS) if "kernel" in given else ("--network", "-k", FOR_KERNELS)
     for name in strange:
@@ -71,11 +73,12 @@ def looks(
 def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **overrides: Any) -> "Recipe":
     """Return the recipe of `run`."""
     from cnnfilter.batch.classify import given_of, make_classify
-    from cnnfilter.cli.network_words import override
+    from cnnfilter.cli.network_words import check_network, override
     from cnnfilter.job.options import DTYPES
     from cnnfilter.network.model import open_model
 
     lookup(DTYPES, looks["dtype"], "dtype")
+    check_network(path)
     path = os.path.abspath(path)  # noqa: PTH100
     plain = open_model(path)
     model = override(plain, **overrides)

@@ -288,15 +288,11 @@ def show_done(
 
 def _notes(done: Sequence[Done], *, quiet: bool) -> None:
     """Print what the user should know about the inputs and kernels, once each, on standard error."""
-    from cnnfilter.files import printable, quoted
+    notes = [(one.result.source, note) for one in done if not quiet for note in one.result.notes]
+    if notes:
+        from cnnfilter.views.notes import note_lines
 
-    seen = set()
-    for one in done:
-        for note in one.result.notes:
-            line = f"cnnfilter: note: {quoted(one.result.source)}: {printable(note)}"
-            if line not in seen and not quiet:
-                sys.stderr.write(line + "\n")
-            seen.add(line)
+        sys.stderr.write("".join(f"{line}\n" for line in note_lines(notes)))
 
 
 def _print_previews(done: Sequence[Done], out: Console) -> None:

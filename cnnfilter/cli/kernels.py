@@ -147,6 +147,7 @@ def export(
 
     if to == "npy":
         refuse_terminal(output or "-", [to])
+    _check_ending(output, to)
     search = search_path(kernel_dir or ())
     found = distinct_kernels(load_as(kernel, to if to in CONVENTIONS else "", search))
     data = export(found, to, image)
@@ -158,6 +159,17 @@ def export(
         return
     with atomic_output(target) as file:
         file.write(data)
+
+
+def _check_ending(output: str | None, to: str) -> None:
+    """Raise where a kernel file would have the ending of another form; code goes into any file."""
+    from cnnfilter.errors import ParameterError
+    from cnnfilter.files import quoted
+
+    endings = {"json": (".json",), "yaml": (".yaml", ".yml"), "npy": (".npy",)}.get(to)
+    ending = Path(output or "-").suffix.lower()
+    if endings and ending[1:].isalpha() and ending not in endings:
+        raise ParameterError(f"{quoted(str(output))} ends in {ending[1:]}, but --to says {to} (drop one of them)")
 
 
 @app.command("compare")

@@ -240,8 +240,39 @@ def describe(error: Exception) -> str:
         message = error.format_message()
         if re.match(r"No such option: -[0-9.]", message):
             return f"{message} (a matrix needs quotes: -k '-1 0 1; -2 0 2')"
-        return f"{message} (--help shows all options)"
+        return _in_our_words(message)
     return str(error)
+
+
+def _in_our_words(message: str) -> str:
+    """Return what the library of the command line says of a word as every other message says it.
+
+    Examples
+    --------
+    >>> _in_our_words("Invalid value for '--zoom': 0 is not in the range x>=1.")
+    '--zoom must be at least 1, got 0'
+    >>> _in_our_words("Invalid value for '--jobs' / '-j': 'x' is not a valid int.")
+    "--jobs takes a whole number, got 'x'"
+    >>> _in_our_words("No such option: --flipp (Possible options: --flip, --no-flip)")
+    'No such option: --flipp (did you mean --flip or --no-flip?)'
+    """
+    value = re.match(
+        r"Invalid value for '(--?[-\w]+)'[^:]*: (.+) is not (?:a valid|in the range) (.+)\.$", message, re.S
+    )
+    if value:
+        flag, got, wanted = value.groups()
+        kind = "a number" if "float" in wanted else "a whole number"
+        return (
+            f"{flag} must be at least {wanted[3:]}, got {got}"
+            if wanted[:3] == "x>="
+            else f"{flag} takes {kind}, got {got}"
+        )
+    near = re.match(r"(No such option: --?(\S+)) \(Possible options: (.+)\)$", message, re.S)
+    if near:
+        said, word, options = near.groups()
+        meant = f"-{word}" if len(word) == 1 else options.replace(", ", " or ")
+        return f"{said} (did you mean {meant}?)"
+    return f"{message.removesuffix('.')} (--help shows all options)"
 
 
 def shortened(line: str) -> str:

@@ -266,11 +266,10 @@ def _only(result: NetworkResult, look: Look) -> tuple[LayerResult, ...]:
 
 def _notes(results: Sequence[NetworkResult], *, quiet: bool) -> None:
     """Print what the user should know about the pictures, on standard error."""
-    from cnnfilter.files import printable, quoted
+    from cnnfilter.views.notes import note_lines
 
-    for one in results if not quiet else ():
-        for note in one.notes:
-            sys.stderr.write(f"cnnfilter: note: {quoted(one.source)}: {printable(note)}\n")
+    for line in note_lines([(one.source, note) for one in results if not quiet for note in one.notes]):
+        sys.stderr.write(line + "\n")
 
 
 def _print_values(result: NetworkResult, look: Look) -> None:

@@ -54,19 +54,39 @@ def check_order(network: str, images: Sequence[str]) -> None:
         With the words in the right order.
     """
     from cnnfilter.cli.plan import is_network
-    from cnnfilter.dumps.names import GRID_EXTENSIONS
     from cnnfilter.files import quoted
-    from cnnfilter.images.sniff import promised
 
     if is_network(network):
         return
-    ending = Path(network).suffix.lower()
-    is_grid = ending in GRID_EXTENSIONS and ending != ".json"  # a network may be JSON that is not right yet
-    is_picture = promised(network) or is_grid or os.path.isdir(network)  # noqa: PTH112 - False for any long word
     swapped = next((name for name in images if is_network(name)), None)
-    if swapped is not None or is_picture:
+    if swapped is not None or _is_input(network):
         words = f"{swapped or 'NETWORK'} {network}"
         raise ParameterError(f"{quoted(network)} is no network: the network comes first (cnnfilter run {words})")
+
+
+def check_network(name: str) -> None:
+    """Raise where a picture, a grid or a folder is named as a network.
+
+    Raises
+    ------
+    ParameterError
+        With what a network is.
+    """
+    from cnnfilter.cli.plan import is_network
+    from cnnfilter.files import quoted
+
+    if not is_network(name) and _is_input(name):
+        raise ParameterError(f"{quoted(name)} is no network (a network is a file in YAML or JSON, or an ONNX model)")
+
+
+def _is_input(name: str) -> bool:
+    """Say whether a word names a picture, a grid or a folder."""
+    from cnnfilter.dumps.names import GRID_EXTENSIONS
+    from cnnfilter.images.sniff import promised
+
+    ending = Path(name).suffix.lower()
+    is_grid = ending in GRID_EXTENSIONS and ending != ".json"  # a network may be JSON that is not right yet
+    return bool(promised(name)) or is_grid or os.path.isdir(name)  # noqa: PTH112 - False for any long word
 
 
 def check_look(look: Look) -> None:
@@ -95,12 +115,12 @@ def parted_layout(text: str) -> tuple[str | None, str]:
 
 def override(model: Model, *, inputs: Sequence[str] = (), **words: str | None) -> Model:
     """Return the model with what the flags say about its inputs."""
-    from cnnfilter.core.shapes import pair
+    from cnnfilter.core.shapes import rows_by_columns
     from cnnfilter.job.network import adapt
 
     changes: dict[str, object] = dict(words)
     if words.get("size") is not None:
-        changes["size"] = pair(str(words["size"]).lower().replace("x", ","), "--size")
+        changes["size"] = rows_by_columns(str(words["size"]), "--size")
     for name in ("mean", "std"):
         if words.get(name) is not None:
             changes[name] = _numbers(f"--{name}", str(words[name]))

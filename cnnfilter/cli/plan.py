@@ -92,12 +92,14 @@ def plan(
         files = Files(max_pixels=max_pixels, max_memory=max_memory, reading=reading)
         _plan_network(names, size, files, Show(json=json, quiet=quiet), flags.given(context))
         return
-    if bool(names) == (size is not None):
-        raise ParameterError("plan needs a network, pictures, or --size ROWSxCOLS")
     from cnnfilter.cli.convolve import request_of
     from cnnfilter.cli.words import check_inputs
 
     check_inputs(names, "plan", kernel_dir or ())
+    if names and size is not None:
+        raise ParameterError("plan takes pictures, or --size ROWSxCOLS in their place, not both")
+    if not names and size is None:
+        raise ParameterError("plan needs a network, pictures, or --size ROWSxCOLS")
     job = request_of(
         kernel, kernel_dir, as_,
         {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype},
@@ -116,13 +118,13 @@ def plan(
 def _plan_pictures(request: "Request", names: Sequence[str], size: str | None, files: "Files", show: "Show") -> None:
     """Print the plan of every picture, or of a size; raise where a limit that was given is passed."""
     from cnnfilter.cli.job import inputs_of, open_image, outputs_of
-    from cnnfilter.core.shapes import pair
+    from cnnfilter.core.shapes import rows_by_columns
     from cnnfilter.job.memory import check_cost
     from cnnfilter.job.plans import picture_of_size, plan_job
     from cnnfilter.views.plans import print_plans, print_warnings
 
     if size is not None:
-        pictures = [picture_of_size(pair(size.lower().replace("x", ","), "--size"))]
+        pictures = [picture_of_size(rows_by_columns(size, "--size"))]
     else:
         pictures = [open_image(one, files) for one in inputs_of(names, files)]
     outputs = outputs_of([picture.name for picture in pictures], names, request, files)
@@ -150,7 +152,7 @@ def _plan_network(names: Sequence[str], size: str | None, files: "Files", show: 
     from dataclasses import replace
 
     from cnnfilter.cli.job import inputs_of, memory_limit, open_image
-    from cnnfilter.core.shapes import pair
+    from cnnfilter.core.shapes import rows_by_columns
     from cnnfilter.errors import ShapeError
     from cnnfilter.files import quoted
     from cnnfilter.job.network import check_peak
@@ -166,7 +168,7 @@ def _plan_network(names: Sequence[str], size: str | None, files: "Files", show: 
     model = open_model(path)
     wanted = None
     if size is not None:
-        wanted = pair(size.lower().replace("x", ","), "--size")
+        wanted = rows_by_columns(size, "--size")
         model = model.with_input(replace(model.input, size=wanted))
     elif images and model.input.size is None:
         picture = open_image(inputs_of(images, files)[0], files)  # all frames are of one size

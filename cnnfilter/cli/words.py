@@ -27,7 +27,7 @@ _FOR_FOLDERS = {
     "plan": "plan FILE, one of them",
 }
 #: Commands that take kernels beside their inputs.
-_WITH_KERNELS = ("convolve", "batch")
+_WITH_KERNELS = ("convolve", "batch", "plan")
 #: Endings of files that hold kernels or networks, and never pictures.
 _NO_PICTURES = (".yaml", ".yml", ".safetensors", ".onnx")
 
@@ -137,14 +137,33 @@ def _check_missing(name: str, command: str, kernel_dirs: Sequence[str]) -> None:
             "a matrix needs quotes: -k '0 0 1; 0 1 0'" if command in _WITH_KERNELS else "numbers need quotes: '2.5 1.8'"
         )
         raise ParameterError(f"{quoted(name)} is a number, not a file ({what})")
+    if command != "batch" and _is_mostly_numbers(name):
+        in_place(name)
     for kind, flag, means in _KINDS:
         if means(name, kernel_dirs):
             typed = f"{flag} {shlex.quote(name)}"
             raise ParameterError(f"{quoted(name)} is {kind}: {_how(command, flag, typed)} (there is no such file)")
 
 
+def _is_mostly_numbers(name: str) -> bool:
+    """Say whether most words of a text are numbers, as in a vector with a slip of the finger.
+
+    Examples
+    --------
+    >>> _is_mostly_numbers("2.5 1.8 x"), _is_mostly_numbers("scan 2 of 3.png"), _is_mostly_numbers("1 2.png")
+    (True, False, False)
+    """
+    from cnnfilter.library.suggest import looks_like_a_file
+
+    words = re.findall(r"[^\s,;\[\](){}]+", name)
+    numbers = sum(bool(re.match(r"[-+.]?[0-9]", word)) for word in words)
+    return 2 * numbers > len(words) > 1 and not looks_like_a_file(name) and not re.search(r"/[A-Za-z]", name)
+
+
 def _how(command: str, flag: str, typed: str) -> str:
     """Return how to type a word with its flag, in a command that has the flag."""
+    if flag == "-k" and command == "show":
+        return f"cnnfilter kernels show {typed.removeprefix('-k ')}"
     if flag in ("-k", "--as") and command not in _WITH_KERNELS:
         return f"cnnfilter convolve IMAGE {typed}"
     return typed

@@ -106,11 +106,11 @@ def activate(
     if axis is None and ACTIVATIONS[name].over_axis:
         doubt_first_axis(image)
     if name == "glu":
-        return _glu(values, _find_axis(values.shape, axis, name), threads)
+        return _glu(values, find_axis(values.shape, axis, name), threads)
     if name == "prelu" and real_array(full["weight"], "weight of prelu").size != 1:
         return _prelu(values, axis, full["weight"], threads)
     if ACTIVATIONS[name].over_axis:
-        axis = _find_axis(values.shape, axis, name)
+        axis = find_axis(values.shape, axis, name)
 
         def along(values: Array) -> Array:
             return _along_axis(values, axis, ALONG_AXIS[name], threads)
@@ -177,7 +177,7 @@ def _prelu(values: Array, axis: int | None, weight: Any, threads: int | None) ->
     weights = real_array(weight, "weight of prelu").astype(computing_type(values))
     channels = values.shape[-3] if values.ndim in (3, 4) else values.shape[0] if values.ndim == 1 else 0
     if axis is not None or weights.shape == (channels,):
-        axis = _find_axis(values.shape, axis, "prelu")
+        axis = find_axis(values.shape, axis, "prelu")
         if weights.shape != (values.shape[axis],):
             raise ShapeError(
                 f"prelu has weights {weights.shape} for {values.shape[axis]} channels: give one, or one for each"
@@ -254,8 +254,7 @@ def _compute(function: Callable[..., None], x: Array, out: Array) -> None:
 
 def _glu(values: Array, axis: int, threads: int | None) -> Array:
     """Return the first half along the axis, times the sigmoid of the second half."""
-    if values.shape[axis] % 2:
-        raise ShapeError(f"glu halves axis {axis}, which has {values.shape[axis]} cells; it needs an even number")
+    halved(values.shape, axis)
     first, second = np.split(values, 2, axis=axis)
     out = activate(second, "sigmoid", threads=threads)
     with np.errstate(all="ignore"):
@@ -263,8 +262,32 @@ def _glu(values: Array, axis: int, threads: int | None) -> Array:
     return out
 
 
-def _find_axis(shape: tuple[int, ...], axis: int | None, name: str) -> int:
-    """Return the axis that is meant, from 0: the one given, a vector's only one, or an image's channels."""
+def halved(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """Return the shape that glu leaves.
+
+    Raises
+    ------
+    ShapeError
+        If the axis has an odd number of cells.
+
+    Examples
+    --------
+    >>> halved((4, 5, 6), 0)
+    (2, 5, 6)
+    """
+    if shape[axis] % 2:
+        raise ShapeError(f"glu halves axis {axis}, which has {shape[axis]} cells; it needs an even number")
+    return (*shape[:axis], shape[axis] // 2, *shape[axis + 1 :])
+
+
+def find_axis(shape: tuple[int, ...], axis: int | None, name: str) -> int:
+    """Return the axis that is meant, from 0: the one given, a vector's only one, or an image's channels.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such axis, or none is meant.
+    """
     if axis is not None:
         if isinstance(axis, bool) or not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
             raise ParameterError(f"{name}: no axis {axis!r} in an array of shape {shape}")

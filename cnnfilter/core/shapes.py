@@ -91,6 +91,25 @@ def _integer(value: Any) -> int:
     return int(value)
 
 
+def rows_by_columns(text: str, name: str) -> Pair:
+    """Return ``(rows, columns)`` from a size as it is typed; one number is a square.
+
+    Raises
+    ------
+    ParameterError
+        If it is anything else, or a side is below 1.
+
+    Examples
+    --------
+    >>> rows_by_columns("480x640", "--size"), rows_by_columns("8", "--size")
+    ((480, 640), (8, 8))
+    """
+    try:
+        return pair(text.lower().replace("x", ","), name)
+    except ParameterError:
+        raise ParameterError(f"{name} takes ROWSxCOLS, as in 480x640, got {text!r}") from None
+
+
 def pair(value: object, name: str, *, minimum: int = 1) -> Pair:
     """Return ``(rows, columns)`` from one number, two, or the text of either.
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from cnnfilter import __version__
 from cnnfilter.dumps.numbers import rows_as_text
-from cnnfilter.errors import ParameterError, ShapeError
+from cnnfilter.dumps.stacks import check_stack
+from cnnfilter.errors import ParameterError
 from cnnfilter.files import printable, quoted
 from cnnfilter.text import distinct, slug
 
@@ -70,12 +71,7 @@ class Dump:
         arrays = [array for _, array in self.maps]
         if not self.stack:
             return arrays[0]
-        shapes = {array.shape for array in arrays}
-        if len(shapes) > 1:
-            raise ShapeError(
-                f"maps of different shapes cannot be stacked: {', '.join(map(str, sorted(shapes)))} "
-                "(write npz, or use kernels of one size or --padding same)"
-            )
+        check_stack(array.shape for array in arrays)
         return np.stack(arrays)  # (K, ...)
 
 

@@ -147,7 +147,7 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
     way = Way(
         weights=_slid(kernel, its, options), options=_its_options(kernel, its, options),
         rounding=its.rounding if options.cast and top else "", top=top, root_mean=its.root_mean,
-        copies_border=options.copy_border and not options.combine and method not in PASSES,
+        copies_border=options.copy_border and method not in PASSES and not _joins(options, picture),
     )  # fmt: skip
     if picture.has_alpha and way.rounding:
         way = way._replace(alpha=_alpha(its, options))
@@ -155,6 +155,11 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
     if its.order == "fused" and options.cast and options.range == "stored" and picture.dtype == np.int16:
         way = way._replace(finish=_saturate)
     return way._replace(note=_note(kernel, way, its, method, picture))
+
+
+def _joins(options: Options, picture: Picture) -> bool:
+    """Say whether several maps or channels become one, so that no pixel of the picture stands for a cell."""
+    return bool(options.combine) or (options.channels == "sum" and picture.channels - picture.has_alpha > 1)
 
 
 def _saturate(values: Array) -> None:

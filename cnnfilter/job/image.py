@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnfilter.core.missing import check_sum
 from cnnfilter.core.shapes import Pair
+from cnnfilter.dumps.stacks import ONE_ARRAY, check_stack
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.limits import MAX_PIXELS
@@ -240,7 +241,7 @@ def plan_image(
     Raises
     ------
     ShapeError
-        If a kernel does not fit the picture, or colours are to be coloured.
+        If a kernel does not fit the picture, colours are to be coloured, or maps of several shapes to be one array.
     ParameterError
         If a place that is to be shown lies outside the maps.
     OutputError
@@ -253,6 +254,8 @@ def plan_image(
         check_colormap(request.colormap, plan.shape[0])
     if any(output.format not in DUMP_FORMATS.values() for output in outputs):
         check_zoom([plan.shape for plan in plans], request.zoom, request.max_pixels)
+    if not request.flatten and any(output.label is None and output.format in ONE_ARRAY for output in outputs):
+        check_stack(plan.shape[1:] if plan.shape[0] == 1 else plan.shape for plan in plans)
     return source, plans, cost_of(request, plans, picture, outputs)
 
 

@@ -367,12 +367,12 @@ def activated_shape(shape: tuple[int, int, int], options: Options) -> tuple[int,
     """Return the shape that an activation leaves: glu halves the axis that it works along."""
     if options.activation is None or not takes_axis(options.activation.name):
         return shape
-    axis = options.activation.parameters.get("axis", None)
-    axis = _activation_axis(shape, options.activation.name) if axis is None else axis
-    sides = list(shape)
-    if options.activation.name == "glu" and -3 <= axis < 3:
-        sides[axis] //= 2
-    return sides[0], sides[1], sides[2]
+    from cnnfilter.core.activations import find_axis, halved
+
+    name, axis = options.activation.name, options.activation.parameters.get("axis", None)
+    axis = find_axis(shape, _activation_axis(shape, name) if axis is None else axis, name)
+    channels, rows, columns = halved(shape, axis) if name == "glu" else shape
+    return channels, rows, columns
 
 
 def _activation_axis(shape: tuple[int, ...], name: str) -> int:

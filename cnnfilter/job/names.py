@@ -164,7 +164,21 @@ def place_outputs(
         ]
     paths = (1 if path is None else path for files in placed for _, path in files)
     check_outputs(paths, map(read_file, itertools.chain(inputs, also_read)))
+    _check_replaced(output)
     return placed
+
+
+def _check_replaced(output: str | None) -> None:
+    """Raise where a file that is there would be replaced by one of another kind, as its ending says.
+
+    Raises
+    ------
+    UnknownNameError
+        As for a file that is not there yet.
+    """
+    ending = Path(output or "").suffix.lower().lstrip(".")
+    if ending.isalpha() and len(ending) <= LONGEST_ENDING and Path(output or "").is_file():
+        lookup(FORMATS, ending, "format")
 
 
 def _stems(inputs: Sequence[str], endings: Endings) -> list[str]:

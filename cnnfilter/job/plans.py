@@ -10,6 +10,7 @@ import numpy as np
 from cnnfilter.core.plan import Plan
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import OutputError, ShapeError
+from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.image import Request, Step, plan_image
 from cnnfilter.job.maps import MapPlan
@@ -97,11 +98,23 @@ def plan_job(request: Request, picture: Picture, outputs: Sequence[Output]) -> J
         try:
             _, (plan,), cost = plan_image(request._replace(steps=(step,)), picture, own)
         except (OutputError, ShapeError) as error:
-            size = f"{picture.height}x{picture.width}"
             gone = "nothing is left of the maps: " if " // " in str(error) else ""  # it shows the sum
-            raise type(error)(f"{step.name} on {size}: {gone}{error}") from error
+            raise type(error)(f"{_where(picture)}{step.name} on {_size(picture)}: {gone}{error}") from error
         steps.append(_plan_step(step, plan, cost, picture.notes))
-    return JobPlan(picture.name, tuple(steps), plan_image(request, picture, outputs)[2])
+    try:
+        return JobPlan(picture.name, tuple(steps), plan_image(request, picture, outputs)[2])
+    except (OutputError, ShapeError) as error:
+        raise type(error)(f"{_where(picture)}{error}") from error
+
+
+def _size(picture: Picture) -> str:
+    """Return a picture's size as it is typed."""
+    return f"{picture.height}x{picture.width}"
+
+
+def _where(picture: Picture) -> str:
+    """Return the beginning of a message: the picture's name, where it is more than a size."""
+    return "" if picture.name == _size(picture) else f"{quoted(picture.name)}: "
 
 
 def _plan_step(step: Step, plan: MapPlan, cost: Cost, notes: tuple[str, ...]) -> StepPlan:

@@ -64,10 +64,14 @@ def bracketed(text: str) -> list[Any]:
     >>> bracketed("[1 2; 3 4]/4"), bracketed("array([[1., 2.],\n       [3., 4.]])")
     ([[0.25, 0.5], [0.75, 1.0]], [[1.0, 2.0], [3.0, 4.0]])
     """
-    text = re.sub(r"\s*/\s*", "/", text.strip())
+    # MATLAB goes on in the next line; after a number, dots are what NumPy leaves out
+    text = re.sub(r"([;,])\s*\.\.\.[ \t]*(?:%[^\n]*)?\n", r"\1 ", text.strip())
+    text = re.sub(r"\s*/\s*", "/", text)
     before = re.match(BEFORE_BRACKETS, text)
     assert before is not None  # every part of it may be missing
     values, stop = _parse(text, before.end())
+    if re.match(r"\s*[,\n]\s*[\[{(]", text[stop:]) and not any(before.groups()):  # rows without the outer brackets
+        return bracketed(f"[{text.rstrip(',; ' + chr(10))}]")
     after = re.fullmatch(_AFTER, text[stop:])
     if after is None or bool(after["end"]) != bool(before["call"]):
         raise MatrixError(f"{describe(text[stop:].strip())} after the brackets means nothing")

@@ -20,9 +20,10 @@ _TERM = (
 )
 
 
-#: What may stand before the brackets of a matrix: a name and ``=``, a factor and ``*``, a function's name.
+#: What may stand before the brackets of a matrix: a name, in C with its type and sizes, and ``=``, a factor and ``*``,
+#: a function's name.
 BEFORE_BRACKETS = (
-    r"\s*(?:[A-Za-z_]\w*\s*=\s*)?(?:(?P<factor>[-+./0-9eE]{1,40})\s*\.?\*\s*)?"
+    r"\s*(?:(?:[a-z]\w{0,20}\s+){0,4}[A-Za-z_]\w*\s*(?:\[\w{0,10}\]\s*){0,3}=\s*)?(?:(?P<factor>[-+./0-9eE]{1,40})\s*\.?\*\s*)?"
     r"(?P<call>[A-Za-z_][A-Za-z_.]{0,40}\(\s*(?=[\[{(]))?"
 )
 
@@ -123,7 +124,7 @@ def is_matrix_text(text: str) -> bool:
     >>> is_matrix_text("0 -1 0; -1 5 -1"), is_matrix_text("[[1, 2]]"), is_matrix_text("sobel-x")
     (True, True, False)
     """
-    text = text.strip()
+    text = text.strip().replace("\u2212", "-")  # the minus sign of typeset text
     if is_bracketed(text) or ";" in text:
         return True
     first = re.split(r"[\s,]", text, maxsplit=1)

@@ -17,8 +17,8 @@ from cnnfilter.library.strict import read_bytes
 #: Most bytes of a file of numbers: what is larger is no kernel, or belongs into an array file.
 MAX_TEXT = 16 << 20
 
-#: Comments: after # or %, at the start of a line or after a space, unless a number follows.
-_COMMENT = re.compile(r"^\s*[#%].*|\s[#%](?!\s*[-+.0-9]).*")
+#: Comments: after #, % or // at the start of a line, and after # or % behind a space, unless a number follows.
+_COMMENT = re.compile(r"^\s*(?:[#%]|//).*|\s[#%](?!\s*[-+.0-9]).*")
 #: What spreadsheets write where there is no number; it looks like a comment.
 _NO_VALUE = re.compile(r"#(?:N/A|NAME\?|DIV/0!|REF!|VALUE!|NUM!|NULL!|SPILL!|CALC!)")
 #: How a dump of several maps begins.

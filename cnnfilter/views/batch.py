@@ -12,6 +12,7 @@ from cnnfilter.batch.find import counted
 from cnnfilter.batch.records import Planned, Record, name_fields
 from cnnfilter.batch.run import Totals
 from cnnfilter.files import printable, quoted
+from cnnfilter.views.notes import about
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -217,8 +218,7 @@ def print_end(totals: Totals, *, places: Mapping[str, Sequence[str]], json: bool
         where = (*places.get("manifest", ()), *places["journal"])[0]
         sys.stderr.write(f"cnnfilter: and {totals.failed - LISTED} more: see {printable(where)}\n")
     for one in totals.notes.values() if not quiet else ():
-        others = f" and {one.count - 1} other input{'s' * (one.count > 2)}" if one.count > 1 else ""
-        sys.stderr.write(f"cnnfilter: note: {quoted(one.key)}{others}: {printable(one.note)}\n")
+        sys.stderr.write(f"cnnfilter: note: {about(one.key, one.count)}: {printable(one.note)}\n")
     if not quiet:
         for name, paths in places.items():
             sys.stdout.write(f"{name:9} {', '.join(map(printable, paths))}\n")

@@ -43,6 +43,7 @@ def print_comparison(found: Comparison) -> None:
             out.print(Padding(Text(line, style="dim"), (0, 0, 0, 4), expand=False))
     out.print()
     out.print(_facts(found))
+    out.print()
     if not found.steps:
         out.print("Nothing differs: both give the same numbers.")
         return
@@ -51,10 +52,11 @@ def print_comparison(found: Comparison) -> None:
         Text(f"From {first} to {last}, one difference at a time, on a sample of {height} x {width}", style="bold")
     )
     out.print(_steps(found))
+    out.print()
     for tool, result in zip(found.tools, found.results, strict=True):
         out.print(Text(f"{tool}, top left", style="bold"))
         corner = result[: CORNER[0], : CORNER[1]]
-        out.print(number_table(corner, at=None, width=out.width, height=CORNER[0] + 2, heat=True))
+        out.print(number_table(corner, at=None, width=out.width, height=CORNER[0] + 2, heat=True, moves=False))
         out.print()
 
 

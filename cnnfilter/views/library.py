@@ -50,5 +50,18 @@ def print_list(found: Sequence[Entry]) -> None:
     console().print(table)
     kernels = sum(entry.kind == "kernel" for entry in found)
     console().print(
-        f"{kernels} kernels, {len(found) - kernels} banks. 'cnnfilter kernels show NAME' tells more.", style="dim"
+        f"{_counted(kernels, 'kernel')}, {_counted(len(found) - kernels, 'bank')}. "
+        "'cnnfilter kernels show NAME' tells more.",
+        style="dim",
     )
+
+
+def _counted(count: int, what: str) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> _counted(1, "bank"), _counted(0, "bank")
+    ('1 bank', '0 banks')
+    """
+    return f"{count} {what}{'s' * (count != 1)}"

@@ -18,7 +18,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 DIGITS = 6
 
 
-def number_table(values: Array, *, at: tuple[int, int] | None, width: int, height: int, heat: bool = False) -> Table:
+def number_table(
+    values: Array, *, at: tuple[int, int] | None, width: int, height: int, heat: bool = False, moves: bool = True
+) -> Table:
     """Return the cells of `values` ``(H, W)`` around `at` that fit into `width` characters and `height` lines.
 
     Parameters
@@ -31,10 +33,13 @@ def number_table(values: Array, *, at: tuple[int, int] | None, width: int, heigh
         Room in characters and lines.
     heat
         Colour the cells by value: blue below zero, orange above.
+    moves
+        Say which flag shows another part.
     """
     top, bottom, left, right, cells = _window(values, at, width, height)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
-    table.title = Text(_where(values.shape, top, bottom, left, right), style="dim")
+    how = " (--at ROW,COL moves)" if moves else ""
+    table.title = Text(_where(values.shape, top, bottom, left, right, how), style="dim")
     table.add_column("│", justify="right", style="dim", header_style="dim", no_wrap=True)
     for column in range(left, right):
         table.add_column(Text(str(column), style="dim"), justify="right", no_wrap=True)
@@ -74,12 +79,12 @@ def _start(at: tuple[int, int] | None, axis: int, size: int, shown: int) -> int:
     return max(0, min(middle - shown // 2, size - shown))
 
 
-def _where(shape: tuple[int, ...], top: int, bottom: int, left: int, right: int) -> str:
-    """Say which part of the map is shown."""
+def _where(shape: tuple[int, ...], top: int, bottom: int, left: int, right: int, how: str) -> str:
+    """Say which part of the map is shown, and where it is a part, how to see another."""
     rows, columns = shape
     if (bottom - top, right - left) == (rows, columns):
         return f"{rows} x {columns}"
-    return f"rows {top} to {bottom - 1} of {rows}, columns {left} to {right - 1} of {columns} (--at ROW,COL moves)"
+    return f"rows {top} to {bottom - 1} of {rows}, columns {left} to {right - 1} of {columns}{how}"
 
 
 def texts(values: Array) -> list[list[str]]:

@@ -208,6 +208,24 @@ MISPLACED = [
     (["x" * 10_000], "unknown command 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...' (there are convolve, pool, "),
     (["kernels", "sobel-x"], "unknown command 'sobel-x' (a kernel: cnnfilter kernels show sobel-x"),
     (["kernels", "shwo", "box"], "unknown command 'shwo' (did you mean cnnfilter kernels show?)"),
+    (["show", "sobel-x"], "'sobel-x' is a kernel: cnnfilter kernels show sobel-x (there is no such file)"),
+    (["plan", "scene.png", "sobel-x"], "'sobel-x' is a kernel: -k sobel-x (there is no such file)"),
+    (["plan", "--size", "9x9", "-k", "0", "1", "0"], "'1' is a number, not a file (a matrix needs quotes: "),
+    (["plan", "--size", "9x9", "scene.png"], "plan takes pictures, or --size ROWSxCOLS in their place, not both"),
+    (["plan", "-k", "box"], "plan needs a network, pictures, or --size ROWSxCOLS"),
+    (["plan", "--size", "3x"], "--size takes ROWSxCOLS, as in 480x640, got '3x'"),
+    (["activate", "2.5 1.8 xyz", "-a", "relu"], "input '2.5 1.8 xyz': row 1, column 3: expected a number, got 'xyz'"),
+    (["export", "scene.png"], "'scene.png' is no network (a network is a file in YAML or JSON, or an ONNX model)"),
+    (["batch", "pictures", "--network", "scene.png", "-o", "out"], "'scene.png' is no network (a network is "),
+    (
+        ["batch", "pictures", "--network", "net.yaml", "-k", "box", "-o", "out"],
+        "batch takes kernels or a network, not ",
+    ),
+    (["colormaps", "nosuch"], "no colormap's name holds 'nosuch' (cnnfilter colormaps lists all)"),
+    (["convolve", "scene.png", "-k", "box", "--zoom", "0"], "--zoom must be at least 1, got 0"),
+    (["convolve", "scene.png", "-k", "box", "--bias", "x"], "--bias takes a number, got 'x'"),
+    (["convolve", "scene.png", "--k", "box"], "No such option: --k (did you mean -k?)"),
+    (["convolve", "scene.png", "-k", "box", "--flipp"], "No such option: --flipp (did you mean --flip or "),
 ]
 
 
@@ -219,6 +237,40 @@ def test_a_word_in_the_place_of_another(program, here, words, message):
     assert err.startswith(f"cnnfilter: error: {message}")
     assert err.count("\n") == 1
     assert contents(here) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["convolve", "scene.png", "-k", "box"], ["pool", "scene.png", "--pool", "max:2"],
+        ["run", "net.yaml", "scene.png"], ["kernels", "show", "box"], ["kernels", "export", "box", "--to", "npy"],
+        ["kernels", "export", "box", "--to", "json"],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["notes.txt", "notes.tex"])
+def test_a_file_of_another_kind_is_not_replaced(program, here, words, name):
+    """What a new file may not be called, one that is there is not overwritten as."""
+    (here / name).write_text("mine")
+    code, out, err = program(*words, "-o", name)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert (here / name).read_text() == "mine"
+
+
+def test_a_note_that_many_inputs_share_is_said_once(program, here):
+    names = [f"{letter}.png" for letter in "abcde"]
+    for name in names:
+        (here / name).write_bytes((here / "scene.png").read_bytes())
+    for count, lines in ((2, 2), (3, 3), (5, 1)):
+        code, _, err = program("convolve", *names[:count], "-k", "sobel", "-f", "npy", "-o", "out/")
+        assert (code, err.count("\n")) == (0, lines)
+    assert err.startswith("cnnfilter: note: 'a.png' and 4 other inputs: 'sobel' alone is one kernel")
+
+
+def test_a_file_without_an_ending_is_replaced(program, here):
+    (here / "results").write_text("old")
+    code, _, err = program("convolve", "scene.png", "-k", "box", "-o", "results")
+    assert (code, err) == (0, "")
+    assert (here / "results").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_file_of_that_name_comes_first(program, here):

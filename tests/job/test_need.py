@@ -151,3 +151,29 @@ def test_huge_padding_is_a_lack_of_memory(cnnfilter_run, samples, tmp_path, padd
     assert (done.code, done.err.count("\n")) == (4, 1)
     assert " TB" in done.err
     assert not [*tmp_path.iterdir()]
+
+
+REFUSED = [
+    ["-k", "box:size=9", "--stack", "-f", "npy"], ["-k", "box:size=9", "--stack", "-f", "json"],
+    ["--activation", "glu"], ["--activation", "glu:axis=1"],
+    ["--activation", "softmax:axis=3", "-f", "npy"], ["--channels", "gray", "--activation", "softmax"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", REFUSED, ids=" ".join)
+def test_what_a_run_refuses_a_plan_refuses_in_the_same_words(cnnfilter_run, tmp_path, words):
+    np.save(tmp_path / "three.npy", np.arange(3 * 21 * 20, dtype=np.uint8).reshape(3, 21, 20))
+    line = ["three.npy", "-k", "sobel-x", "--layout", "CHW", *words]
+    run, planned = (cnnfilter_run(command, *line) for command in ("convolve", "plan"))
+    assert run.code in (2, 3)
+    assert planned.code == 2
+    assert not planned.out
+    said = run.err.strip().removeprefix("cnnfilter: error: ").removeprefix("'three.npy': ")
+    assert planned.err.strip().endswith(said)
+    assert [path.name for path in tmp_path.iterdir()] == ["three.npy"]
+
+
+@pytest.mark.parametrize("form", ["npz", "png"])
+def test_maps_of_several_sizes_go_into_one_file_of_many(cnnfilter_run, grid, form):
+    line = [grid, "-k", "sobel-x", "-k", "box:size=9", "--stack", "-f", form]
+    assert [cnnfilter_run(command, *line).code for command in ("plan", "convolve")] == [0, 0]

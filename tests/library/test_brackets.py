@@ -35,6 +35,12 @@ SOBEL = [[1, 0, -1], [2, 0, -2], [1, 0, -1]]
         "1/4*[4 0 -4; 8 0 -8; 4 0 -4]",
         "np.array([[4, 0, -4], [8, 0, -8], [4, 0, -4]]) / 4",
         "[8 0 -8; 16 0 -16; 8 0 -8] * (1/8)",
+        "k = [1 0 -1; ... % MATLAB goes on\n 2 0 -2; ...\n 1 0 -1];",
+        "[1, 0, -1],\n[2, 0, -2],\n[1, 0, -1],",
+        "{1, 0, -1}, {2, 0, -2}, {1, 0, -1}",
+        "[1 0 -1]\n[2 0 -2]\n[1 0 -1]",
+        "static const int k[3][3] = {{1, 0, -1}, {2, 0, -2}, {1, 0, -1}};",
+        "[1 0 \u22121; 2 0 \u22122; 1 0 \u22121]",
     ],
 )
 def test_one_kernel_in_many_brackets(text):
@@ -90,3 +96,12 @@ def test_what_brackets_may_not_hold(text, reason):
 def test_calls_and_roots_are_no_matrices():
     assert not is_matrix_text("gaussian(5)")
     assert matrix("sqrt(2)/2 2*sqrt(3)") == [[2**0.5 / 2, 2 * 3**0.5]]
+
+
+def test_what_numpy_leaves_out_is_not_joined():
+    with pytest.raises(MatrixError):
+        matrix("[0 1 2 ...\n 997 998 999]")
+
+
+def test_a_row_may_begin_with_the_minus_of_typeset_text():
+    assert load_kernels("\u22121 0 1")[0].weights.tolist() == [[-1, 0, 1]]
