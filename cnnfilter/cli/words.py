@@ -15,9 +15,6 @@ from cnnfilter.text import distinct
 #: What an input that is written in place is called.
 IN_PLACE = "inline"
 
-#: A cell without a value, in numbers that are written in place.
-_MISSING = re.compile(r"\bnan\b", re.IGNORECASE)
-
 #: How a job over a folder is typed.
 _FOR_FOLDERS = {
     "convolve": "batch {} -k sobel-x -o OUT",
@@ -30,6 +27,8 @@ _FOR_FOLDERS = {
 _WITH_KERNELS = ("convolve", "batch", "plan")
 #: Endings of files that hold kernels or networks, and never pictures.
 _NO_PICTURES = (".yaml", ".yml", ".safetensors", ".onnx")
+#: How a missing cell is written among numbers in place, as in grids of numbers.
+_GAP = re.compile(r"(?<![\w.#/])(?:nan|null|#?n/?a)(?![\w.#/])", re.IGNORECASE)
 
 
 def _is_folder(name: str) -> bool:
@@ -45,7 +44,7 @@ def is_in_place(name: str) -> bool:
     >>> is_in_place("2.5 nan 0.2"), is_in_place("[[1, 2], [3, 4]]"), is_in_place("7"), is_in_place("scan 2.png")
     (True, True, False, False)
     """
-    text = _MISSING.sub("0", name)
+    text = _GAP.sub("0", name)
     numbers = re.fullmatch(r"[-+0-9.eE/,;\s\[\]()]+", text) and re.search(r"[0-9]\s*[\s,;\[\]]+\s*[-+.0-9\[]", text)
     return bool(numbers) and not os.path.lexists(name)
 
@@ -63,7 +62,12 @@ def called(names: Sequence[str]) -> list[str]:
 
 
 def in_place(name: str) -> bytes:
-    """Return numbers written in place as the file that would hold them.
+    """Return numbers written in place as the file that would hold them; NaN, null and NA are missing cells.
+
+    Examples
+    --------
+    >>> in_place("1 nan; 1/4 -2")
+    b'[[1.0, null], [0.25, -2.0]]'
 
     Raises
     ------
@@ -75,20 +79,19 @@ def in_place(name: str) -> bytes:
     from cnnfilter.library.numbers import MatrixError, describe, matrix
 
     try:
-        rows = matrix(_MISSING.sub("0", name))
-        if _MISSING.search(name):
-            rows = _with_gaps(rows, matrix(_MISSING.sub("1", name)))
+        rows, others = (matrix(_GAP.sub(digit, name)) for digit in "01")
     except MatrixError as error:
         raise ParameterError(f"input {describe(name)}: {error}") from None
+    if rows != others:  # what differs was written as missing
+        rows = _with_gaps(rows, others)
     return json.dumps(rows[0] if len(rows) == 1 else rows).encode()
 
 
-def _with_gaps(rows: list[Any], other: list[Any]) -> list[Any]:
-    """Return nested lists of numbers with None, JSON's word for NaN, where others of that shape differ."""
-    return [
-        _with_gaps(one, two) if isinstance(one, list) else one if one == two else None
-        for one, two in zip(rows, other, strict=True)
-    ]
+def _with_gaps(first: object, second: object) -> Any:
+    """Return nested lists of numbers with None where two readings of them differ."""
+    if isinstance(first, list) and isinstance(second, list):
+        return [_with_gaps(one, other) for one, other in zip(first, second, strict=True)]
+    return first if first == second else None
 
 
 def check_inputs(names: Sequence[str], command: str, kernel_dirs: Sequence[str] = ()) -> None:
