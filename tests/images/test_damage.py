@@ -319,7 +319,7 @@ def test_limits_and_damage_of_pictures_with_a_palette_come_before_their_pixels(f
     file = io.BytesIO()
     Image.fromarray(PHOTO).quantize(16).save(file, form)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: pytest.fail("was loaded"))
-    with pytest.raises(ResourceError, match="decoding needs 2.24 kB"):
+    with pytest.raises(ResourceError, match=r"decoding needs 2\.24 kB"):
         open_picture(file.getvalue(), max_memory=2000)
 
 
