@@ -143,15 +143,25 @@ def _read_npy(data: bytes, _member: str, bounds: Bounds) -> Grid:
     return _array_from(io.BytesIO(data), len(data), bounds)
 
 
+def _npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, order and type of an npy stream; NumPy answers a strange header in words of Python's parser."""
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    try:
+        version = np.lib.format.read_magic(file)
+        if version in readers:
+            return readers[version](file, max_header_size=_LONGEST_HEADER)
+    except MemoryError:
+        raise
+    except Exception as error:
+        ends = str(error).startswith("EOF: ")  # when it reads, not when it parses
+        words = "the file ends in its header" if ends else "its header makes no sense"
+        raise ValueError(words) from error
+    raise ImageError(f"npy version {version[0]}.{version[1]} is not supported (save it with numpy.save)")
+
+
 def _array_from(file: Any, size: int, bounds: Bounds) -> Grid:
     """Read an npy stream of `size` bytes: header, checks, then values."""
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_LONGEST_HEADER)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(file, max_header_size=_LONGEST_HEADER)
-    else:
-        raise ImageError(f"npy version {version[0]}.{version[1]} is not supported (save it with numpy.save)")
+    shape, fortran, dtype = _npy_header(file)
     if dtype.hasobject:
         raise ImageError("object arrays are refused: they can run code (save plain numbers)")
     if dtype.kind not in "biuf":

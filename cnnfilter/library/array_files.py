@@ -47,7 +47,9 @@ def _npy_array(stream: IO[bytes], path: str) -> NDArray[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # files that Python 2 wrote
             shape, fortran, dtype = read_header(stream)
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # of Python's tokenizer, too
         raise KernelFileError(path, "is not a .npy array, or its header is broken") from error
     if dtype.hasobject:
         raise KernelFileError(path, "holds pickled objects, which are refused (save plain numbers)")

@@ -273,3 +273,23 @@ def test_python_2_and_warnings_stay_off_the_screen(cnnfilter_run, tmp_path):
     done = cnnfilter_run("convolve", "old.npy", "-k", "1", "-o", "new.npy", "-q")
     assert (done.code, done.err) == (0, "")
     np.testing.assert_array_equal(np.load(tmp_path / "new.npy"), np.arange(6).reshape(2, 3))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "(" * 100,
+        "__import__('os')",
+        "{'descr':'<f4'}",
+        "{'descr':'<f4','fortran_order':1,'shape':(1,)}",
+        "\xff",
+        "[" * 9000,
+    ],
+)
+def test_a_strange_npy_header_is_answered_in_our_words(header):
+    text = header.encode("latin-1") + b"\n"
+    data = b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text + bytes(4)
+    with pytest.raises(ImageError, match=r"^'standard input': not a readable npy file: its header makes no sense$"):
+        read_grid(data)
+    with pytest.raises(ImageError, match=r"^'standard input': not a readable npy file: the file ends in its header$"):
+        read_grid(data[:-6])

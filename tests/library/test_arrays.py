@@ -268,3 +268,11 @@ def test_files_of_numpys_own_tests():
     for path in sorted(corpora.corpus("numpy-npy").rglob("*.np[yz]")):
         with pytest.raises(KernelFileError, match="pickled objects"):
             load_kernels(str(path))
+
+
+@pytest.mark.parametrize("header", [b"(" * 100, b"{'descr': '<f8', 'fortran_order': False, 'shape': ((1, }"])
+def test_a_header_that_never_closes_its_brackets_is_refused(tmp_path, header):
+    path = tmp_path / "strange.npy"
+    path.write_bytes(b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(KernelFileError, match=r"is not a \.npy array, or its header is broken"):
+        load_kernel(str(path))
