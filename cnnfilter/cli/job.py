@@ -85,7 +85,7 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
                 raise  # a word that no image understands
             except (CnnFilterError, MemoryError) as error:
                 failures.append((one.name, as_resource(error)))
-                _report(*failures[-1])
+                report_failure(*failures[-1])
             progress.advance()
     show_done(done, failures, show, to_stdout=files.output == "-")
     chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet or request.zoom > 1
@@ -241,7 +241,7 @@ def position(text: str | None) -> tuple[int, int] | None:
     return pair(text, "--at", minimum=0)
 
 
-def _report(name: str, error: CnnFilterError) -> None:
+def report_failure(name: str, error: CnnFilterError) -> None:
     """Say at once what is wrong with an image, naming it."""
     from cnnfilter.cli.main import describe, say
     from cnnfilter.files import quoted

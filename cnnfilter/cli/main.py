@@ -126,10 +126,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _terminate)
     try:
-        with warnings.catch_warnings():
-            if "--debug" not in words:
-                warnings.simplefilter("ignore")  # what libraries say is for who wrote them: what matters we say
-            code = _run(words)
+        code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         _flush_nothing_more()

@@ -80,7 +80,7 @@ def list_layers(model: Model, look: Look) -> None:
 
 def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -> None:
     """Run every picture, show the results, and exit with the code that the failures stand for."""
-    from cnnfilter.cli.job import _report
+    from cnnfilter.cli.job import report_failure
     from cnnfilter.cli.progress import Progress
 
     sources = inputs_of(find_pictures(names, quiet=look.quiet), files)
@@ -106,7 +106,7 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
                 raise  # a word that no picture understands
             except (CnnFilterError, MemoryError) as error:
                 failures.append((name, as_resource(error)))
-                _report(*failures[-1])
+                report_failure(*failures[-1])
             progress.advance()
     _show(results, failures, look)
     if save is not None:

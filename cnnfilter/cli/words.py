@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +28,13 @@ _WITH_KERNELS = ("convolve", "batch", "plan")
 _NO_PICTURES = (".yaml", ".yml", ".safetensors", ".onnx")
 #: How a missing cell is written among numbers in place, as in grids of numbers.
 _GAP = re.compile(r"(?<![\w.#/])(?:nan|null|#?n/?a)(?![\w.#/])", re.IGNORECASE)
+
+
+def _typed(word: str) -> str:
+    """Return a word as a shell takes it."""
+    import shlex  # only a mistake needs it
+
+    return shlex.quote(word)
 
 
 def _is_folder(name: str) -> bool:
@@ -119,12 +125,12 @@ def check_inputs(names: Sequence[str], command: str, kernel_dirs: Sequence[str] 
         if is_in_place(name) and command != "batch":
             in_place(name)
         elif _is_folder(name) and command in _FOR_FOLDERS:
-            how = _FOR_FOLDERS[command].format(shlex.quote(name))
+            how = _FOR_FOLDERS[command].format(_typed(name))
             raise ParameterError(f"{quoted(name)} is a folder, and {command} takes files (cnnfilter {how})")
         elif not os.path.lexists(name):
             _check_missing(name, command, kernel_dirs)
         elif name.lower().endswith(_NO_PICTURES) and command == "convolve":
-            raise ParameterError(f"{quoted(name)} is a kernel file, not a picture (-k {shlex.quote(name)})")
+            raise ParameterError(f"{quoted(name)} is a kernel file, not a picture (-k {_typed(name)})")
 
 
 def _check_missing(name: str, command: str, kernel_dirs: Sequence[str]) -> None:
@@ -144,7 +150,7 @@ def _check_missing(name: str, command: str, kernel_dirs: Sequence[str]) -> None:
         in_place(name)
     for kind, flag, means in _KINDS:
         if means(name, kernel_dirs):
-            typed = f"{flag} {shlex.quote(name)}"
+            typed = f"{flag} {_typed(name)}"
             raise ParameterError(f"{quoted(name)} is {kind}: {_how(command, flag, typed)} (there is no such file)")
 
 
@@ -241,7 +247,7 @@ def missing_flag(flag: str, example: str, names: Sequence[str], command: str) ->
         check_inputs(names, command)
     except ParameterError as error:
         return error
-    return ParameterError(f"Missing option {flag} (cnnfilter {command} {shlex.quote(names[0])} {example})")
+    return ParameterError(f"Missing option {flag} (cnnfilter {command} {_typed(names[0])} {example})")
 
 
 def unknown_command(word: str, commands: Sequence[str], group: str = "") -> CnnFilterError:
@@ -249,7 +255,7 @@ def unknown_command(word: str, commands: Sequence[str], group: str = "") -> CnnF
     from cnnfilter.library.numbers import describe
 
     near = closest(word, list(commands), 1)
-    path = shlex.quote(word)
+    path = _typed(word)
     if near:
         hint = f"did you mean cnnfilter {group}{near[0]}?"
     elif _is_folder(word):

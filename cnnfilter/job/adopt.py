@@ -13,7 +13,6 @@ from cnnfilter.core.rounding import ROUNDINGS
 from cnnfilter.errors import ImageError, ParameterError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.methods import PILLOW_PASSES, blur_of_sums, box_passes, fixed_point, pass_radius
 from cnnfilter.job.options import Options
 from cnnfilter.library.conventions import ALPHA_WORDS, CONVENTIONS, ROUNDING_WORDS, Convention
 from cnnfilter.library.kernel import Kernel, Own
@@ -241,6 +240,8 @@ def _in_fixed_point(way: Way, kernel: Kernel, picture: Picture) -> Way:
     """Take the whole numbers that GaussianBlur makes of its weights."""
     if not way.rounding:
         return way
+    from cnnfilter.job.methods import fixed_point
+
     fixed = fixed_point(way.weights, 8 if way.top == 255 else 16)
     options = way.options._replace(dtype="float32" if way.top == 255 else "float64", engine="banded")
     return way._replace(weights=fixed, options=options, rounding="half-up")
@@ -250,6 +251,8 @@ def _divided_sums(way: Way, kernel: Kernel, picture: Picture) -> Way:
     """Add up whole numbers, and divide as cv2.blur does."""
     if not way.rounding:
         return way
+    from cnnfilter.job.methods import blur_of_sums
+
     return way._replace(
         weights=np.ones_like(way.weights), options=way.options._replace(dtype="float64", engine="banded"),
         finish=blur_of_sums(way.weights.size, way.top), rounding="half-up" if way.top == 255 else "half-even",
@@ -258,6 +261,8 @@ def _divided_sums(way: Way, kernel: Kernel, picture: Picture) -> Way:
 
 def _one_pass(way: Way, kernel: Kernel, picture: Picture) -> Way:
     """Take one pass of a box."""
+    from cnnfilter.job.methods import box_passes
+
     radius = (way.weights.shape[0] // 2, way.weights.shape[1] // 2)
     return way._replace(passes=lambda planes: box_passes(planes, radius, 1)) if way.rounding else way
 
@@ -266,6 +271,8 @@ def _three_passes(way: Way, kernel: Kernel, picture: Picture) -> Way:
     """Take the passes of a box that Pillow's Gaussian is made of."""
     if not way.rounding or kernel.own is None:
         return way
+    from cnnfilter.job.methods import PILLOW_PASSES, box_passes, pass_radius
+
     radius = pass_radius(kernel.own.sigma)
     return way._replace(passes=lambda planes: box_passes(planes, (radius, radius), PILLOW_PASSES))
 

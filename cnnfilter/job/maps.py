@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from cnnfilter.core.conv import plan_source
 from cnnfilter.core.convolution import Convolution
 from cnnfilter.core.ordered import OrderedConvolution
 from cnnfilter.core.plan import Sizes
-from cnnfilter.core.pools import PoolPlan
 from cnnfilter.core.strips import Scratch, map_in_threads, thread_count
 from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ShapeError
@@ -20,6 +19,9 @@ from cnnfilter.job.combine import by_channel, combine, same_shape
 from cnnfilter.job.options import Options
 from cnnfilter.job.source import PictureSource
 from cnnfilter.library.kernel import Kernel
+
+if TYPE_CHECKING:
+    from cnnfilter.core.pools import PoolPlan
 
 Array = np.ndarray[Any, np.dtype[Any]]
 #: Called with the first row of a strip and its values ``(C, rows, W)``.

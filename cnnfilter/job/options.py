@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfilter.core.plan import ENGINE_NAMES
-from cnnfilter.core.pools import Pooling, parse_pool
 from cnnfilter.core.shapes import Pair, pair, parse_border, resolve_pads
 from cnnfilter.core.words import MISSING, parse_activation
 from cnnfilter.errors import ParameterError, lookup
+
+if TYPE_CHECKING:
+    from cnnfilter.core.pools import Pooling
 
 CHANNEL_MODES = {
     "each": "every channel by itself",
@@ -105,7 +107,7 @@ def make_options(
         stride=pair(stride, "stride"),
         dilation=pair(dilation, "dilation"),
         activation=Activation(*parse_activation(activation)) if activation is not None else None,
-        pool=parse_pool(pool) if pool is not None else None,
+        pool=_pooling(pool) if pool is not None else None,
         **words,
     )
     lookup(CHANNEL_MODES, options.channels, "channels mode")
@@ -125,6 +127,13 @@ def make_options(
         if isinstance(value, float) and math.isfinite(value):  # infinity is a bound that some take
             _check_fits(f"{name}: {key}", value, options.dtype)
     return options
+
+
+def _pooling(text: str) -> Pooling:
+    """Return a pooling as it is typed."""
+    from cnnfilter.core.pools import parse_pool  # most jobs pool nothing
+
+    return parse_pool(text)
 
 
 def check_threads(threads: int | None) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from cnnfilter.core.gray import GRAYS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.options import Options
 from cnnfilter.library.conventions import CONVENTIONS
@@ -34,7 +33,6 @@ class PictureSource:
         self.finite = picture.dtype.kind != "f"
         self.colors = picture.channels - picture.has_alpha
         self.luma = options.channels == "gray" and self.colors == 3
-        self.gray = GRAYS[CONVENTIONS[options.tool].gray if options.tool else "bt601"]
         self.divisor = _white(picture, options) if options.range == "unit" else 1.0
 
     @property
@@ -57,7 +55,10 @@ class PictureSource:
             return planes[None, self.colors :] / np.float64(self.picture.white)
         values = planes[: self.colors]
         if self.luma:
-            values = self.gray(values, self.dtype)[None]
+            from cnnfilter.core.gray import GRAYS  # most jobs keep the colours
+
+            gray = GRAYS[CONVENTIONS[self.options.tool].gray if self.options.tool else "bt601"]
+            values = gray(values, self.dtype)[None]
         if self.divisor != 1.0:
             values = np.divide(values, self.divisor, dtype=self.dtype)
             if self.picture.dtype.kind == "i" and self.options.tool:
