@@ -242,8 +242,8 @@ def check_options(model: Model, plan: NetworkPlan, options: NetworkOptions) -> N
     Raises
     ------
     ParameterError
-        If another computing type is asked of an ONNX model, or softmax of what has been through a sigmoid, or of
-        maps.
+        If another computing type is asked of an ONNX model, or softmax of what has been through a sigmoid, of maps,
+        or of one value.
     """
     if model.takes is not None and options.dtype != "float32":
         raise ParameterError("--dtype is for network files: an ONNX model computes in its own types (leave it out)")
@@ -254,6 +254,8 @@ def check_options(model: Model, plan: NetworkPlan, options: NetworkOptions) -> N
         raise ParameterError("--softmax takes scores, and the network ends in sigmoids: probabilities, each by itself")
     if min(shape, default=1) > 0 and max(shape, default=1) != math.prod(shape):
         raise ParameterError(f"--softmax takes a vector, and the network ends in {' x '.join(map(str, shape))} maps")
+    if set(shape) == {1}:
+        raise ParameterError("--softmax takes scores of two classes or more, and the network ends in one value")
 
 
 def check_peak(plan: NetworkPlan, name: str, limit: int | None, *, drawing: int = 0) -> None:

@@ -113,6 +113,13 @@ def test_a_picture_without_scores_costs_the_others_nothing(program):
     assert [line.split() for line in out.splitlines()[2:]] == [["one.csv", "0", "0.7275"], ["hole.csv", "-", "-"]]
 
 
+def test_softmax_of_one_value_is_refused(program):
+    network = one_pixel(FLAT, {"kind": "dense", "weights": [[2.0]]})
+    code, _, err = program("run", network, "one.csv", "--softmax")
+    said = "cnnfilter: error: --softmax takes scores of two classes or more, and the network ends in one value\n"
+    assert (code, err) == (2, said)
+
+
 def test_softmax_where_it_means_nothing(program):
     network = one_pixel(FLAT, DENSE, SIGMOID)
     code, _, err = program("run", network, "one.csv", "--softmax", "--save", "all", "-o", "o/")
