@@ -62,17 +62,28 @@ def test_names_are_pillow_s(name):
     assert "ImageFilter.Kernel" not in note
 
 
-@pytest.mark.parametrize(
-    ("source", "kernel", "message"),
-    [
-        ("scene.png", "sobel-7-x", "pillow takes kernels of 3x3 or 5x5, got 7x7"),
-        ("scene-16bit.png", "sobel-x", "pillow filters pictures of 8 bits, this one holds uint16"),
-    ],
-)
-def test_what_pillow_cannot_do(cnnfilter_run, samples, source, kernel, message):
-    done = cnnfilter_run("convolve", samples / source, "-k", kernel, "--as", "pillow")
+def test_pillow_filters_8_bits_only(cnnfilter_run, samples):
+    done = cnnfilter_run("convolve", samples / "scene-16bit.png", "-k", "sobel-x", "--as", "pillow")
     assert done.code == 3
-    assert message in done.err
+    assert "pillow filters pictures of 8 bits, this one holds uint16" in done.err
+
+
+@pytest.mark.parametrize(
+    ("kernel", "size", "words"),
+    [
+        ("sobel-7-x", "7x7", []), ("1 2; 3 4", "2x2", []), ("box:size=7", "7x7", ["--bias", "3"]),
+        ("gaussian:sigma=2", "13x13", ["-k", "sobel-x", "--combine", "magnitude"]),
+    ],
+)  # fmt: skip
+def test_sizes_that_pillow_does_not_take_are_said_before_a_picture_is_read(
+    cnnfilter_run, samples, tmp_path, kernel, size, words
+):
+    pictures = [samples / "scene.png", samples / "smiley-7x7.csv"]
+    done = cnnfilter_run("convolve", *pictures, "-k", kernel, *words, "--as", "pillow")
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert f"pillow takes kernels of 3x3 or 5x5, got {size}" in done.err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("words", [["--stride", "2"], ["--dilation", "2"], ["--padding", "valid"]])

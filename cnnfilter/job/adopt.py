@@ -107,15 +107,18 @@ def _is_whole(picture: Picture) -> bool:
 
 
 def check_adopted(kernels: Sequence[Kernel], options: Options) -> None:
-    """Raise where a flag asks for what a tool's own function has not.
+    """Raise where a tool cannot do what the flags ask for, whatever the picture.
 
     Raises
     ------
+    ShapeError
+        If the tool does not take kernels of this size.
     ParameterError
-        If the function is passes over the whole picture, and there is a stride, a dilation or another border.
+        If its own function is passes over the whole picture, and there is a stride, a dilation or another border.
     """
     plain = Options()
-    for kernel in kernels:
+    for kernel in kernels if options.tool else ():
+        _check_size(kernel, options)
         if kernel.own is None or kernel.own.method not in PASSES or options.combine or options.channels == "sum":
             continue
         strange = [f"--{name}" for name in ("stride", "dilation") if getattr(options, name) != getattr(plain, name)]
@@ -141,7 +144,8 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
     kernel = suited_kernel(kernel, options, picture)
     its = CONVENTIONS[options.tool]
     method = _method(kernel.own, options)
-    _check(kernel, its, options.tool, picture, method)
+    _check_size(kernel, options)
+    _check_type(its, options.tool, picture)
     top = int(np.iinfo(picture.dtype).max) if options.range == "stored" and _is_whole(picture) else 0
     way = Way(
         weights=_slid(kernel, its, options), options=_its_options(kernel, its, options),
@@ -201,14 +205,19 @@ def _its_options(kernel: Kernel, its: Convention, options: Options) -> Options:
     return options._replace(padding=_padding(kernel.weights.shape, its, options))
 
 
-def _check(kernel: Kernel, its: Convention, tool: str, picture: Picture, method: str) -> None:
-    """Raise where the tool could not do this."""
-    if its.sizes and kernel.shape not in its.sizes and method not in PASSES:
-        sizes = " or ".join("x".join(map(str, size)) for size in its.sizes)
+def _check_size(kernel: Kernel, options: Options) -> None:
+    """Raise where the tool takes no kernel of this size."""
+    known = CONVENTIONS[options.tool].sizes
+    if known and kernel.shape not in known and _method(kernel.own, options) not in PASSES:
+        sizes = " or ".join("x".join(map(str, size)) for size in known)
         raise ShapeError(
-            f"{kernel.name}: {tool} takes kernels of {sizes}, got {'x'.join(map(str, kernel.shape))} "
-            f"(another kernel, or no --as {tool})"
+            f"{kernel.name}: {options.tool} takes kernels of {sizes}, got {'x'.join(map(str, kernel.shape))} "
+            f"(another kernel, or no --as {options.tool})"
         )
+
+
+def _check_type(its: Convention, tool: str, picture: Picture) -> None:
+    """Raise where the tool filters no pictures of this type."""
     if its.order == "rows" and picture.dtype != np.uint8:
         raise ImageError(
             f"{quoted(picture.name)}: {tool} filters pictures of 8 bits, this one holds {picture.dtype} "
