@@ -105,9 +105,12 @@ def rows_by_columns(text: str, name: str) -> Pair:
     ((480, 640), (8, 8))
     """
     try:
-        return pair(text.lower().replace("x", ","), name)
+        rows, columns = pair(text.lower().replace("x", ","), name, minimum=0)
     except ParameterError:
         raise ParameterError(f"{name} takes ROWSxCOLS, as in 480x640, got {text!r}") from None
+    if min(rows, columns) < 1:
+        raise ParameterError(f"{name} must be at least 1, got {text!r}")
+    return rows, columns
 
 
 def pair(value: object, name: str, *, minimum: int = 1) -> Pair:

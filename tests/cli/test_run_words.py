@@ -213,7 +213,7 @@ def test_the_seven_at_80_columns(program):
         (("--colormap", "nosuch"), "unknown colormap 'nosuch'"),
         (("--layer", "nosuch"), "no layer 'nosuch'"),
         (("--save", "nosuch"), "no layer 'nosuch'"),
-        (("--top", "0"), "'--top'"),
+        (("--top", "0"), "--top must be at least 1"),
         (("--size", "0x3"), "--size must be at least 1"),
         (("--size", "3"), "layer 'pool2' (pool) takes 32x1x1"),
         (("--mean", "a"), "--mean takes numbers parted by commas, got 'a'"),
