@@ -392,8 +392,8 @@ WRONG = [
     (["--colormap", "nosuch"], "unknown colormap 'nosuch'"),
     (["--compress", "nosuch"], "unknown compression 'nosuch'"),
     (["--scale", "nosuch"], "unknown scale 'nosuch'"),
-    (["--zoom", "0"], "'--zoom': 0"),
-    (["--zoom", "2.5"], "'--zoom'"),
+    (["--zoom", "0"], "--zoom must be at least 1, got 0"),
+    (["--zoom", "2.5"], "--zoom takes a whole number"),
 ]
 
 
