@@ -12,13 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 import cnnfilter
-from cnnfilter.errors import OutputError
 from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
 from cnnfilter.job.combine import check_kernels
 from cnnfilter.job.image import Done, Request, do_image, kernel_steps
-from cnnfilter.job.names import DUMP_FORMATS, Endings, Output
+from cnnfilter.job.names import Endings, Output, check_vectors
 from cnnfilter.job.options import Options
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import distinct_kernels, origins
@@ -110,8 +109,8 @@ class Convolve:
 
     def __post_init__(self) -> None:
         check_kernels(self.kernels, self.options.combine)
-        if self.flatten and any(form not in DUMP_FORMATS.values() for form in self.formats):
-            raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
+        if self.flatten:
+            check_vectors(self.formats)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

@@ -116,12 +116,12 @@ def formats_of(files: Files) -> list[str]:
     OutputError
         If a vector is to become a picture.
     """
-    from cnnfilter.job.names import DUMP_FORMATS, parse_formats
+    from cnnfilter.job.names import check_vectors, parse_formats
 
     default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
     formats = parse_formats(default, files.output)
-    if files.flatten and any(form not in DUMP_FORMATS.values() for form in formats):
-        raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
+    if files.flatten:
+        check_vectors(formats)
     return formats
 
 

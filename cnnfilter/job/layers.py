@@ -16,14 +16,13 @@ import cnnfilter
 from cnnfilter.dumps.write import WRITERS, Dump
 from cnnfilter.errors import ParameterError, ResourceError, UnknownNameError, closest
 from cnnfilter.files import atomic_output
-from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
 from cnnfilter.job.look import check_zoom, flat_note
 from cnnfilter.job.names import DUMP_FORMATS, STDOUT, Output, place_outputs
-from cnnfilter.job.render import enlarged, range_text
+from cnnfilter.job.render import enlarged, in_color, range_text
 from cnnfilter.network.plan import LayerPlan
 from cnnfilter.network.results import LayerResult, NetworkResult, Saved
 from cnnfilter.text import distinct, slug
@@ -333,13 +332,13 @@ def draw_layer(
     if values.ndim == 3:
         chosen = range(len(values)) if index is None else [index]
         shown = displays if len(displays) == len(values) else [displays[0]] * len(values)
-        tiles = [enlarged(_colored(to_pixels(values[one], shown[one]), colormap), zoom) for one in chosen]
+        tiles = [enlarged(in_color(to_pixels(values[one], shown[one]), colormap), zoom) for one in chosen]
         if index is not None:
             return tiles[0]
         ranges = [range_text(*extent_of([one])) for one in values]
         return contact_sheet(tiles, [str(number) for number in chosen], notes=ranges, longest=LONGEST_SHEET)
     plane = values if values.ndim == 2 else _strip(values.reshape(-1))
-    tile = enlarged(_colored(to_pixels(plane, displays[0]), colormap), zoom)
+    tile = enlarged(in_color(to_pixels(plane, displays[0]), colormap), zoom)
     return contact_sheet([tile], [layer.name], notes=[range_text(*extent_of([values]))])
 
 
@@ -351,8 +350,3 @@ def _strip(vector: Array) -> Array:
     padded = np.full(rows * VECTOR_COLUMNS, np.nan, vector.dtype)
     padded[: len(vector)] = vector
     return padded.reshape(rows, VECTOR_COLUMNS)
-
-
-def _colored(pixels: Array, colormap: str | None) -> Array:
-    """Return pixels through the colour map, where there is one."""
-    return apply_colormap(pixels, colour_table(colormap)) if colormap else pixels

@@ -101,6 +101,18 @@ def parse_formats(formats: Sequence[str], output: str | None) -> list[str]:
     return named or ["png"]
 
 
+def check_vectors(formats: Sequence[str]) -> None:
+    """Raise if maps that are made one vector are to become a picture.
+
+    Raises
+    ------
+    OutputError
+        With the formats that hold a vector.
+    """
+    if any(form not in DUMP_FORMATS.values() for form in formats):
+        raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
+
+
 def plan_outputs(
     inputs: Sequence[str],
     labels: Sequence[str],

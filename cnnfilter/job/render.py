@@ -145,9 +145,9 @@ def _painter(maps: Maps, look: Look) -> _Painter:
     return _Painter(maps, look, look.display or resolve(look.kind, look.white, extent), Statistics())
 
 
-def _in_color(pixels: Array, look: Look) -> Array:
+def in_color(pixels: Array, colormap: str | None) -> Array:
     """Return pixels through the colour map, where there is one."""
-    return apply_colormap(pixels, colour_table(look.colormap)) if look.colormap else pixels
+    return apply_colormap(pixels, colour_table(colormap)) if colormap else pixels
 
 
 def enlarged(pixels: Array, zoom: int) -> Array:
@@ -259,7 +259,7 @@ class _Painter:
 
     def _finished(self, pixels: Array) -> Array:
         """Return pixels coloured and enlarged."""
-        return enlarged(_in_color(pixels, self.look), self.look.zoom)
+        return enlarged(in_color(pixels, self.look.colormap), self.look.zoom)
 
     def _collect(self, one: Callable[[int, Array], tuple[Statistics, Any]]) -> Iterator[Any]:
         """Walk over the strips, add up their facts, and pass on the rest."""
