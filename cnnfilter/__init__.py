@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
     from cnnfilter.errors import CnnFilterError
     from cnnfilter.images import read_image, write_image
-    from cnnfilter.job.network import run_network
     from cnnfilter.library import list_kernels, load_kernel
+    from cnnfilter.run.network import run_network
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,7 @@ _HOMES = {
     "list_kernels": "cnnfilter.library",
     "read_image": "cnnfilter.images",
     "write_image": "cnnfilter.images",
-    "run_network": "cnnfilter.job.network",
+    "run_network": "cnnfilter.run.network",
     "CnnFilterError": "cnnfilter.errors",
 }
 

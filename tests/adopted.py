@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.image import Request, do_image, kernel_steps
-from cnnfilter.job.options import make_options
-from cnnfilter.job.source import PictureSource
 from cnnfilter.library import search_path
 from cnnfilter.library.conventions import adopt_words, load_as
+from cnnfilter.run.image import Request, do_image, kernel_steps
+from cnnfilter.run.options import make_options
+from cnnfilter.run.source import PictureSource
 
 #: The words that a tool has an opinion on, as `convolve` has them where they are not typed.
 WORDS = {"range": "stored", "padding": "valid", "padding_mode": "zeros", "flip": False, "dtype": "float32"}

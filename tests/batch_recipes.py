@@ -11,8 +11,8 @@ from cnnfilter.batch.finish import finish
 from cnnfilter.batch.recipe import Convolve
 from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
-from cnnfilter.job.options import Options
 from cnnfilter.library import load_kernels
+from cnnfilter.run.options import Options
 from cnnfilter.views.batch import Silent
 
 

@@ -21,6 +21,6 @@ def write_network(folder, entries, arrays=None, *, channels=1, size=None, name="
 
 def network_of(folder, entries, arrays=None, **options):
     """Return the network that these entries and arrays make."""
-    from cnnfilter.network import load_network
+    from cnnfilter.networks import load_network
 
     return load_network(write_network(folder, entries, arrays, **options))

@@ -23,11 +23,11 @@ MAY_IMPORT = {
     "library": {"core", "errors", "files", "text"},
     "dumps": {"errors", "files", "text"},
     "images": {"core", "dumps", "errors", "files", "text"},
-    "network": {"core", "errors", "files", "library", "text"},
-    "job": {"core", "dumps", "errors", "files", "images", "library", "network", "text"},
-    "batch": {"core", "dumps", "errors", "files", "images", "job", "library", "network", "text"},
-    "views": {"batch", "core", "dumps", "errors", "files", "images", "job", "library", "network", "text"},
-    "cli": {"batch", "core", "dumps", "errors", "files", "images", "job", "library", "network", "views", "text"},
+    "networks": {"core", "errors", "files", "library", "text"},
+    "run": {"core", "dumps", "errors", "files", "images", "library", "networks", "text"},
+    "batch": {"core", "dumps", "errors", "files", "images", "run", "library", "networks", "text"},
+    "views": {"batch", "core", "dumps", "errors", "files", "images", "run", "library", "networks", "text"},
+    "cli": {"batch", "core", "dumps", "errors", "files", "images", "run", "library", "networks", "views", "text"},
     "api": {"core", "errors", "library"},
 }
 
@@ -110,7 +110,7 @@ def test_numpy_is_not_imported_for_words_alone(words):
 
 #: What one kernel on one PNG needs nothing of: each would be a millisecond or many of start-up.
 NOT_FOR_A_PNG = {
-    "cnnfilter.batch", "cnnfilter.network", "cnnfilter.views", "cnnfilter.dumps.read", "cnnfilter.dumps.write",
+    "cnnfilter.batch", "cnnfilter.networks", "cnnfilter.views", "cnnfilter.dumps.read", "cnnfilter.dumps.write",
     "cnnfilter.images.pnm", "cnnfilter.images.sheet", "cnnfilter.images.tiff", "cnnfilter.images.write",
     "cnnfilter.core.activations", "cnnfilter.core.pooling", "cnnfilter.core.windows", "cnnfilter.library.schema",
     "cnnfilter.library.validate",

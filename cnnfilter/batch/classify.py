@@ -14,12 +14,12 @@ from cnnfilter.files import quoted
 from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.layers import File, Save, select, split_drawable, write_layers
-from cnnfilter.job.names import Output
-from cnnfilter.job.network import NetworkOptions, check_options, classify
-from cnnfilter.network.model import Model, open_model, whole_plan
-from cnnfilter.network.results import LayerResult, Prediction
-from cnnfilter.network.spec import Input
+from cnnfilter.networks.model import Model, open_model, whole_plan
+from cnnfilter.networks.results import LayerResult, Prediction
+from cnnfilter.networks.spec import Input
+from cnnfilter.run.layers import File, Save, select, split_drawable, write_layers
+from cnnfilter.run.names import Output
+from cnnfilter.run.network import NetworkOptions, check_options, classify
 from cnnfilter.text import distinct
 
 #: Classes that the record of a picture names.

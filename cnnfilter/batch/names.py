@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cnnfilter.files import printable
-from cnnfilter.job.names import Endings
+from cnnfilter.run.names import Endings
 from cnnfilter.text import Numbering, folded, numbered
 
 

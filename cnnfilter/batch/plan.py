@@ -12,7 +12,7 @@ from cnnfilter.batch.records import Planned, plan_item, plan_line
 from cnnfilter.batch.roots import is_url
 from cnnfilter.errors import OutputError
 from cnnfilter.files import atomic_output, check_outputs, collision_key, identity, output_error, overwrites, quoted
-from cnnfilter.job.names import Endings, read_file
+from cnnfilter.run.names import Endings, read_file
 from cnnfilter.text import folded
 
 #: What names the files that a run writes beside its results.

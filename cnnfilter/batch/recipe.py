@@ -15,12 +15,12 @@ import cnnfilter
 from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.limits import MAX_PIXELS
 from cnnfilter.images.picture import Picture
-from cnnfilter.job.combine import check_kernels
-from cnnfilter.job.image import Done, Request, do_image, kernel_steps
-from cnnfilter.job.names import Endings, Output, check_vectors
-from cnnfilter.job.options import Options
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import distinct_kernels, origins
+from cnnfilter.run.combine import check_kernels
+from cnnfilter.run.image import Done, Request, do_image, kernel_steps
+from cnnfilter.run.names import Endings, Output, check_vectors
+from cnnfilter.run.options import Options
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

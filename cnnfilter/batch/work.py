@@ -21,7 +21,7 @@ from cnnfilter.files import output_error, quoted
 from cnnfilter.images.frames import ALL
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.read import open_picture
-from cnnfilter.job.names import Output
+from cnnfilter.run.names import Output
 
 _BLOCK = 1 << 20
 

@@ -50,9 +50,9 @@ def activate(
     from cnnfilter.cli.job import Files, Show, memory_limit, position, run
     from cnnfilter.cli.words import check_inputs, missing_flag
     from cnnfilter.images.frames import parse_reading
-    from cnnfilter.job.image import Request, plain_step
-    from cnnfilter.job.look import make_looks
-    from cnnfilter.job.options import make_options
+    from cnnfilter.run.image import Request, plain_step
+    from cnnfilter.run.look import make_looks
+    from cnnfilter.run.options import make_options
 
     if not activation:
         raise missing_flag("'--activation' / '-a'", "-a relu", images, "activate")

@@ -8,8 +8,8 @@ import typer
 from cnnfilter.cli import flags
 
 if TYPE_CHECKING:
-    from cnnfilter.job.image import Request
     from cnnfilter.library.kernel import Kernel
+    from cnnfilter.run.image import Request
 
 
 def convolve(
@@ -94,11 +94,11 @@ def request_of(
 ) -> tuple[list["Kernel"], "Request"]:  # fmt: skip
     """Return the kernels, and what they and the flags ask for of every picture."""
     from cnnfilter.cli.job import memory_limit, position
-    from cnnfilter.job.image import Request, kernel_steps
-    from cnnfilter.job.look import make_looks
-    from cnnfilter.job.options import make_options
     from cnnfilter.library import search_path
     from cnnfilter.library.conventions import adopt_words, load_as
+    from cnnfilter.run.image import Request, kernel_steps
+    from cnnfilter.run.look import make_looks
+    from cnnfilter.run.options import make_options
 
     options = make_options(**words, **adopt_words(tool, adopted, given))
     search = search_path(folders or ())

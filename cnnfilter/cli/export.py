@@ -31,10 +31,10 @@ def export(
     from cnnfilter.core.shapes import rows_by_columns
     from cnnfilter.errors import OutputError, ParameterError, ShapeError
     from cnnfilter.files import printable, quoted
-    from cnnfilter.job.network import check_peak
-    from cnnfilter.network.load import load_network
-    from cnnfilter.network.onnx_export import COMPARED, export_network
-    from cnnfilter.network.plan import plan_network
+    from cnnfilter.networks.load import load_network
+    from cnnfilter.networks.onnx_export import COMPARED, export_network
+    from cnnfilter.networks.plan import plan_network
+    from cnnfilter.run.network import check_peak
     from cnnfilter.text import slug
     from cnnfilter.views.columns import write
 

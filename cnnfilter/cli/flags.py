@@ -37,7 +37,7 @@ def pool_names(incomplete: str) -> list[str]:
 
 def combinations(incomplete: str) -> list[str]:
     """Complete the ways to combine maps for the shell."""
-    from cnnfilter.job.options import COMBINATIONS
+    from cnnfilter.run.options import COMBINATIONS
 
     return [name for name in COMBINATIONS if name.startswith(incomplete)]
 

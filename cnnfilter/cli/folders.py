@@ -56,9 +56,9 @@ def looks(
 ) -> dict[str, Any]:  # fmt: skip
     """Return what both recipes take; no formats where only the manifest or a table is wanted."""
     from cnnfilter.batch.measures import parse_measures
-    from cnnfilter.job.look import make_looks
-    from cnnfilter.job.names import parse_formats
-    from cnnfilter.job.options import check_threads
+    from cnnfilter.run.look import make_looks
+    from cnnfilter.run.names import parse_formats
+    from cnnfilter.run.options import check_threads
 
     check_threads(words["threads"])
     wanted = formats or (["csv"] if flatten else [])
@@ -74,8 +74,8 @@ def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **ov
     """Return the recipe of `run`."""
     from cnnfilter.batch.classify import given_of, make_classify
     from cnnfilter.cli.network_words import check_network, override
-    from cnnfilter.job.options import DTYPES
-    from cnnfilter.network.model import open_model
+    from cnnfilter.networks.model import open_model
+    from cnnfilter.run.options import DTYPES
 
     lookup(DTYPES, looks["dtype"], "dtype")
     check_network(path)
@@ -94,9 +94,9 @@ def kernel_recipe(
 ) -> "Recipe":  # fmt: skip
     """Return the recipe of `convolve`."""
     from cnnfilter.batch.recipe import Convolve
-    from cnnfilter.job.options import make_options
     from cnnfilter.library import search_path
     from cnnfilter.library.conventions import adopt_words, load_as
+    from cnnfilter.run.options import make_options
 
     threads = looks.pop("threads")
     options = make_options(threads=threads, **words, **adopt_words(tool, adopted, given))

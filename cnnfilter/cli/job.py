@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cnnfilter.images.picture import Picture
-    from cnnfilter.job.image import Done, Request
-    from cnnfilter.job.names import Output
+    from cnnfilter.run.image import Done, Request
+    from cnnfilter.run.names import Output
 
 
 #: A map with both sides below this is a picture of a few specks.
@@ -66,7 +66,7 @@ class Files(NamedTuple):
 def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
     """Do every image, show the results, and exit with the code that the failures stand for."""
     from cnnfilter.cli.progress import Progress
-    from cnnfilter.job.names import make_folder
+    from cnnfilter.run.names import make_folder
 
     refuse_terminal(files.output, formats_of(files))
     inputs = inputs_of(images, files)
@@ -78,7 +78,7 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
         for one, planned in zip(inputs, outputs, strict=True):
             progress.start(one.name)
             try:
-                from cnnfilter.job.image import do_image
+                from cnnfilter.run.image import do_image
 
                 done += do_image(request, open_image(one, files), planned)
             except (ParameterError, UnknownNameError):
@@ -100,7 +100,7 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
 
 def outputs_of(names: Sequence[str], images: Sequence[str], request: Request, files: Files) -> list[list[Output]]:
     """Return the files that every input is made into, by their names; `images` are what the user typed."""
-    from cnnfilter.job.names import plan_outputs
+    from cnnfilter.run.names import plan_outputs
 
     steps = [step.name for step in request.steps]
     return plan_outputs(
@@ -116,7 +116,7 @@ def formats_of(files: Files) -> list[str]:
     OutputError
         If a vector is to become a picture.
     """
-    from cnnfilter.job.names import check_vectors, parse_formats
+    from cnnfilter.run.names import check_vectors, parse_formats
 
     default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
     formats = parse_formats(default, files.output)
@@ -221,7 +221,7 @@ def memory_limit(text: str | None) -> int | None:
     import os
 
     if text is not None:
-        from cnnfilter.job.options import parse_bytes
+        from cnnfilter.run.options import parse_bytes
 
         return parse_bytes(text)
     try:
@@ -259,7 +259,7 @@ def show_done(
     to_stdout: bool = False,
 ) -> None:
     """Print what the user wants to see; standard output is left alone where the data goes there."""
-    from cnnfilter.job.results import Failure
+    from cnnfilter.run.results import Failure
 
     results = [one.result for one in done]
     _notes(done, quiet=show.quiet or show.json)
@@ -298,7 +298,7 @@ def _notes(done: Sequence[Done], *, quiet: bool) -> None:
 def _print_previews(done: Sequence[Done], out: Console) -> None:
     """Draw the maps in the terminal, in the colours of their files, side by side as far as they fit."""
     from cnnfilter.files import printable
-    from cnnfilter.job.render import tiles_of
+    from cnnfilter.run.render import tiles_of
     from cnnfilter.views.console import draws_blocks
     from cnnfilter.views.preview import previews
 

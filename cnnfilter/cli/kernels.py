@@ -94,7 +94,7 @@ def show(
     search = search_path(kernel_dir or ())
     found = load_kernels(kernel, search=search)
     if output is not None:
-        from cnnfilter.job.kernel_sheet import write_passport, write_sheet
+        from cnnfilter.run.kernel_sheet import write_passport, write_sheet
 
         if len(found) == 1 and found[0].weights.ndim == 2:
             write_passport(found[0], search, output)
@@ -186,8 +186,8 @@ def compare(
 
     Example: cnnfilter kernels compare sobel-x --between opencv,skimage
     """
-    from cnnfilter.job.between import between as compared
     from cnnfilter.library import search_path
+    from cnnfilter.run.between import between as compared
     from cnnfilter.views.between import comparison_json, print_comparison
 
     found = compared(kernel, [tool.strip() for tool in between.split(",")], search_path(kernel_dir or ()))

@@ -25,9 +25,9 @@ from cnnfilter.errors import (
 
 if TYPE_CHECKING:
     from cnnfilter.images.picture import Picture
-    from cnnfilter.job.layers import File, Save
-    from cnnfilter.network.model import Model
-    from cnnfilter.network.results import LayerResult, NetworkResult
+    from cnnfilter.networks.model import Model
+    from cnnfilter.networks.results import LayerResult, NetworkResult
+    from cnnfilter.run.layers import File, Save
 
 
 def find_pictures(names: Sequence[str], *, quiet: bool = False) -> list[str]:
@@ -59,7 +59,7 @@ def find_pictures(names: Sequence[str], *, quiet: bool = False) -> list[str]:
 
 def list_layers(model: Model, look: Look) -> None:
     """Print the layers with their shapes; nothing is run."""
-    from cnnfilter.job.layers import select
+    from cnnfilter.run.layers import select
     from cnnfilter.views.columns import write
     from cnnfilter.views.network import layer_list, outline_json
     from cnnfilter.views.plans import network_plan_json
@@ -90,7 +90,7 @@ def run_pictures(model: Model, names: Sequence[str], look: Look, files: Files) -
     save, planned = _plan_saves(model, shown, look, files.max_pixels)
     model.ready(look.threads)
     if save is not None:
-        from cnnfilter.job.names import make_folder
+        from cnnfilter.run.names import make_folder
 
         make_folder(look.output)
     results: list[NetworkResult] = []
@@ -136,11 +136,11 @@ def _plan_saves(
     """Check what depends on the layers, and plan every file, before anything is computed."""
     from cnnfilter.cli.job import refuse_terminal
     from cnnfilter.files import check_outputs, quoted
-    from cnnfilter.job.image import check_place
-    from cnnfilter.job.layers import Save, check_saves, plan_files, select
-    from cnnfilter.job.names import parse_formats, read_file
-    from cnnfilter.job.network import check_options
-    from cnnfilter.network.model import whole_plan
+    from cnnfilter.networks.model import whole_plan
+    from cnnfilter.run.image import check_place
+    from cnnfilter.run.layers import Save, check_saves, plan_files, select
+    from cnnfilter.run.names import parse_formats, read_file
+    from cnnfilter.run.network import check_options
 
     plan = whole_plan(model)
     if plan.failure and model.input.size is not None:
@@ -167,7 +167,7 @@ def _plan_saves(
 
 def _names_file(model: Model, save: Save) -> Path | None:
     """Return where it is told which file is of which layer; nowhere where file names can hold the layers' names."""
-    from cnnfilter.job.names import FORMATS, STDOUT
+    from cnnfilter.run.names import FORMATS, STDOUT
     from cnnfilter.text import file_name, slug
 
     if save.output == STDOUT or all(slug(name) == name for name in save.layers):
@@ -196,16 +196,16 @@ def _one(
     model: Model, picture: Picture, look: Look, save: Save | None, files: Sequence[File], *, keep_all: bool
 ) -> NetworkResult:
     """Run one picture and write its files."""
-    from cnnfilter.job.network import classify
+    from cnnfilter.run.network import classify
 
     result = classify(picture, model, look.options, save)
     if look.table and look.at:
-        from cnnfilter.job.image import check_place
+        from cnnfilter.run.image import check_place
 
         for layer in _only(result, look) if look.layers else result.layers:
             check_place(look.at, layer.values.shape)
     if save is not None:
-        from cnnfilter.job.layers import split_drawable, write_layers
+        from cnnfilter.run.layers import split_drawable, write_layers
 
         kept, left_out = split_drawable(files, result.layers)
         if not kept:
@@ -222,7 +222,7 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
     """Print what the user wants to see."""
     results = [replace(one, layers=_only(one, look)) for one in results] if look.layers else results
     if look.json:
-        from cnnfilter.job.results import Failure
+        from cnnfilter.run.results import Failure
         from cnnfilter.views.network import network_json
 
         values = [layer.name for one in results for layer in one.layers] if look.table else []
@@ -232,7 +232,7 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
     if look.quiet and not look.table:
         return
     from cnnfilter.files import printable
-    from cnnfilter.job.names import PICTURE_FORMATS
+    from cnnfilter.run.names import PICTURE_FORMATS
     from cnnfilter.views import network as views
     from cnnfilter.views.columns import write
 
@@ -258,7 +258,7 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
 
 def _only(result: NetworkResult, look: Look) -> tuple[LayerResult, ...]:
     """Return the layers that were asked for."""
-    from cnnfilter.job.layers import select
+    from cnnfilter.run.layers import select
 
     names = select(look.layers, result.layers)
     return tuple(layer for layer in result.layers if layer.name in names)

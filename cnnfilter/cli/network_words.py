@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cnnfilter.errors import ImageError, ParameterError, lookup
 
 if TYPE_CHECKING:
-    from cnnfilter.job.network import NetworkOptions
-    from cnnfilter.network.model import Model
+    from cnnfilter.networks.model import Model
+    from cnnfilter.run.network import NetworkOptions
 
 
 class Look(NamedTuple):
@@ -40,7 +40,7 @@ class Look(NamedTuple):
     @property
     def options(self) -> NetworkOptions:
         """How pictures go through the network."""
-        from cnnfilter.job.network import NetworkOptions
+        from cnnfilter.run.network import NetworkOptions
 
         return NetworkOptions(self.threads, self.dtype, self.softmax, self.max_memory)
 
@@ -91,8 +91,8 @@ def _is_input(name: str) -> bool:
 
 def check_look(look: Look) -> None:
     """Raise for a word that no model understands, before any file is opened."""
-    from cnnfilter.job.names import parse_formats
-    from cnnfilter.job.options import DTYPES, check_threads
+    from cnnfilter.run.names import parse_formats
+    from cnnfilter.run.options import DTYPES, check_threads
 
     lookup(DTYPES, look.dtype, "dtype")
     check_threads(look.threads)
@@ -107,7 +107,7 @@ def parted_layout(text: str) -> tuple[str | None, str]:
     >>> parted_layout("NHWC"), parted_layout("HWC")
     (('NHWC', 'auto'), (None, 'HWC'))
     """
-    from cnnfilter.job.network import PREPARATIONS
+    from cnnfilter.run.network import PREPARATIONS
 
     lookup(dict.fromkeys(("auto", "CHW", "HWC", *PREPARATIONS["layout"])), text, "layout")
     return (text, "auto") if text in PREPARATIONS["layout"] else (None, text)
@@ -116,7 +116,7 @@ def parted_layout(text: str) -> tuple[str | None, str]:
 def override(model: Model, *, inputs: Sequence[str] = (), **words: str | None) -> Model:
     """Return the model with what the flags say about its inputs."""
     from cnnfilter.core.shapes import rows_by_columns
-    from cnnfilter.job.network import adapt
+    from cnnfilter.run.network import adapt
 
     changes: dict[str, object] = dict(words)
     if words.get("size") is not None:

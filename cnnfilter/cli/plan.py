@@ -11,7 +11,7 @@ from cnnfilter.errors import ParameterError
 
 if TYPE_CHECKING:
     from cnnfilter.cli.job import Files, Show
-    from cnnfilter.job.image import Request
+    from cnnfilter.run.image import Request
 
 #: Flags that mean something with a network.
 FOR_NETWORKS = frozenset({
@@ -119,8 +119,8 @@ def _plan_pictures(request: "Request", names: Sequence[str], size: str | None, f
     """Print the plan of every picture, or of a size; raise where a limit that was given is passed."""
     from cnnfilter.cli.job import inputs_of, open_image, outputs_of
     from cnnfilter.core.shapes import rows_by_columns
-    from cnnfilter.job.memory import check_cost
-    from cnnfilter.job.plans import picture_of_size, plan_job
+    from cnnfilter.run.memory import check_cost
+    from cnnfilter.run.plans import picture_of_size, plan_job
     from cnnfilter.views.plans import print_plans, print_warnings
 
     if size is not None:
@@ -155,8 +155,8 @@ def _plan_network(names: Sequence[str], size: str | None, files: "Files", show: 
     from cnnfilter.core.shapes import rows_by_columns
     from cnnfilter.errors import ShapeError
     from cnnfilter.files import quoted
-    from cnnfilter.job.network import check_peak
-    from cnnfilter.network.model import open_model
+    from cnnfilter.networks.model import open_model
+    from cnnfilter.run.network import check_peak
     from cnnfilter.views.plans import print_network_plan
 
     path, *images = names

@@ -54,9 +54,9 @@ def pool(
     from cnnfilter.cli.words import check_inputs, missing_flag
     from cnnfilter.core.pools import pool_label
     from cnnfilter.images.frames import parse_reading
-    from cnnfilter.job.image import Request, plain_step
-    from cnnfilter.job.look import make_looks
-    from cnnfilter.job.options import make_options
+    from cnnfilter.run.image import Request, plain_step
+    from cnnfilter.run.look import make_looks
+    from cnnfilter.run.options import make_options
 
     if not pool:
         raise missing_flag("'--pool'", "--pool max:2", images, "pool")

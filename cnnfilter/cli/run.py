@@ -85,8 +85,8 @@ def run(
     from cnnfilter.cli.network_words import Look, check_look, check_order, override, parted_layout
     from cnnfilter.cli.words import check_inputs
     from cnnfilter.images.frames import parse_reading
-    from cnnfilter.job.look import make_looks
-    from cnnfilter.network.model import open_model
+    from cnnfilter.networks.model import open_model
+    from cnnfilter.run.look import make_looks
 
     of_model, of_arrays = parted_layout(layout)
     reading = parse_reading(of_arrays, frame, truncated=allow_truncated)

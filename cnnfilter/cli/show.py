@@ -33,10 +33,10 @@ def show(
     from cnnfilter.cli.job import Files, Show, inputs_of, memory_limit, open_image, position, show_done
     from cnnfilter.cli.words import check_inputs
     from cnnfilter.images.frames import parse_reading
-    from cnnfilter.job.image import Done, Request, do_image, plain_step
-    from cnnfilter.job.look import make_looks
-    from cnnfilter.job.names import stem
-    from cnnfilter.job.options import make_options
+    from cnnfilter.run.image import Done, Request, do_image, plain_step
+    from cnnfilter.run.look import make_looks
+    from cnnfilter.run.names import stem
+    from cnnfilter.run.options import make_options
 
     check_inputs([file], "show")
     reading = parse_reading(layout, frame, truncated=allow_truncated)

@@ -210,7 +210,7 @@ def _is_pool(name: str, _: Sequence[str]) -> bool:
 
 def _is_format(name: str, _: Sequence[str]) -> bool:
     """Say whether a word is a file format."""
-    from cnnfilter.job.names import FORMATS
+    from cnnfilter.run.names import FORMATS
 
     return name.lower().lstrip(".") in FORMATS
 

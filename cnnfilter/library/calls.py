@@ -35,7 +35,7 @@ class Function(NamedTuple):
     turns
         Whether it turns the weights by 180 degrees, as a tool's variant has them.
     method
-        A key of ``cnnfilter.job.adopt.METHODS`` where its arithmetic is not that of the tool's usual filter.
+        A key of ``cnnfilter.run.adopt.METHODS`` where its arithmetic is not that of the tool's usual filter.
     """
 
     call: str | Callable[[Values], str]

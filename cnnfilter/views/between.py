@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cnnfilter.job.between import PARTS, Comparison, Step
 from cnnfilter.library.conventions import CONVENTIONS
+from cnnfilter.run.between import PARTS, Comparison, Step
 from cnnfilter.views.console import console
 from cnnfilter.views.numbers import number_table
 

@@ -13,9 +13,9 @@ from cnnfilter.files import printable
 from cnnfilter.views.columns import bar, coloured, columns, cut, fitted, terminal_width, text_width
 
 if TYPE_CHECKING:
-    from cnnfilter.job.results import Failure
-    from cnnfilter.network.plan import LayerPlan, Outline
-    from cnnfilter.network.results import LayerResult, NetworkResult, Prediction, Score
+    from cnnfilter.networks.plan import LayerPlan, Outline
+    from cnnfilter.networks.results import LayerResult, NetworkResult, Prediction, Score
+    from cnnfilter.run.results import Failure
 
 #: Widest bar, in characters.
 BAR = 40

@@ -10,9 +10,9 @@ from typing import Any
 
 from cnnfilter.core.shapes import formula
 from cnnfilter.files import bytes_text, printable
-from cnnfilter.job.memory import Cost
-from cnnfilter.job.plans import JobPlan, StepPlan
-from cnnfilter.network.plan import LayerPlan, NetworkPlan
+from cnnfilter.networks.plan import LayerPlan, NetworkPlan
+from cnnfilter.run.memory import Cost
+from cnnfilter.run.plans import JobPlan, StepPlan
 from cnnfilter.views.columns import columns, fitted, terminal_width, text_width, write
 from cnnfilter.views.network import count_text, crossed, field_text
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import cnnfilter
 from cnnfilter.files import printable
-from cnnfilter.job.results import Failure, MapResult
+from cnnfilter.run.results import Failure, MapResult
 from cnnfilter.views.columns import columns, text_width
 
 #: Columns that every summary has, and on which side their cells are aligned.

@@ -14,8 +14,8 @@ import pytest
 from cnnfilter.batch import cluster as cluster_module
 from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
-from cnnfilter.job.options import Options
 from cnnfilter.library import load_kernels
+from cnnfilter.run.options import Options
 from cnnfilter.views.batch import Silent
 
 pytest.importorskip("distributed")

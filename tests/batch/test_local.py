@@ -15,8 +15,8 @@ from cnnfilter.batch import local
 from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
 from cnnfilter.batch.start import Context
-from cnnfilter.job.options import Options
 from cnnfilter.library import load_kernels
+from cnnfilter.run.options import Options
 from cnnfilter.views.batch import Silent
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cnnfilter.batch.names import Places, safe_folder
 from cnnfilter.files import printable
-from cnnfilter.job.names import Endings
+from cnnfilter.run.names import Endings
 
 PIECES = [
     "a",

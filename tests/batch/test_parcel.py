@@ -6,8 +6,8 @@ from cnnfilter.batch import parcel
 from cnnfilter.batch.recipe import Convolve
 from cnnfilter.batch.records import Planned
 from cnnfilter.batch.work import Job, failed
-from cnnfilter.job.options import Options
 from cnnfilter.library import load_kernels
+from cnnfilter.run.options import Options
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from cnnfilter.batch.journal import Journal, Ledger
 from cnnfilter.batch.manifest import in_order
 from cnnfilter.batch.plan import read_plan, write_plan
 from cnnfilter.batch.records import Record, Written
-from cnnfilter.job.names import Endings
+from cnnfilter.run.names import Endings
 
 count, folder = int(sys.argv[1]), Path(sys.argv[2])
 began = time.process_time()

@@ -20,7 +20,7 @@ def batch_row(seconds: float = 3.0) -> Row:
     import torch
     from torch.nn import functional
 
-    from cnnfilter.network import load_network, run_layers
+    from cnnfilter.networks import load_network, run_layers
 
     network = load_network(DIGITS / "digits.yaml")
     images = np.resize(np.load(DIGITS / "test-digits.npz")["images"], (COUNT, 1, 8, 8)).astype(np.float32) / 255

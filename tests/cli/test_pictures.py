@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from cnnfilter.images.colour import colour_table
-from cnnfilter.job.memory import STRIP_COPIES
+from cnnfilter.run.memory import STRIP_COPIES
 
 RNG = np.random.default_rng(11)
 PHOTO = RNG.integers(20, 236, (18, 23, 3), np.uint8)

@@ -324,7 +324,7 @@ def test_a_model_without_end_can_be_stopped(tmp_path, case, number, code):
     )  # fmt: skip
     script = (
         "import sys, threading, os\n"
-        "import cnnfilter.network.onnx_session as session\n"
+        "import cnnfilter.networks.onnx_session as session\n"
         "real = session.interruptible\n"
         "def told(work, stop):\n"
         "    def begun():\n"

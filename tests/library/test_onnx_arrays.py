@@ -60,7 +60,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 
 def test_a_sheet_of_filters_is_drawn(model, tmp_path):
     from cnnfilter import read_image
-    from cnnfilter.job.kernel_sheet import kernel_tiles, write_sheet
+    from cnnfilter.run.kernel_sheet import kernel_tiles, write_sheet
 
     path, _ = model
     kernels = load_kernels(f"{path}#conv1.weight")
@@ -105,7 +105,7 @@ def test_weights_in_constant_nodes_are_found(tmp_path):
 
 def test_the_plan_counts_them_and_lists_no_constants(tmp_path):
     pytest.importorskip("onnxruntime")
-    from cnnfilter.network.model import open_model
+    from cnnfilter.networks.model import open_model
 
     model = open_model(constant_model(tmp_path / "m.onnx"))
     plan = model.plan(None)

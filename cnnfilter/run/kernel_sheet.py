@@ -1,0 +1,106 @@
+"""Kernels as one picture: a tile each, gray where a weight is 0."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import cnnfilter
+from cnnfilter.errors import lookup
+from cnnfilter.files import atomic_output, check_outputs
+from cnnfilter.images.display import Extent, resolve, to_pixels
+from cnnfilter.images.sheet import contact_sheet
+from cnnfilter.images.write import encode_image
+from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import files_read
+from cnnfilter.run.names import PICTURE_FORMATS
+from cnnfilter.text import distinct
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def kernel_tiles(kernels: Sequence[Kernel]) -> tuple[list[Array], tuple[str, ...]]:
+    """Return pixels ``(H, W, C)`` and a name of its own for each kernel, or for each of its channels.
+
+    A kernel of three channels is one tile in colour, as filters over red, green and blue are drawn; of any other
+    number, a tile each. Each kernel is stretched by itself, with 0 in the middle, so that weak ones show too.
+    """
+    tiles: list[Array] = []
+    names: list[str] = []
+    for kernel in kernels:
+        planes = kernel.weights if kernel.weights.ndim == 3 else kernel.weights[None]
+        most = float(np.abs(planes).max())
+        display = resolve("symmetric", 1.0, Extent(-most, most))
+        if len(planes) in (1, 3):
+            tiles.append(to_pixels(planes, display))
+            names.append(kernel.name)
+        else:
+            tiles += [to_pixels(plane, display) for plane in planes]
+            names += [f"{kernel.name}/{channel}" for channel in range(len(planes))]
+    return tiles, distinct(names)
+
+
+def write_sheet(kernels: Sequence[Kernel], search: Sequence[Path], path: str) -> None:
+    """Draw kernels as one contact sheet.
+
+    Raises
+    ------
+    OutputError
+        If `path` is a file that the kernels may be read from, or cannot be written.
+    UnknownNameError
+        If its ending is no picture format.
+    """
+    form = _format(path, kernels, search)
+    tiles, names = kernel_tiles(kernels)
+    text = {"Software": f"cnnfilter {cnnfilter.__version__}", "Display": "symmetric, each kernel by itself"}
+    data = encode_image(contact_sheet(tiles, names), form, text)
+    with atomic_output(path) as file:
+        file.write(data)
+
+
+def _format(path: str, kernels: Sequence[Kernel], search: Sequence[Path]) -> str:
+    """Return the format that a name ends in; the kernels' own files are not overwritten."""
+    form = lookup(PICTURE_FORMATS, Path(path).suffix.lower().lstrip("."), "picture format")
+    check_outputs([path], files_read(kernels, search))
+    return form
+
+
+def write_passport(kernel: Kernel, search: Sequence[Path], path: str) -> None:
+    """Draw one kernel as a page for a slide: its cells, its relief, its frequency response and its facts.
+
+    Raises
+    ------
+    OutputError
+        If `path` is a file that the kernel may be read from, or cannot be written.
+    UnknownNameError
+        If its ending is no picture format.
+    """
+    from cnnfilter.images.passport import LONGEST_NUMBERED, Page, draw_passport
+    from cnnfilter.library.passport import passport, rank_words, symmetry_words
+
+    form = _format(path, [kernel], search)
+    one = passport(kernel, search)
+    numbered = max(kernel.shape) <= LONGEST_NUMBERED
+    cells = [[f"{value:.3g}" for value in row] for row in one.numbers] if numbered else []
+    facts = [
+        ("sum", f"{one.measures.total:.6g}"),
+        ("L1 norm", f"{one.measures.l1:.6g}"),
+        ("symmetry", symmetry_words(one.measures)),
+        ("rank", rank_words(one)),
+        ("8-bit input", f"gives {one.low:.6g} to {one.high:.6g}"),
+        ("clipping", one.clipping.removeprefix("clipping to 8 bits ")),
+        ("frequencies", one.passes),
+        ("type", f"cnnfilter convolve IMAGE -k {shlex.quote(kernel.spec)}"),
+    ]
+    page = Page(
+        name=kernel.name, title=kernel.title or one.description, scale="" if one.scale == 1 else str(one.scale),
+        cells=cells, weights=kernel.weights, response=one.response(), facts=facts, source=kernel.source,
+    )  # fmt: skip
+    text = {"Software": f"cnnfilter {cnnfilter.__version__}", "Kernel": kernel.spec}
+    data = encode_image(draw_passport(page), form, text)
+    with atomic_output(path) as file:
+        file.write(data)

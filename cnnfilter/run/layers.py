@@ -1,0 +1,352 @@
+"""The outputs of layers to files: contact sheets, pictures of single maps, and dumps of the numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+import cnnfilter
+from cnnfilter.dumps.write import WRITERS, Dump
+from cnnfilter.errors import ParameterError, ResourceError, UnknownNameError, closest
+from cnnfilter.files import atomic_output
+from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
+from cnnfilter.images.limits import MAX_PIXELS
+from cnnfilter.images.sheet import contact_sheet
+from cnnfilter.images.write import encode_image
+from cnnfilter.networks.plan import LayerPlan
+from cnnfilter.networks.results import LayerResult, NetworkResult, Saved
+from cnnfilter.run.look import check_zoom, flat_note
+from cnnfilter.run.names import DUMP_FORMATS, STDOUT, Output, place_outputs
+from cnnfilter.run.render import enlarged, in_color, range_text
+from cnnfilter.text import distinct, slug
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+#: Stands for all layers, which go into one file.
+ALL = ""
+#: An output, the layer that goes into it, and the map, or None for all of them.
+File: TypeAlias = tuple[Output, str, "int | None"]
+
+#: The longest side of a contact sheet, and the shortest of one of its maps, in pixels.
+LONGEST_SHEET, SMALLEST_TILE = 4096, 160
+#: The most pictures of single maps that are written of one picture.
+MOST_MAPS = 100_000
+
+#: Widest a vector is drawn before it is broken into rows.
+VECTOR_COLUMNS = 64
+
+
+class Save(NamedTuple):
+    """What to write of every picture.
+
+    Attributes
+    ----------
+    layers
+        Names of the layers.
+    single
+        Each map as a picture of its own, beside the layer's sheet.
+    scale
+        ``each`` stretches every map by itself; else a layer's maps have one mapping, so that they can be compared.
+    zoom
+        Pixels along each side of the square that one value becomes.
+    max_pixels
+        Pixels of the largest map that is drawn enlarged.
+    """
+
+    layers: tuple[str, ...]
+    formats: tuple[str, ...]
+    output: str | None = None
+    display: str = "minmax"
+    colormap: str | None = None
+    compress: str = "fast"
+    single: bool = False
+    scale: str | None = None
+    zoom: int = 1
+    max_pixels: int = MAX_PIXELS
+
+    @property
+    def in_one(self) -> bool:
+        """Whether all layers go into one file: an ``.npz``, which holds arrays of any shapes."""
+        to_file = self.output == STDOUT or (self.output is not None and not Path(self.output).is_dir())
+        return to_file and tuple(self.formats) == ("npz",) and len(self.layers) > 1 and not self.single
+
+    @property
+    def members(self) -> dict[str, str]:
+        """The name of each layer in a file of all of them."""
+        return dict(zip(self.layers, map(slug, distinct(self.layers)), strict=True))
+
+
+class Named(Protocol):
+    """A layer's plan or its result."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+
+
+def select(patterns: Sequence[str], plans: Sequence[Named]) -> tuple[str, ...]:
+    """Return the layers that any of the patterns means, in the network's order.
+
+    Parameters
+    ----------
+    patterns
+        ``all``, names, or patterns with ``*`` and ``?``; each may hold several, parted by commas. A pattern also
+        finds a layer by its kind, and without the slash that PyTorch puts before its names.
+    plans
+        The layers that there are.
+
+    Raises
+    ------
+    UnknownNameError
+        If a pattern means no layer; the closest names are given.
+    """
+    names = [plan.name for plan in plans]
+    chosen: set[str] = set()
+    for pattern in [part.strip() for text in patterns for part in _parts(text, names)]:
+        found = {plan.name for plan in plans if pattern == "all" or _matches(pattern, plan)}
+        if not found:
+            near = closest(pattern, names)
+            shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {shown}"
+            raise UnknownNameError(f"no layer {pattern!r} ({hint})")
+        chosen |= found
+    return tuple(name for name in names if name in chosen)
+
+
+def _parts(text: str, names: Sequence[str]) -> list[str]:
+    """Return what a text parted by commas holds, unless it is a name itself."""
+    return [text] if text in names else text.split(",")
+
+
+def _matches(pattern: str, plan: Named) -> bool:
+    """Say whether a pattern means a layer."""
+    if pattern == plan.name:
+        return True
+    lowered = pattern.lower()
+    return any(fnmatchcase(name.lower(), lowered) for name in (plan.name, plan.name.lstrip("/"), plan.kind))
+
+
+def check_saves(save: Save, plans: Sequence[LayerPlan]) -> None:
+    """Refuse more pictures of single maps than anybody looks at, before their names are made.
+
+    Raises
+    ------
+    ResourceError
+        If there are more than `MOST_MAPS`.
+    """
+    if not save.single:
+        return
+    count = sum(plan.shape[0] for plan in plans if plan.name in save.layers and len(plan.shape) == 3)
+    if count > MOST_MAPS:
+        raise ResourceError(f"--maps would write {count:,} pictures, more than {MOST_MAPS:,} (choose layers: --save)")
+
+
+def save_bytes(save: Save, plans: Sequence[LayerPlan]) -> int:
+    """Return the bytes that drawing the largest layer takes, beyond its values: its maps as pixels, and their sheet.
+
+    Dumps are written as they come.
+    """
+    if all(form in DUMP_FORMATS for form in save.formats):
+        return 0
+    depth = 3 if save.colormap else 1
+    need = 0
+    for plan in plans:
+        if plan.name in save.layers:
+            maps, *sides = plan.shape if len(plan.shape) == 3 else (1, *plan.shape, 1)
+            cell = max(*sides, SMALLEST_TILE) + 40  # with its label
+            pixels = math.prod(plan.shape) * save.zoom**2
+            need = max(need, pixels + 3 * min(maps * cell * cell, LONGEST_SHEET**2))
+    return depth * need
+
+
+def plan_files(
+    sources: Sequence[str], save: Save, plans: Sequence[LayerPlan], keep_away: Sequence[Path]
+) -> list[list[File]]:
+    """Return what to write of each picture: the output, the layer, and the map (None for all of them).
+
+    Raises
+    ------
+    OutputError
+        If several results would go to one file, or a result would overwrite an input or one of `keep_away`.
+    """
+    if save.in_one:
+        placed = place_outputs(sources, [("layers", "npz")], save.output, keep_away)
+        return [[(Output(None, form, path), ALL, None) for form, path in group] for group in placed]
+    pictures = [form for form in save.formats if form not in DUMP_FORMATS]
+    shapes = {plan.name: plan.shape for plan in plans}
+    maps: list[tuple[str, int | None]] = [(name, None) for name in save.layers]
+    if save.single and pictures:
+        maps += [(name, one) for name in save.layers if len(shapes[name]) == 3 for one in range(shapes[name][0])]
+    labels = distinct(name if one is None else f"{name}.{one}" for name, one in maps)
+    files = [
+        (label, form, what)
+        for label, what in zip(labels, maps, strict=True)
+        for form in (save.formats if what[1] is None else pictures)
+    ]
+    placed = place_outputs(sources, [(label, form) for label, form, _ in files], save.output, keep_away)
+    return [
+        [(Output(None, form, path), *what) for (form, path), (_, _, what) in zip(group, files, strict=True)]
+        for group in placed
+    ]
+
+
+def split_drawable(files: Sequence[File], layers: Sequence[LayerResult]) -> tuple[list[File], list[str]]:
+    """Return the files that can be written of these layers, and a note for each layer of which some cannot.
+
+    A model of a stranger may have tensors that are no picture: empty ones, of more than three axes, sequences.
+    """
+    known = {layer.name: layer for layer in layers}
+    kept, notes = [], {}
+    for output, name, index in files:
+        if name == ALL and any(layer.values.size for layer in layers):
+            kept.append((output, name, index))
+            continue
+        layer = known.get(name)
+        if layer is None:
+            notes[name] = f"layer {name!r} gives no numbers: nothing is written of it"
+        elif not layer.values.size:
+            notes[name] = f"layer {name!r} of shape {layer.values.shape} is empty: nothing is written of it"
+        elif output.format in WRITERS or layer.values.ndim <= 3:
+            kept.append((output, name, index))
+        else:
+            shape = " x ".join(map(str, layer.values.shape))
+            notes[name] = f"layer {name!r} of {shape} is no picture: not written as one (-f npy holds it)"
+    return kept, list(notes.values())
+
+
+def write_layers(result: NetworkResult, files: Sequence[File], save: Save) -> NetworkResult:
+    """Write the layers of one picture; return the result with the names of the files."""
+    layers = {layer.name: layer for layer in result.layers}
+    saved: list[Saved] = []
+    for output, name, index in files:
+        path = str(output.path or STDOUT)
+        with _opened(output) as file:
+            if name == ALL:
+                saved += [Saved(path, *one) for one in _write_all(file, result, save)]
+            else:
+                _write(file, result, layers[name], index, output.format, save)
+                saved.append(Saved(path, name, index))
+    drawn = [layers[name] for name in dict.fromkeys(one[1] for one in files if one[0].format not in WRITERS)]
+    notes = [note for layer in drawn for note in _flat_notes(layer, save)]
+    return replace(result, saved=tuple(saved), notes=(*result.notes, *notes))
+
+
+@contextlib.contextmanager
+def _opened(output: Output) -> Iterator[BinaryIO]:
+    """Open an output, or standard output."""
+    if output.path is not None:
+        with atomic_output(output.path, durable=output.durable) as file:
+            yield file
+        return
+    import sys
+
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
+def _flat_notes(layer: LayerResult, save: Save) -> list[str]:
+    """Return the note that most of a layer's maps show next to nothing, if that is so."""
+    if layer.values.ndim != 3 or save.scale == "each":
+        return []
+    ranges = [extent_of([one]) for one in _floats(layer)]
+    return [f"layer {layer.name}: {note}" for note in flat_note(ranges, layer_displays(layer, save.display)[0])]
+
+
+def _write_all(file: BinaryIO, result: NetworkResult, save: Save) -> list[tuple[str, None, str]]:
+    """Write all layers that hold numbers into one file; return each, its map, and its name in the file."""
+    members = save.members
+    held = [layer for layer in result.layers if layer.name in members and layer.values.size]
+    maps = [(members[layer.name], np.atleast_1d(layer.values)) for layer in held]
+    WRITERS["npz"](file, Dump(maps, stack=True))
+    return [(layer.name, None, members[layer.name]) for layer in held]
+
+
+def _write(
+    file: BinaryIO, result: NetworkResult, layer: LayerResult, index: int | None, form: str, save: Save
+) -> None:  # fmt: skip
+    """Write one file: the numbers as they come, or a picture."""
+    if form in WRITERS:
+        info = {"source": result.source, "network": result.network, "layer": layer.name, "kind": layer.kind}
+        values = layer.values if layer.values.ndim else layer.values.reshape(1)
+        WRITERS[form](file, Dump([(layer.name, values)], info=info))
+        return
+    check_zoom([layer.values.shape] if layer.values.ndim > 1 else [], save.zoom, save.max_pixels)
+    displays = layer_displays(layer, save.display, save.scale, index)
+    pixels = draw_layer(layer, displays, save.colormap, index, save.zoom)
+    kind = "minmax" if save.display == "auto" else save.display
+    shown = str(displays[0]) if len(displays) == 1 else f"each map by itself, {kind}"
+    text = {
+        "Software": f"cnnfilter {cnnfilter.__version__}",
+        "Display": f"{shown}, {save.colormap}" if save.colormap else shown,
+        "Source": result.source, "Network": result.network, "Layer": layer.name,
+    }  # fmt: skip
+    file.write(encode_image(pixels, form, text, compress=save.compress))
+
+
+def _floats(layer: LayerResult) -> Array:
+    """Return a layer's values as floats."""
+    return layer.values if layer.values.dtype.kind == "f" else layer.values.astype(np.float32)
+
+
+def layer_displays(
+    layer: LayerResult, kind: str, scale: str | None = None, index: int | None = None
+) -> list[Display]:  # fmt: skip
+    """Return the mapping of a layer's values to pixels: one, so that its maps can be compared, or one for each map.
+
+    With `index`, only that of one map.
+    """
+    kind = "minmax" if kind == "auto" else kind
+    values = _floats(layer)
+    white = max(1.0, layer.maximum) if np.isfinite(layer.maximum) else 1.0
+    parts = [values]
+    if scale == "each" and values.ndim == 3:
+        parts = [*values] if index is None else [values[index]]
+    return [resolve(kind, white, extent_of([part], kind)) for part in parts]
+
+
+def draw_layer(
+    layer: LayerResult, displays: Sequence[Display], colormap: str | None = None, index: int | None = None,
+    zoom: int = 1,
+) -> Array:  # fmt: skip
+    """Return a layer as pixels ``(H, W, C)``: a contact sheet of its maps, one map, or a vector as a strip of cells.
+
+    Parameters
+    ----------
+    displays
+        One mapping, or one for each map.
+    index
+        The map; None for all of them.
+    """
+    values = _floats(layer)
+    if values.ndim > 3:
+        raise ParameterError(f"layer {layer.name!r} of shape {values.shape} is no picture (use -f npy, npz or json)")
+    if values.ndim == 3:
+        chosen = range(len(values)) if index is None else [index]
+        shown = displays if len(displays) == len(values) else [displays[0]] * len(values)
+        tiles = [enlarged(in_color(to_pixels(values[one], shown[one]), colormap), zoom) for one in chosen]
+        if index is not None:
+            return tiles[0]
+        ranges = [range_text(*extent_of([one])) for one in values]
+        return contact_sheet(tiles, [str(number) for number in chosen], notes=ranges, longest=LONGEST_SHEET)
+    plane = values if values.ndim == 2 else _strip(values.reshape(-1))
+    tile = enlarged(in_color(to_pixels(plane, displays[0]), colormap), zoom)
+    return contact_sheet([tile], [layer.name], notes=[range_text(*extent_of([values]))])
+
+
+def _strip(vector: Array) -> Array:
+    """Return a vector as rows of at most VECTOR_COLUMNS cells; cells without a value hold NaN."""
+    if len(vector) <= VECTOR_COLUMNS:
+        return vector[None]
+    rows = -(-len(vector) // VECTOR_COLUMNS)
+    padded = np.full(rows * VECTOR_COLUMNS, np.nan, vector.dtype)
+    padded[: len(vector)] = vector
+    return padded.reshape(rows, VECTOR_COLUMNS)

@@ -1,0 +1,419 @@
+"""Feature maps, either held as an array or computed strip by strip each time they are walked through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from cnnfilter.core.conv import plan_source
+from cnnfilter.core.convolution import Convolution
+from cnnfilter.core.ordered import OrderedConvolution
+from cnnfilter.core.plan import Sizes
+from cnnfilter.core.strips import Scratch, map_in_threads, thread_count
+from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
+from cnnfilter.errors import ShapeError
+from cnnfilter.library.kernel import Kernel
+from cnnfilter.run.adopt import Way, way_of
+from cnnfilter.run.combine import by_channel, combine, same_shape
+from cnnfilter.run.options import Options
+from cnnfilter.run.source import PictureSource
+
+if TYPE_CHECKING:
+    from cnnfilter.core.pools import PoolPlan
+
+Array = np.ndarray[Any, np.dtype[Any]]
+#: Called with the first row of a strip and its values ``(C, rows, W)``.
+Use = Callable[[int, Array], Any]
+#: Called with the first row of a strip and the maps of all filters ``(F, rows, W)``; returns ``(C, rows, W)``.
+Finish = Callable[[int, Array], Array]
+
+#: Fewest rows of held maps that are worked on at a time.
+HELD_ROWS = 64
+
+
+class Maps(Protocol):
+    """The feature maps of one kernel on one image: ``(C, oH, oW)``."""
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The sizes of the convolution that they come from, if any."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        ...
+
+    def walk(self, use: Use) -> Iterator[Any]:
+        """Yield ``use(row, values)`` for each strip in order; `use` runs in threads and must not keep `values`."""
+        ...
+
+    def hold(self) -> Array:
+        """Return all values ``(C, oH, oW)``."""
+        ...
+
+
+class HeldMaps(NamedTuple):
+    """Maps that are an array already; `sizes` are those of the convolution that they come from, if any."""
+
+    values: Array
+    threads: int | None
+    sizes: Sizes | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        channels, rows, columns = self.values.shape
+        return channels, rows, columns
+
+    def walk(self, use: Use) -> Iterator[Any]:
+        """Yield ``use(row, values)`` for each strip in order."""
+        channels, height, width = self.shape
+        step = held_rows(channels, width)
+        starts = range(0, height, step)
+        threads = min(thread_count(self.threads), len(starts))
+
+        def one(start: int, _: Scratch) -> Any:
+            return use(start, self.values[:, start : start + step])
+
+        return map_in_threads(one, starts, self.values.dtype, threads)
+
+    def hold(self) -> Array:
+        """Return the array."""
+        return self.values
+
+
+def held_rows(channels: int, width: int) -> int:
+    """Return the rows of held maps that are worked on at a time."""
+    return max(HELD_ROWS, (1 << 18) // (channels * width))
+
+
+class ComputedMaps(NamedTuple):
+    """Maps that are computed anew each time: a second pass costs less than holding a large map."""
+
+    convolution: Convolution | OrderedConvolution
+    channels: int
+    finish: Finish
+    threads: int | None
+
+    @property
+    def sizes(self) -> Sizes:
+        """The convolution's sizes."""
+        return self.convolution.plan.sizes
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        return self.channels, *self.sizes.out
+
+    def walk(self, use: Use) -> Iterator[Any]:
+        """Yield ``use(row, values)`` for each strip in order."""
+
+        def done(strip: Any, maps: Array) -> Any:
+            return use(strip.top, self.finish(strip.top, maps[0]))
+
+        return self.convolution.each_strip(done, self.threads)
+
+    def hold(self) -> Array:
+        """Compute all values at once."""
+        if isinstance(self.convolution, Convolution) and self.channels == self.convolution.plan.sizes.filters:
+            return self.finish(0, self.convolution.run(self.threads)[0])
+        whole = np.empty(self.shape, self.convolution.weights.dtype)
+
+        def put(row: int, values: Array) -> None:
+            whole[:, row : row + values.shape[1]] = values
+
+        for _ in self.walk(put):
+            pass
+        return whole
+
+
+class MapPlan(NamedTuple):
+    """The maps of one step before anything is computed: how they are made, their shape, and what they take.
+
+    Attributes
+    ----------
+    source
+        The picture.
+    options
+        The job's options.
+    parts
+        The convolutions: none where a picture is pooled or activated as it is, one, or one for each of the kernels
+        that are combined where these are of several sizes.
+    way
+        How the tool that is adopted does it; None without a convolution.
+    fused
+        Whether the activation is applied to each strip.
+    """
+
+    source: PictureSource
+    options: Options
+    parts: tuple[ComputedMaps, ...] = ()
+    way: Way | None = None
+    fused: bool = False
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The sizes of the convolution, if there is one."""
+        return self.parts[0].sizes if self.parts else None
+
+    @property
+    def computed(self) -> tuple[int, int, int]:
+        """Shape of the maps before an activation that needs them whole, and before the pooling."""
+        channels, rows, columns = self.parts[0].shape if self.parts else self.source.shape[1:]
+        return channels, rows, columns
+
+    @property
+    def activated(self) -> tuple[int, int, int]:
+        """Shape of the maps before the pooling."""
+        if self.options.activation is None or self.fused:
+            return self.computed
+        return activated_shape(self.computed, self.options)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of the maps in the end: channels, rows, columns."""
+        channels, rows, columns = self.activated
+        return (channels, rows, columns) if self.pooling is None else (channels, *self.pooling.out)
+
+    @property
+    def pooling(self) -> PoolPlan | None:
+        """What the pooling does, if there is one."""
+        return None if self.options.pool is None else self.options.pool.plan(self.activated[1:])
+
+    @property
+    def whole(self) -> bool:
+        """Whether the maps cannot be computed strip by strip, each time anew."""
+        return len(self.parts) != 1 or self.by_function or needs_whole(self.options)
+
+    @property
+    def by_function(self) -> bool:
+        """Whether an adopted tool's function makes the maps of whole planes."""
+        return self.way is not None and computes_whole(self.way)
+
+    def maps(self, hold: bool) -> Maps:
+        """Return the maps; with `hold` they are computed at once and kept, for dumps and tables."""
+        if not self.parts:
+            return HeldMaps(after(self.source.array(), self.options), self.options.threads)
+        first = self.parts[0]
+        if not (hold or self.whole):
+            return first
+        if self.by_function and self.way is not None:
+            values = _whole(self.source, self.way)
+        elif len(self.parts) == 1:
+            values = first.hold()
+        else:
+            way = self.way or Way(first.convolution.weights, self.options)
+            values = combine(self.options.combine, np.stack([one.hold() for one in self.parts]), way.root_mean)
+            values = _cast(way, values)
+        return HeldMaps(after(values, self.options, activated=self.fused), self.options.threads, first.sizes)
+
+
+def plan_maps(source: PictureSource, kernels: Sequence[Kernel], options: Options) -> MapPlan:
+    """Return how a picture goes through a kernel, or through several combined, and through what comes after.
+
+    Parameters
+    ----------
+    source
+        The picture.
+    kernels
+        One, unless ``options.combine`` says how several become one map. ``(kH, kW)`` filters each channel by itself
+        (or, with ``channels="sum"``, all of them summed), ``(C, kH, kW)`` is as deep as the picture. None where there
+        is no convolution.
+    options
+        The job's options.
+
+    Raises
+    ------
+    ShapeError
+        If a kernel does not fit the picture, or maps that are to be combined differ in size.
+    """
+    if not kernels:
+        return MapPlan(source, options)
+    ways = [way_of(kernel, options, source.picture) for kernel in kernels]
+    activation = _fused(options)
+    if share_a_plan(ways):
+        part = _one_plan(source, ways, activation)
+        return MapPlan(source, options, (part,), ways[0], activation is not None and not computes_whole(ways[0]))
+    single = options._replace(combine="", cast=False, activation=None, pool=None)
+    parts = [plan_maps(source, [kernel], single).parts[0] for kernel in kernels]
+    same_shape([kernel.name for kernel in kernels], [one.shape for one in parts], options.combine)
+    return MapPlan(source, options, tuple(parts), ways[0])
+
+
+def computes_whole(way: Way) -> bool:
+    """Say whether a tool's function is no convolution of the colours alone, so that its maps are made whole."""
+    return way.passes is not None or way.alpha == "weighted"
+
+
+def _whole(source: PictureSource, way: Way) -> Array:
+    """Return the map ``(C, oH, oW)`` of a function that is computed of whole planes."""
+    dtype = np.dtype(way.options.dtype)
+    if way.passes is not None:
+        return way.passes(source.array()).astype(dtype)
+    from cnnfilter.run.methods import by_opacity
+
+    values = by_opacity(_floats(source.of("weighted"), way), _floats(source.of("opacity"), way))
+    if way.options.bias is not None:
+        values += way.options.bias
+    way.cast(values)
+    return values
+
+
+def _floats(source: PictureSource, way: Way) -> Array:
+    """Return the map of a part of a picture before it is rounded, without a bias."""
+    plain = way._replace(order="", rounding="", options=way.options._replace(bias=None, engine="auto"))
+    return _one_plan(source, [plain], None).hold()
+
+
+def alpha_of(source: PictureSource, kernel: Kernel, options: Options) -> Array | None:
+    """Return transparency ``(oH, oW)`` as the adopted tool filters it, in the picture's type; None where it does not.
+
+    ImageMagick filters what light is kept out, so that a kernel that sums to 0 leaves the opaque opaque.
+    """
+    way, part = way_of(kernel, options, source.picture), source.of("alpha")
+    if way.alpha == "carried":
+        return None
+    if way.passes is not None:
+        values = way.passes(part.array())
+    elif way.alpha == "filtered":
+        values = _one_plan(part, [way], None).hold()
+    else:
+        values = way.weights.sum() * way.top - _floats(part, way)
+        way.cast(values)
+        values = way.top - values
+    alpha: Array = values[0].astype(source.picture.dtype)
+    return alpha
+
+
+def applied(source: PictureSource, way: Way) -> Array:
+    """Return the map ``(C, oH, oW)`` of one way, before anything follows it."""
+    return _whole(source, way) if computes_whole(way) else _one_plan(source, [way], None).hold()
+
+
+def needs_whole(options: Options) -> bool:
+    """Say whether what follows the convolution needs whole maps: pooling, or an activation that ties cells."""
+    return options.pool is not None or (options.activation is not None and _fused(options) is None)
+
+
+def _cast(way: Way, values: Array) -> Array:
+    """Return `values`, changed to what the adopted tool gives."""
+    if way.options.combine not in ("argmax", "angle"):  # these are no pixels
+        way.cast(values)
+    return values
+
+
+def share_a_plan(ways: Sequence[Way]) -> bool:
+    """Say whether kernels can be computed together: of one size, with one border, all turned or none."""
+    return all(one.weights.shape == ways[0].weights.shape and one.options == ways[0].options for one in ways)
+
+
+def _one_plan(source: PictureSource, ways: Sequence[Way], activation: Callable[[Array], None] | None) -> ComputedMaps:
+    """Return the maps of kernels that share a plan, computed together strip by strip."""
+    way = ways[0]
+    options, channels = way.options, source.shape[1]
+    sums = sums_channels(way.weights, options)
+    bank = by_channel([as_bank(one.weights, channels, options) for one in ways])
+    plain = plan_source(
+        source, source.shape, bank, np.dtype(options.dtype), bias=options.bias, groups=1 if sums else channels,
+        **options.convolution(),
+    )  # fmt: skip
+    if options.missing == "ignore":
+        plain = plain.ignoring_missing()
+    convolution = OrderedConvolution(plain, way.order) if way.order and plain.gaps is None else plain
+    outputs = 1 if sums else channels
+
+    def finish(row: int, values: Array) -> Array:
+        if options.combine:
+            grouped = values.reshape(outputs, len(ways), *values.shape[1:])  # (C, K, rows, W)
+            values = combine(options.combine, grouped.swapaxes(0, 1), way.root_mean)
+        values = _cast(way, values)
+        if way.copies_border:
+            _copy_border(source, convolution.plan.sizes, row, values)
+        if activation:
+            activation(values)
+        return values
+
+    return ComputedMaps(convolution, outputs, finish, options.threads)
+
+
+def _copy_border(source: PictureSource, sizes: Sizes, row: int, values: Array) -> None:
+    """Give cells whose window reaches beyond the picture the picture's own values."""
+    rows, columns = (span // 2 for span in sizes.span)
+    stop = row + values.shape[1]
+    own = source.rows(0, 1, row, stop)[0]
+    top, bottom = max(0, rows - row), min(stop, sizes.out[0] - rows) - row
+    for part in (np.s_[:, :top], np.s_[:, max(bottom, 0) :], np.s_[:, :, :columns], np.s_[:, :, -columns:]):
+        values[part] = own[part]
+
+
+def after(values: Array, options: Options, *, activated: bool = False) -> Array:
+    """Return `values` ``(C, H, W)`` after the activation and the pooling that the options ask for."""
+    if options.activation is not None and not activated:
+        parameters = dict(options.activation.parameters)
+        if takes_axis(options.activation.name) and "axis" not in parameters:
+            parameters["axis"] = _activation_axis(values.shape, options.activation.name)
+        from cnnfilter.core.activations import activate
+
+        values = activate(
+            values, options.activation.name, missing=options.missing, threads=options.threads, **parameters
+        )
+    if options.pool is not None:
+        values = options.pool.run(values, options.threads, options.missing)
+    return values
+
+
+def activated_shape(shape: tuple[int, int, int], options: Options) -> tuple[int, int, int]:
+    """Return the shape that an activation leaves: glu halves the axis that it works along."""
+    if options.activation is None or not takes_axis(options.activation.name):
+        return shape
+    from cnnfilter.core.activations import find_axis, halved
+
+    name, axis = options.activation.name, options.activation.parameters.get("axis", None)
+    axis = find_axis(shape, _activation_axis(shape, name) if axis is None else axis, name)
+    channels, rows, columns = halved(shape, axis) if name == "glu" else shape
+    return channels, rows, columns
+
+
+def _activation_axis(shape: tuple[int, ...], name: str) -> int:
+    """Return the axis along which softmax and its kind work: the only one of a vector, else the channels."""
+    channels, rows, columns = shape
+    if channels == 1 and min(rows, columns) > 1 and name != "prelu":
+        raise ShapeError(
+            f"{name} works along a vector or over channels; this is one channel of {rows} x {columns} "
+            f"(say which axis: {name}:axis=1 for rows from top to bottom, {name}:axis=2 for columns)"
+        )
+    return -3 if channels > 1 or name == "prelu" else -2 if rows > 1 else -1
+
+
+def sums_channels(weights: Array, options: Options) -> bool:
+    """Say whether the kernel adds up the channels."""
+    return options.channels == "sum" or weights.ndim == 3
+
+
+def as_bank(weights: Array, channels: int, options: Options) -> Array:
+    """Return the kernel as the filter bank ``(K, C/groups, kH, kW)`` that does the same to this many channels."""
+    if weights.ndim == 3:
+        if len(weights) != channels:
+            raise ShapeError(
+                f"the kernel is {len(weights)} channels deep, the image has {channels} "
+                "(a kernel over all channels needs one plane for each)"
+            )
+        return weights[None]
+    if options.channels == "sum":
+        return np.broadcast_to(weights, (1, channels, *weights.shape))
+    return np.broadcast_to(weights, (channels, 1, *weights.shape))
+
+
+def _fused(options: Options) -> Callable[[Array], None] | None:
+    """Return the activation as a function that works in place on a strip, where no axis ties cells together."""
+    if options.activation is None or "axis" in options.activation.parameters:
+        return None
+    name, parameters = check_activation(options.activation.name, options.activation.parameters)
+    if ACTIVATIONS[name].over_axis or np.ndim(parameters.get("weight", 0)):
+        return None
+    from cnnfilter.core.activations import elementwise
+
+    return elementwise(name, **parameters)

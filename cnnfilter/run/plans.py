@@ -1,0 +1,173 @@
+"""Plans without pixels: what a job would do with a picture of this size, and what it would take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from cnnfilter.core.plan import Plan
+from cnnfilter.core.shapes import Pair
+from cnnfilter.errors import OutputError, ShapeError
+from cnnfilter.files import quoted
+from cnnfilter.images.picture import Picture
+from cnnfilter.run.image import Request, Step, plan_image
+from cnnfilter.run.maps import MapPlan
+from cnnfilter.run.memory import Cost
+from cnnfilter.run.names import Output
+
+#: Steps of one kind after which maps that are gone are warned of.
+FEW_STEPS = 2
+
+#: Input rows and columns from one value to the next.
+Jump: TypeAlias = tuple[float, float]
+
+
+class StepPlan(NamedTuple):
+    """What one step, a kernel or several combined, and activation and pooling after it, would do.
+
+    Attributes
+    ----------
+    name
+        The step's name.
+    plan
+        The convolution's own plan; the first where kernels of several sizes are combined.
+    macs
+        Multiply-adds of all convolutions, computed directly.
+    shape
+        ``(C, H, W)`` of the maps in the end.
+    pooling
+        The size formulas of the pooling, rows and columns; nothing without one.
+    field, jump
+        Input rows and columns that one value sees, and from one value to the next; None where there is no next.
+    dropped
+        Rows and columns that the strides leave out: those of the convolution's padded input, then the pooling's.
+    cost
+        What the step takes by itself.
+    notes
+        What a run would say.
+    """
+
+    name: str
+    plan: Plan
+    macs: int
+    shape: tuple[int, int, int]
+    pooling: tuple[str, ...]
+    field: Pair
+    jump: Jump | None
+    dropped: tuple[Pair, ...]
+    cost: Cost
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+class JobPlan(NamedTuple):
+    """Every step of a job on one picture, and what all of them take, which is what a run is checked against."""
+
+    image: str
+    steps: tuple[StepPlan, ...]
+    cost: Cost
+
+
+def picture_of_size(size: Pair) -> Picture:
+    """Return a gray picture of 8 bits that has a size and nothing else."""
+
+    def strip(start: int, stop: int) -> Any:
+        raise AssertionError("a plan reads no pixels")
+
+    return Picture(
+        f"{size[0]}x{size[1]}", size[0], size[1], 1, has_alpha=False, dtype=np.dtype(np.uint8), notes=(), strip=strip,
+        full_scale=255.0,
+    )  # fmt: skip
+
+
+def plan_job(request: Request, picture: Picture, outputs: Sequence[Output]) -> JobPlan:
+    """Return what a request would do with a picture, by the very plans that a run is made from.
+
+    Raises
+    ------
+    ShapeError
+        If nothing would be left of the maps: the kernel, the shape and the formula.
+    OutputError
+        If the maps would be drawn larger than allowed.
+    """
+    request, steps = request.on(picture), []
+    for index, step in enumerate(request.steps):
+        own = [one._replace(label=0) for one in outputs if one.label in (None, index)]
+        try:
+            _, (plan,), cost = plan_image(request._replace(steps=(step,)), picture, own)
+        except (OutputError, ShapeError) as error:
+            gone = "nothing is left of the maps: " if " // " in str(error) else ""  # it shows the sum
+            raise type(error)(f"{_where(picture)}{step.name} on {_size(picture)}: {gone}{error}") from error
+        steps.append(_plan_step(step, plan, cost, picture.notes))
+    try:
+        return JobPlan(picture.name, tuple(steps), plan_image(request, picture, outputs)[2])
+    except (OutputError, ShapeError) as error:
+        raise type(error)(f"{_where(picture)}{error}") from error
+
+
+def _size(picture: Picture) -> str:
+    """Return a picture's size as it is typed."""
+    return f"{picture.height}x{picture.width}"
+
+
+def _where(picture: Picture) -> str:
+    """Return the beginning of a message: the picture's name, where it is more than a size."""
+    return "" if picture.name == _size(picture) else f"{quoted(picture.name)}: "
+
+
+def _plan_step(step: Step, plan: MapPlan, cost: Cost, notes: tuple[str, ...]) -> StepPlan:
+    """Return the plan of one step; `notes` are those on the picture, whose guesses a plan shares with a run."""
+    convolution = plan.parts[0].convolution.plan
+    sizes, pooled = convolution.sizes, plan.pooling
+    added = (sizes.pads.rows, sizes.pads.columns)
+    dropped = [_pair((n + p - k) % s for n, p, k, s in zip(sizes.size, added, sizes.span, sizes.stride, strict=True))]
+    field, jump = sizes.span, sizes.stride
+    shrinks = pooled is None or plan.options.pool is None or plan.options.pool.mode == "window"
+    after: Jump | None = jump
+    if pooled is not None:
+        field, after = pooled.seen(field, jump)
+        dropped.append(pooled.dropped)
+    return StepPlan(
+        name=step.name, plan=convolution, macs=sum(part.sizes.macs for part in plan.parts), shape=plan.shape,
+        pooling=() if pooled is None else pooled.texts, field=field, jump=after, dropped=tuple(dropped), cost=cost,
+        notes=(*notes, *step.notes),
+        warnings=_warnings(sizes.size, plan.shape[1:], field, after) if after is not None and shrinks else (),
+    )  # fmt: skip
+
+
+def _pair(numbers: Any) -> Pair:
+    """Return two numbers as a pair."""
+    rows, columns = numbers
+    return rows, columns
+
+
+def _warnings(size: Pair, out: Pair, field: Pair, jump: Jump) -> tuple[str, ...]:
+    """Warn of cells that no window sees, and of maps that are gone after few more such steps."""
+    found = []
+    if jump[0] > field[0] or jump[1] > field[1]:
+        found.append(
+            f"one value sees {field[0]}x{field[1]} and the next is {jump[0]},{jump[1]} on: cells are never seen"
+        )
+    if out[0] >= size[0] and out[1] >= size[1]:
+        return tuple(found)
+    rows, columns = out
+    steps = 1
+    while min(rows, columns) > 0 and steps <= FEW_STEPS:
+        lost = size[0] - out[0], size[1] - out[1]
+        rows, columns = (
+            _again(n, before, after, less, j)
+            for n, before, after, less, j in zip((rows, columns), size, out, lost, jump, strict=True)
+        )
+        steps += 1
+    if steps <= FEW_STEPS:
+        found.append(
+            f"the maps vanish: {out[0]}x{out[1]} are left, and {steps} such steps leave nothing (pad, or --size)"
+        )
+    return tuple(found)
+
+
+def _again(size: int, before: int, after: int, lost: int, jump: float) -> int:
+    """Return what one more step like the one from `before` to `after` leaves of `size`."""
+    return size - lost if jump == 1 else int((size - (before - after * jump)) // jump)
