@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,22 +15,24 @@ from cnnfilter.core.layout import channels_back, channels_first
 from cnnfilter.errors import ShapeError
 from cnnfilter.library.kernel import FilterBank, Kernel
 
-Arguments = ParamSpec("Arguments")
-Function = Callable[Concatenate[ArrayLike, Any, Arguments], Array]
+Function = TypeVar("Function", bound=Callable[..., Array])
 
 
-def _reads_kernels(function: Function[Arguments], apply: Callable[..., Array]) -> Function[Arguments]:
-    """Let the kernel of `function` also be a spec such as ``sobel-x``, a kernel, a filter bank, or a list of these."""
+def _reads_kernels(function: Function, apply: Callable[..., Array]) -> Function:
+    """Let the kernel of `function` also be a spec such as ``sobel-x``, a kernel, a filter bank, or a list of these.
+
+    A type checker sees the parameters of `function`: texts, and what has ``__array__``, are arrays to it.
+    """
 
     @wraps(function)
-    def with_kernels(image: ArrayLike, kernel: Any, *arguments: Arguments.args, **options: Arguments.kwargs) -> Array:
+    def with_kernels(image: ArrayLike, kernel: Any, *arguments: Any, **options: Any) -> Array:
         found = _find(kernel)
         if found is None:
             return function(image, kernel, *arguments, **options)
         return apply(image, found, *arguments, **options)
 
     with_kernels.__module__ = __name__  # where pickle finds it
-    return cast("Function[Arguments]", with_kernels)
+    return cast("Function", with_kernels)
 
 
 def _find(kernel: Any) -> Kernel | FilterBank | None:

@@ -1,13 +1,20 @@
-"""What the README's generated parts call: run the program, and put what it prints into the page."""
+"""What the generated parts of the pages call: run the program, or read it, and put what it says into the page."""
 
+import inspect
 import os
+import re
 import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cog
+import typer
+
+from cnnfilter.cli.main import build_app
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -55,3 +62,62 @@ def speed() -> None:
     for row in SPEED_ROWS:
         cog.outl("| {} | {} | {} | {} |".format(*row, table[row][6].strip("*")))
     cog.outl("\nMeasured on {}\n{}\n".format(*lines[start : start + 2]))
+
+
+def commands() -> None:
+    """Write a section for each command of the program: what it does, how it is called, and its flags by panel."""
+    for name, command in _commands_of(typer.main.get_command(build_app()), "cnnfilter"):
+        text = inspect.cleandoc(command.help or "")
+        context = typer.Context(command, info_name=name)
+        usage = " ".join(["cnnfilter", *name.split()[1:], *command.collect_usage_pieces(context)])
+        cog.outl(f"\n## {name}\n")
+        cog.outl(re.sub(r"^Example: (.+?)$", r"```console\n$ \1\n```", text, flags=re.M))
+        cog.outl(f"\nUsage: `{usage}`")
+        _arguments(command, context)
+        _flags(command, context)
+    cog.outl()
+
+
+def _commands_of(group: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield every command below a group with the words that call it."""
+    for word, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands_of(command, f"{name} {word}")
+        else:
+            yield f"{name} {word}", command
+
+
+def _arguments(command: Any, context: typer.Context) -> None:
+    """Write the words that a command takes besides its flags."""
+    arguments = [one for one in command.params if one.param_type_name == "argument" and one.help]
+    if arguments:
+        cog.outl("\n| argument | meaning |\n|---|---|")
+        for one in arguments:
+            cog.outl(f"| `{_cell(one.make_metavar(context))}` | {_cell(one.help)} |")
+
+
+def _flags(command: Any, context: typer.Context) -> None:
+    """Write a table of flags for each panel of the help page, in its order."""
+    panels: dict[str, list[Any]] = {}
+    for one in command.params:
+        if one.param_type_name == "option" and not one.hidden:
+            panels.setdefault(one.rich_help_panel or "Options", []).append(one)
+    for panel, options in panels.items():
+        cog.outl(f"\n| {panel} | values | default | meaning |\n|---|---|---|---|")
+        for one in options:
+            words = ", ".join(f"`{word}`" for word in [*one.opts, *one.secondary_opts])
+            switch = bool(one.is_flag)
+            values = "" if switch else f"`{_cell(_metavar(one, context))}`"
+            default = "" if switch or one.default in (None, "", []) or one.multiple else f"`{one.default}`"
+            cog.outl(f"| {words} | {values} | {default} | {_cell(one.help)} |")
+
+
+def _metavar(option: Any, context: typer.Context) -> str:
+    """Return what an option takes, in the words of the others where it has none of its own."""
+    words = option.make_metavar(context)
+    return {"<float>": "NUMBER", "<integer>": "N", "<text>": "TEXT"}.get(words, words)
+
+
+def _cell(text: str) -> str:
+    """Return text that a cell of a table can hold."""
+    return " ".join(text.split()).replace("|", "\\|")
