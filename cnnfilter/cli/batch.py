@@ -1,10 +1,11 @@
 """``cnnfilter batch``."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from cnnfilter.cli import flags
+from cnnfilter.cli.flags import LimitFlags, ModelFlags, OutputFlags, PictureFlags, PixelFlags, StepFlags
 from cnnfilter.errors import ParameterError
 
 _INPUT, _STEP, _OUTPUT, _VIEW, _RUN = "Input", "Computation", "Output", "What to see", "Running"
@@ -15,9 +16,6 @@ Inputs = Annotated[
         metavar="FOLDER|GLOB|LIST...",
         help="Folders, quoted patterns ('scans/**/*.tif'), files, @LIST with one path a line, or URLs.",
     ),
-]
-Output = Annotated[
-    str | None, typer.Option("--output", "-o", metavar="FOLDER", rich_help_panel=_OUTPUT, help="Folder or URL.")
 ]
 Include = Annotated[
     list[str] | None,
@@ -95,6 +93,24 @@ Threads = Annotated[
 TIMEOUT = 300.0
 
 
+class TableFlags(NamedTuple):
+    """Which tables are collected beside the outputs, or in their place."""
+
+    features: Features = None
+    measures: Measures = None
+    manifest: Manifest = None
+
+
+class WorkerFlags(NamedTuple):
+    """Who computes, and how long one image may take."""
+
+    jobs: Jobs = None
+    threads: Threads = 1
+    timeout: Timeout = TIMEOUT
+    cluster: Cluster = None
+
+
+@flags.command
 def batch(
     context: typer.Context,
     inputs: Inputs = None,
@@ -102,57 +118,24 @@ def batch(
     network: Network = None,
     include: Include = None,
     exclude: Exclude = None,
-    channels: flags.Channels = "each",
-    range: flags.Range = "stored",
-    kernel_dir: flags.KernelDirs = None,
-    stride: flags.Stride = "1",
-    padding: flags.Padding = "valid",
-    padding_mode: flags.PaddingMode = "zeros",
-    dilation: flags.Dilation = "1",
-    flip: flags.Flip = False,
-    bias: flags.Bias = None,
-    combine: flags.Combine = "",
-    as_: flags.As = "",
-    activation: flags.Activation = None,
-    pool: flags.Pool = None,
-    missing: flags.Missing = "propagate",
-    size: flags.Size = None,
-    mean: flags.Mean = None,
-    std: flags.Std = None,
-    resize: flags.Resize = None,
-    order: flags.Order = None,
-    layout: flags.ModelLayout = "auto",
-    input_: flags.Inputs = None,
-    softmax: flags.Softmax = False,
+    *,
+    pixels: PixelFlags,
+    step: StepFlags,
+    model: ModelFlags,
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
-    dtype: flags.Dtype = "float32",
-    output: Output = None,
-    format: flags.Formats = None,
-    save: flags.SaveLayers = None,
+    output: OutputFlags,
     stack: flags.Stack = False,
-    flatten: flags.Flatten = False,
-    features: Features = None,
-    measures: Measures = None,
-    manifest: Manifest = None,
+    save: flags.SaveLayers = None,
+    tables: TableFlags,
     overwrite: Overwrite = False,
-    display: flags.Display = "auto",
-    scale: flags.Scale = None,
-    zoom: flags.Zoom = 1,
-    colormap: flags.Colormap = None,
-    compress: flags.Compress = "fast",
+    pictures: PictureFlags,
     status: Status = None,
     json: flags.Json = False,
     quiet: flags.Quiet = False,
     resume: Resume = False,
-    jobs: Jobs = None,
-    threads: Threads = 1,
-    timeout: Timeout = TIMEOUT,
-    cluster: Cluster = None,
-    engine: flags.Engine = "auto",
-    max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
-    max_memory: flags.MaxMemory = None,
-    debug: flags.Debug = False,
+    workers: WorkerFlags,
+    limits: LimitFlags,
 ) -> None:
     """Convolve whole folders, in parallel, and pick up where an interrupted run stopped.
 
@@ -167,35 +150,25 @@ def batch(
     if status is not None:
         folders.show_status(status, json=json)
         return
-    if not inputs or output is None:
+    if not inputs or output.output is None:
         raise ParameterError("batch needs what to do and where results go (cnnfilter batch FOLDER -k KERNEL -o OUT)")
-    check_inputs([name for name in inputs if not name.startswith("@")], "batch", kernel_dir or ())
+    check_inputs([name for name in inputs if not name.startswith("@")], "batch", step.kernel_dir or ())
     given = flags.given(context)
     folders.check_words(given)
-    of_model, reading = folders.reading_of(layout, frame, truncated=allow_truncated, network=network is not None)
+    of_model, reading = folders.reading_of(model.layout, frame, truncated=allow_truncated, network=network is not None)
     looks = folders.looks(
-        format, features=features, measures=measures, flatten=flatten, pictures=network is None or bool(save),
-        display=display, colormap=colormap, compress=compress, scale=scale, zoom=zoom, max_pixels=max_pixels,
-        threads=threads, reading=reading,
+        output, tables, pictures, draws=network is None or bool(save), max_pixels=limits.max_pixels,
+        threads=workers.threads, reading=reading,
     )  # fmt: skip
     if network is not None:
-        recipe = folders.network_recipe(
-            network, save or (), {**looks, "dtype": dtype, "softmax": softmax}, size=size,
-            range=range if "range" in given else None, mean=mean, std=std, resize=resize, order=order, layout=of_model,
-            inputs=input_ or (),
-        )  # fmt: skip
+        values = pixels.range if "range" in given else None
+        recipe = folders.network_recipe(network, save or (), step.dtype, looks, model, range=values, layout=of_model)
     else:
-        adopted = {"range": range, "padding": padding, "padding_mode": padding_mode, "flip": flip, "dtype": dtype}
-        words = {
-            "channels": channels, "stride": stride, "dilation": dilation, "bias": bias, "activation": activation,
-            "pool": pool, "engine": engine, "combine": combine, "missing": missing,
-        }  # fmt: skip
         recipe = folders.kernel_recipe(
-            kernel, kernel_dir or (), {**looks, "stack": stack, "flatten": flatten}, words, adopted, as_, given
+            kernel, pixels, step, given, {**looks, "stack": stack, "flatten": output.flatten}
         )
     setup = folders.setup_of(
-        inputs, output, recipe, include=include, exclude=exclude, resume=resume, overwrite=overwrite, jobs=jobs,
-        max_memory=max_memory, timeout=timeout, cluster=cluster,
-        reads=folders.kernel_files_read(kernel_dir or ()) if network is None else (),
+        inputs, output.output, recipe, workers, limits, include=include, exclude=exclude, resume=resume,
+        overwrite=overwrite, reads=folders.kernel_files_read(step.kernel_dir) if network is None else (),
     )  # fmt: skip
-    folders.go(setup, recipe, manifest=manifest or (), features=features, json=json, quiet=quiet)
+    folders.go(setup, recipe, tables, json=json, quiet=quiet)

@@ -26,8 +26,8 @@ def export(
 
     Example: cnnfilter export samples/digits/digits.yaml -o digits.onnx
     """
-    from cnnfilter.cli.job import memory_limit
-    from cnnfilter.cli.network_words import check_network
+    from cnnfilter.cli.shared import memory_limit
+    from cnnfilter.cli.words import check_network
     from cnnfilter.core.shapes import rows_by_columns
     from cnnfilter.errors import OutputError, ParameterError, ShapeError
     from cnnfilter.files import printable, quoted

@@ -1,59 +1,37 @@
-"""The flags that several commands share, each declared once."""
+"""The flags that several commands share, each declared once, and the groups that go together.
 
-from typing import Annotated
+A command takes groups as parameters, and `command` spreads them into flags. No annotation here is text: they are read
+as they stand.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 _INPUT, _STEP, _OUTPUT, _VIEW, _RUN = "Input", "Computation", "Output", "What to see", "Running"
 
 
-def kernel_names(incomplete: str) -> list[str]:
-    """Complete kernel names for the shell."""
-    from cnnfilter.library import list_kernels
+def _names(module: str, table: str) -> Callable[[str], list[str]]:
+    """Return what completes a word for the shell from a table of a module, which is loaded when somebody asks."""
 
-    return [name for name in list_kernels() if name.startswith(incomplete)]
+    def complete(incomplete: str) -> list[str]:
+        found = getattr(importlib.import_module(f"cnnfilter.{module}"), table)
+        return [name for name in (found() if callable(found) else found) if name.startswith(incomplete)]
 
-
-def padding_modes(incomplete: str) -> list[str]:
-    """Complete border rules for the shell."""
-    from cnnfilter.core.shapes import PADDING_MODES
-
-    return [name for name in PADDING_MODES if name.startswith(incomplete)]
+    return complete
 
 
-def activation_names(incomplete: str) -> list[str]:
-    """Complete activation names for the shell."""
-    from cnnfilter.core.words import ACTIVATIONS
-
-    return [name for name in ACTIVATIONS if name.startswith(incomplete)]
-
-
-def pool_names(incomplete: str) -> list[str]:
-    """Complete pooling names for the shell."""
-    from cnnfilter.core.pools import POOL_NAMES
-
-    return [name for name in POOL_NAMES if name.startswith(incomplete)]
-
-
-def combinations(incomplete: str) -> list[str]:
-    """Complete the ways to combine maps for the shell."""
-    from cnnfilter.run.options import COMBINATIONS
-
-    return [name for name in COMBINATIONS if name.startswith(incomplete)]
-
-
-def tools(incomplete: str) -> list[str]:
-    """Complete the tools whose conventions can be adopted for the shell."""
-    from cnnfilter.library.conventions import CONVENTIONS
-
-    return [name for name in CONVENTIONS if name.startswith(incomplete)]
-
-
-def colormaps(incomplete: str) -> list[str]:
-    """Complete the names of colour maps for the shell."""
-    from cnnfilter.images.colour import colormap_names
-
-    return [name for name in colormap_names() if name.startswith(incomplete)]
+kernel_names = _names("library", "list_kernels")
+padding_modes = _names("core.shapes", "PADDING_MODES")
+activation_names = _names("core.words", "ACTIVATIONS")
+pool_names = _names("core.pools", "POOL_NAMES")
+combinations = _names("run.options", "COMBINATIONS")
+tools = _names("library.conventions", "CONVENTIONS")
+colormaps = _names("images.colour", "colormap_names")
 
 
 def given(context: typer.Context) -> frozenset[str]:
@@ -69,10 +47,10 @@ POOL_HELP = (
     "global-avg, adaptive-avg:3 (rows and columns that are left), fractional-max:2:ratio=0.7 (or out=5,6; seed=1)."
 )
 
-Images = Annotated[
-    list[str],
-    typer.Argument(metavar="IMAGE...", help="Pictures, grids of numbers, numbers in quotes; - is standard input."),
-]
+#: What stands where pictures are named.
+IMAGES_HELP = "Pictures, grids of numbers, numbers in quotes; - is standard input."
+
+Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help=IMAGES_HELP)]
 Kernels = Annotated[
     list[str],
     typer.Option(
@@ -337,3 +315,115 @@ MaxMemory = Annotated[
 ]  # fmt: skip
 
 MAX_PIXELS = 200_000_000
+
+
+class PixelFlags(NamedTuple):
+    """Which values of a picture are taken."""
+
+    channels: Channels = "each"
+    range: Range = "stored"
+
+
+class StoredFlags(NamedTuple):
+    """How files that hold more than one picture say so."""
+
+    layout: Layout = "auto"
+    frame: Frame = None
+    allow_truncated: AllowTruncated = False
+
+
+class StepFlags(NamedTuple):
+    """What a convolution does."""
+
+    kernel_dir: KernelDirs = None
+    stride: Stride = "1"
+    padding: Padding = "valid"
+    padding_mode: PaddingMode = "zeros"
+    dilation: Dilation = "1"
+    flip: Flip = False
+    bias: Bias = None
+    combine: Combine = ""
+    as_: As = ""
+    activation: Activation = None
+    pool: Pool = None
+    missing: Missing = "propagate"
+    dtype: Dtype = "float32"
+    engine: Engine = "auto"
+
+
+class OutputFlags(NamedTuple):
+    """Where results go."""
+
+    output: Output = None
+    format: Formats = None
+    flatten: Flatten = False
+
+
+class PictureFlags(NamedTuple):
+    """How numbers become pixels."""
+
+    display: Display = "auto"
+    scale: Scale = None
+    zoom: Zoom = 1
+    colormap: Colormap = None
+    compress: Compress = "fast"
+
+
+class ViewFlags(NamedTuple):
+    """What is shown on the terminal."""
+
+    table: Table = False
+    at: At = None
+    preview: Preview = False
+    json: Json = False
+    quiet: Quiet = False
+
+
+class ModelFlags(NamedTuple):
+    """How a picture becomes a network's input."""
+
+    size: Size = None
+    mean: Mean = None
+    std: Std = None
+    resize: Resize = None
+    order: Order = None
+    layout: ModelLayout = "auto"
+    input_: Inputs = None
+    softmax: Softmax = False
+
+
+class LimitFlags(NamedTuple):
+    """What a job may take, and what is said where it fails."""
+
+    max_pixels: MaxPixels = MAX_PIXELS
+    max_memory: MaxMemory = None
+    debug: Debug = False
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a command for Typer: each parameter that is a group of flags is spread into the flags themselves.
+
+    The group's default in the signature gives the defaults of its flags; the function is called with the group.
+    """
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, Any] = {}
+    for one in inspect.signature(function).parameters.values():
+        if not hasattr(one.annotation, "_fields"):
+            parameters.append(one.replace(kind=one.KEYWORD_ONLY))
+            continue
+        groups[one.name] = one.annotation
+        defaults = one.default if one.default is not one.empty else one.annotation()
+        parameters += [
+            inspect.Parameter(name, one.KEYWORD_ONLY, default=getattr(defaults, name), annotation=annotation)
+            for name, annotation in one.annotation.__annotations__.items()
+        ]
+
+    @wraps(function)
+    def gathered(**words: Any) -> None:
+        for name, group in groups.items():
+            words[name] = group(**{flag: words.pop(flag) for flag in group._fields})
+        function(**words)
+
+    gathered.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    gathered.__annotations__ = {one.name: one.annotation for one in parameters}
+    return gathered

@@ -1,5 +1,7 @@
 """What `batch` does with its flags: recipe and setup, the run, and the lines after it."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import shlex
@@ -10,13 +12,32 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cnnfilter.batch.classify import given_of, make_classify
+from cnnfilter.batch.finish import check_finish, finish, places_of
+from cnnfilter.batch.measures import parse_measures
+from cnnfilter.batch.patterns import Filters
+from cnnfilter.batch.recipe import Convolve, Recipe
+from cnnfilter.batch.roots import parse_roots, plain
+from cnnfilter.batch.run import Setup, Totals, run_batch
+from cnnfilter.batch.status import status_of
+from cnnfilter.cli.flags import LimitFlags, ModelFlags, OutputFlags, PictureFlags, PixelFlags, StepFlags
+from cnnfilter.cli.main import say
+from cnnfilter.cli.networks import override, parted_layout
+from cnnfilter.cli.shared import filters_of, looks_of, memory_limit
+from cnnfilter.cli.words import check_network
 from cnnfilter.errors import ParameterError, lookup
+from cnnfilter.files import printable
+from cnnfilter.images.frames import Reading, parse_reading
+from cnnfilter.library.catalog import search_path
+from cnnfilter.library.load import files_read
+from cnnfilter.networks.model import open_model
+from cnnfilter.run.names import parse_formats
+from cnnfilter.run.options import DTYPES, check_threads
+from cnnfilter.views.batch import observer_for, print_end, print_status
 
 if TYPE_CHECKING:
     from cnnfilter.batch.folder import State
-    from cnnfilter.batch.recipe import Recipe
-    from cnnfilter.batch.run import Setup, Totals
-    from cnnfilter.images.frames import Reading
+    from cnnfilter.cli.batch import TableFlags, WorkerFlags
 
 #: Flags that mean something only with kernels, and only with a network.
 FOR_KERNELS = (
@@ -39,11 +60,8 @@ def check_words(given: frozenset[str]) -> None:
             raise ParameterError(f"{flag} goes with {other}, and this is a batch with {has} (leave it out)")
 
 
-def reading_of(layout: str, frame: str | None, *, truncated: bool, network: bool) -> tuple[str | None, "Reading"]:
+def reading_of(layout: str, frame: str | None, *, truncated: bool, network: bool) -> tuple[str | None, Reading]:
     """Return the layout of the model, if one is said, and how inputs are read."""
-    from cnnfilter.cli.network_words import parted_layout
-    from cnnfilter.images.frames import parse_reading
-
     of_model, of_arrays = parted_layout(layout)
     if of_model and not network:
         raise ParameterError(f"--layout {layout} goes with --network, and this is a batch with -k (CHW or HWC)")
@@ -51,78 +69,55 @@ def reading_of(layout: str, frame: str | None, *, truncated: bool, network: bool
 
 
 def looks(
-    formats: Sequence[str] | None, *, features: str | None, measures: str | None, flatten: bool, pictures: bool,
-    display: str, colormap: str | None, compress: str, scale: str | None, zoom: int, **words: Any,
-) -> dict[str, Any]:  # fmt: skip
+    output: OutputFlags, tables: TableFlags, pictures: PictureFlags, *, draws: bool, **words: Any
+) -> dict[str, Any]:
     """Return what both recipes take; no formats where only the manifest or a table is wanted."""
-    from cnnfilter.batch.measures import parse_measures
-    from cnnfilter.run.look import make_looks
-    from cnnfilter.run.names import parse_formats
-    from cnnfilter.run.options import check_threads
-
     check_threads(words["threads"])
-    wanted = formats or (["csv"] if flatten else [])
-    nothing = not wanted and (bool(features) or not pictures)
+    wanted = output.format or (["csv"] if output.flatten else [])
+    nothing = not wanted and (bool(tables.features) or not draws)
     return {
-        **make_looks(display, colormap, compress, scale, zoom),
+        **looks_of(pictures),
         "formats": () if nothing else tuple(parse_formats(wanted, None)),
-        "measures": parse_measures(measures) if features or measures else (), **words,
+        "measures": parse_measures(tables.measures) if tables.features or tables.measures else (), **words,
     }  # fmt: skip
 
 
-def network_recipe(path: str, layers: Sequence[str], looks: dict[str, Any], **overrides: Any) -> "Recipe":
+def network_recipe(
+    path: str, layers: Sequence[str], dtype: str, looks: dict[str, Any], flags: ModelFlags, *, range: str | None,
+    layout: str | None,
+) -> Recipe:  # fmt: skip
     """Return the recipe of `run`."""
-    from cnnfilter.batch.classify import given_of, make_classify
-    from cnnfilter.cli.network_words import check_network, override
-    from cnnfilter.networks.model import open_model
-    from cnnfilter.run.options import DTYPES
-
-    lookup(DTYPES, looks["dtype"], "dtype")
+    lookup(DTYPES, dtype, "dtype")
     check_network(path)
     path = os.path.abspath(path)  # noqa: PTH100
-    plain = open_model(path)
-    model = override(plain, **overrides)
+    stored = open_model(path)
+    model = override(stored, flags, range=range, layout=layout)
     return make_classify(
-        path, layers, model, expected=None if model.input is plain.input else model.input, given=given_of(model),
-        **looks,
+        path, layers, model, expected=None if model.input is stored.input else model.input, given=given_of(model),
+        dtype=dtype, softmax=flags.softmax, **looks,
     )  # fmt: skip
 
 
 def kernel_recipe(
-    specs: Sequence[str], folders: Sequence[str], looks: dict[str, Any], words: dict[str, Any], adopted: dict[str, Any],
-    tool: str, given: frozenset[str],
-) -> "Recipe":  # fmt: skip
+    specs: Sequence[str], pixels: PixelFlags, step: StepFlags, given: frozenset[str], looks: dict[str, Any]
+) -> Recipe:
     """Return the recipe of `convolve`."""
-    from cnnfilter.batch.recipe import Convolve
-    from cnnfilter.library import search_path
-    from cnnfilter.library.conventions import adopt_words, load_as
-    from cnnfilter.run.options import make_options
-
     threads = looks.pop("threads")
-    options = make_options(threads=threads, **words, **adopt_words(tool, adopted, given))
-    search = search_path(folders)
-    kernels = tuple(one for spec in specs for one in load_as(spec, tool, search))
+    kernels, options = filters_of(specs, pixels, step, threads, given)
     return Convolve(kernels=kernels, options=options, **looks)
 
 
-def kernel_files_read(folders: Sequence[str]) -> tuple[str, ...]:
+def kernel_files_read(folders: Sequence[str] | None) -> tuple[str, ...]:
     """Return the files that names of kernels may lead to."""
-    from cnnfilter.library import search_path
-    from cnnfilter.library.load import files_read
-
-    return tuple(map(str, files_read((), search_path(folders))))
+    return tuple(map(str, files_read((), search_path(folders or ()))))
 
 
 def setup_of(
-    inputs: Sequence[str], output: str, recipe: "Recipe", *, include: Sequence[str] | None,
-    exclude: Sequence[str] | None, jobs: int | None, timeout: float, max_memory: str | None, **words: Any,
-) -> "Setup":  # fmt: skip
+    inputs: Sequence[str], output: str, recipe: Recipe, workers: WorkerFlags, limits: LimitFlags, *,
+    include: Sequence[str] | None, exclude: Sequence[str] | None, **words: Any,
+) -> Setup:  # fmt: skip
     """Return the setup of a run."""
-    from cnnfilter.batch.patterns import Filters
-    from cnnfilter.batch.roots import parse_roots, plain
-    from cnnfilter.batch.run import Setup
-    from cnnfilter.cli.job import memory_limit
-
+    jobs, timeout = workers.jobs, workers.timeout
     if jobs is None:
         jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not 0 <= jobs <= 1024:
@@ -131,24 +126,17 @@ def setup_of(
         raise ParameterError(f"--timeout takes seconds above 0, got {timeout}")
     return Setup(
         roots=parse_roots(inputs), output=plain(output), filters=Filters.of(include, exclude), jobs=jobs,
-        timeout=timeout, max_memory=memory_limit(max_memory), **words,
+        timeout=timeout, max_memory=memory_limit(limits.max_memory), cluster=workers.cluster, **words,
     )  # fmt: skip
 
 
-def go(
-    setup: "Setup", recipe: "Recipe", *, manifest: Sequence[str], features: str | None, json: bool, quiet: bool
-) -> None:
+def go(setup: Setup, recipe: Recipe, tables: TableFlags, *, json: bool, quiet: bool) -> None:
     """Run, show how it goes, and exit with the code that the outcome stands for."""
-    from cnnfilter.batch.finish import check_finish, finish, places_of
-    from cnnfilter.batch.run import run_batch
-    from cnnfilter.cli.main import say
-    from cnnfilter.views.batch import observer_for, print_end
+    forms = tuple(dict.fromkeys(tables.manifest or ("jsonl", "csv")))
+    setup = replace(setup, writes=check_finish(setup.output, forms, tables.features))
 
-    forms = tuple(dict.fromkeys(manifest or ("jsonl", "csv")))
-    setup = replace(setup, writes=check_finish(setup.output, forms, features))
-
-    def end(state: "State", _totals: "Totals") -> None:
-        finish(setup.output, recipe, state, forms, features)
+    def end(state: State, _totals: Totals) -> None:
+        finish(setup.output, recipe, state, forms, tables.features)
 
     with contextlib.closing(observer_for(json=json, quiet=quiet)) as observer:
         try:
@@ -157,7 +145,7 @@ def go(
             observer.close()
             say_resume()
             raise
-    places = places_of(setup.output, forms, features, finished=not totals.stopped)
+    places = places_of(setup.output, forms, tables.features, finished=not totals.stopped)
     print_end(totals, places=places, json=json, quiet=quiet)
     if totals.stopped:
         say(totals.stopped)
@@ -169,8 +157,6 @@ def go(
 
 def say_resume() -> None:
     """Print the command that goes on where this one stopped."""
-    from cnnfilter.files import printable
-
     words = [word for word in sys.argv[1:] if word not in ("--resume", "--overwrite")]
     line = shlex.join(["cnnfilter", *words, "--resume"])
     sys.stderr.write(f"cnnfilter: stopped; this goes on where it stopped: {printable(line)}\n")
@@ -179,10 +165,6 @@ def say_resume() -> None:
 
 def show_status(output: str, *, json: bool) -> None:
     """Print what the journal of an output folder says; end with 3 where something failed or is to do."""
-    from cnnfilter.batch.roots import plain
-    from cnnfilter.batch.status import status_of
-    from cnnfilter.views.batch import print_status
-
     words = status_of(plain(output))
     print_status(words, json_wanted=json)
     if words["failed"] or words["to do"]:

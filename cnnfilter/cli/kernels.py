@@ -138,7 +138,7 @@ def export(
     """
     import sys
 
-    from cnnfilter.cli.job import refuse_terminal
+    from cnnfilter.cli.shared import refuse_terminal
     from cnnfilter.files import atomic_output, check_outputs
     from cnnfilter.library import search_path
     from cnnfilter.library.conventions import CONVENTIONS, load_as

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
+from cnnfilter.cli.flags import LimitFlags, ModelFlags, PictureFlags
 
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network file (YAML, JSON), or an ONNX model.")]
 Pictures = Annotated[
@@ -28,6 +29,7 @@ ListLayers = Annotated[
 ]
 
 
+@flags.command
 def run(
     network: Network,
     images: Pictures = None,
@@ -35,20 +37,10 @@ def run(
     maps: SingleMaps = False,
     output: flags.Output = None,
     format: flags.Formats = None,
-    display: flags.Display = "minmax",
-    scale: flags.Scale = None,
-    zoom: flags.Zoom = 1,
-    colormap: flags.Colormap = None,
-    compress: flags.Compress = "fast",
-    size: flags.Size = None,
+    *,
+    pictures: PictureFlags = PictureFlags(display="minmax"),  # noqa: B008 - it never changes
     range: flags.ModelRange = None,
-    mean: flags.Mean = None,
-    std: flags.Std = None,
-    resize: flags.Resize = None,
-    order: flags.Order = None,
-    layout: flags.ModelLayout = "auto",
-    inputs: flags.Inputs = None,
-    softmax: flags.Softmax = False,
+    model: ModelFlags,
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
     top: Top = 10,
@@ -60,9 +52,7 @@ def run(
     quiet: flags.Quiet = False,
     dtype: flags.Dtype = "float32",
     threads: flags.Threads = None,
-    max_pixels: flags.MaxPixels = flags.MAX_PIXELS,
-    max_memory: flags.MaxMemory = None,
-    debug: flags.Debug = False,
+    limits: LimitFlags,
 ) -> None:
     """Run pictures through a network: every layer's shape, cost and range, and what the last one says.
 
@@ -80,32 +70,26 @@ def run(
 
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
     """
-    from cnnfilter.cli.job import Files, memory_limit, position
-    from cnnfilter.cli.network import list_layers, run_pictures
-    from cnnfilter.cli.network_words import Look, check_look, check_order, override, parted_layout
-    from cnnfilter.cli.words import check_inputs
-    from cnnfilter.images.frames import parse_reading
+    from cnnfilter.cli import networks, shared
+    from cnnfilter.cli.words import check_inputs, check_order
     from cnnfilter.networks.model import open_model
-    from cnnfilter.run.look import make_looks
+    from cnnfilter.run.network import NetworkOptions
 
-    of_model, of_arrays = parted_layout(layout)
-    reading = parse_reading(of_arrays, frame, truncated=allow_truncated)
+    of_model, of_arrays = networks.parted_layout(model.layout)
+    files = shared.files_of(flags.StoredFlags(of_arrays, frame, allow_truncated), limits)
     if output or format or maps:
         save = save or ["all"]  # files were asked for
-    look = Look(
-        top=top, layers=tuple(layer or ()), table=table, at=position(at), json=json, quiet=quiet,
-        save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()), dtype=dtype, threads=threads,
-        softmax=softmax, max_memory=memory_limit(max_memory),
-        **make_looks(display, colormap, compress, scale, zoom),
+    wanted = networks.Wanted(
+        view=flags.ViewFlags(table=table, json=json, quiet=quiet), at=shared.position(at), top=top,
+        layers=tuple(layer or ()), save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()),
+        pictures=shared.looks_of(pictures),
+        options=NetworkOptions(threads, dtype, model.softmax, shared.memory_limit(limits.max_memory)),
     )  # fmt: skip
-    check_look(look)
+    wanted.check()
     check_order(network, images or [])
     check_inputs(images or (), "run")
-    model = override(
-        open_model(network), size=size, range=range, mean=mean, std=std, resize=resize, order=order, layout=of_model,
-        inputs=inputs or (),
-    )  # fmt: skip
+    adapted = networks.override(open_model(network), model, range=range, layout=of_model)
     if layers:
-        list_layers(model, look)
+        networks.list_layers(adapted, wanted)
         return
-    run_pictures(model, images or [], look, Files(max_pixels=max_pixels, max_memory=max_memory, reading=reading))
+    networks.run_pictures(adapted, images or [], wanted, files)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+from cnnfilter.core.pools import parse_pool
+from cnnfilter.core.words import activation_name
+from cnnfilter.dumps.names import GRID_EXTENSIONS
 from cnnfilter.errors import CnnFilterError, ParameterError, UnknownNameError, closest
 from cnnfilter.files import quoted
+from cnnfilter.images.sniff import promised
+from cnnfilter.library.catalog import entries, search_path
+from cnnfilter.library.conventions import CONVENTIONS
+from cnnfilter.library.numbers import MatrixError, describe, matrix, number
+from cnnfilter.library.spec import parse_spec
+from cnnfilter.library.suggest import looks_like_a_file
+from cnnfilter.run.names import FORMATS
 from cnnfilter.text import distinct
 
 #: What an input that is written in place is called.
@@ -32,8 +45,6 @@ _GAP = re.compile(r"(?<![\w.#/])(?:nan|null|#?n/?a)(?![\w.#/])", re.IGNORECASE)
 
 def _typed(word: str) -> str:
     """Return a word as a shell takes it."""
-    import shlex  # only a mistake needs it
-
     return shlex.quote(word)
 
 
@@ -80,10 +91,6 @@ def in_place(name: str) -> bytes:
     ParameterError
         If the rows differ in length, or a number is none.
     """
-    import json
-
-    from cnnfilter.library.numbers import MatrixError, describe, matrix
-
     try:
         rows, others = (matrix(_GAP.sub(digit, name)) for digit in "01")
     except MatrixError as error:
@@ -135,8 +142,6 @@ def check_inputs(names: Sequence[str], command: str, kernel_dirs: Sequence[str] 
 
 def _check_missing(name: str, command: str, kernel_dirs: Sequence[str]) -> None:
     """Raise where a name that is no file means something else."""
-    from cnnfilter.library.numbers import number
-
     try:
         number(name.strip("[](){},;"))
     except ValueError:
@@ -162,8 +167,6 @@ def _is_mostly_numbers(name: str) -> bool:
     >>> _is_mostly_numbers("2.5 1.8 x"), _is_mostly_numbers("scan 2 of 3.png"), _is_mostly_numbers("1 2.png")
     (True, False, False)
     """
-    from cnnfilter.library.suggest import looks_like_a_file
-
     words = re.findall(r"[^\s,;\[\](){}]+", name)
     numbers = sum(bool(re.match(r"[-+.]?[0-9]", word)) for word in words)
     return 2 * numbers > len(words) > 1 and not looks_like_a_file(name) and not re.search(r"/[A-Za-z]", name)
@@ -180,10 +183,6 @@ def _how(command: str, flag: str, typed: str) -> str:
 
 def is_kernel(name: str, kernel_dirs: Sequence[str] = ()) -> bool:
     """Say whether a word is the name of a kernel or bank, with or without parameters."""
-    from cnnfilter.library.catalog import entries, search_path
-    from cnnfilter.library.spec import parse_spec
-    from cnnfilter.library.suggest import looks_like_a_file
-
     if looks_like_a_file(name) or not re.match(r"[A-Za-z0-9][-\w.+]*(:|$)", name):
         return False
     try:
@@ -196,29 +195,21 @@ def is_kernel(name: str, kernel_dirs: Sequence[str] = ()) -> bool:
 
 def _is_activation(name: str, _: Sequence[str]) -> bool:
     """Say whether a word is an activation as it is typed."""
-    from cnnfilter.core.words import activation_name
-
     return _understood(activation_name, name.partition(":")[0])
 
 
 def _is_pool(name: str, _: Sequence[str]) -> bool:
     """Say whether a word is a pooling as it is typed."""
-    from cnnfilter.core.pools import parse_pool
-
     return _understood(parse_pool, name)
 
 
 def _is_format(name: str, _: Sequence[str]) -> bool:
     """Say whether a word is a file format."""
-    from cnnfilter.run.names import FORMATS
-
     return name.lower().lstrip(".") in FORMATS
 
 
 def _is_tool(name: str, _: Sequence[str]) -> bool:
     """Say whether a word is a tool whose conventions can be adopted."""
-    from cnnfilter.library.conventions import CONVENTIONS
-
     return name in CONVENTIONS
 
 
@@ -252,8 +243,6 @@ def missing_flag(flag: str, example: str, names: Sequence[str], command: str) ->
 
 def unknown_command(word: str, commands: Sequence[str], group: str = "") -> CnnFilterError:
     """Return the error for a first word that is no command."""
-    from cnnfilter.library.numbers import describe
-
     near = closest(word, list(commands), 1)
     path = _typed(word)
     if near:
@@ -272,3 +261,47 @@ def unknown_command(word: str, commands: Sequence[str], group: str = "") -> CnnF
     else:
         hint = f"there are {', '.join(commands)}"
     return UnknownNameError(f"unknown command {describe(word)} ({hint})")
+
+
+def is_network(path: str) -> bool:
+    """Say whether a file is a network: by its name, and for JSON, which may be numbers, by what it holds."""
+    name = path.lower()
+    if name.endswith(".json") and Path(path).is_file():
+        with Path(path).open("rb") as file:
+            return b'"layers"' in file.read(1 << 20)
+    return name.endswith((".yaml", ".yml", ".onnx"))
+
+
+def check_order(network: str, images: Sequence[str]) -> None:
+    """Raise where a picture stands in the network's place.
+
+    Raises
+    ------
+    ParameterError
+        With the words in the right order.
+    """
+    if is_network(network):
+        return
+    swapped = next((name for name in images if is_network(name)), None)
+    if swapped is not None or _is_input(network):
+        words = f"{swapped or 'NETWORK'} {network}"
+        raise ParameterError(f"{quoted(network)} is no network: the network comes first (cnnfilter run {words})")
+
+
+def check_network(name: str) -> None:
+    """Raise where a picture, a grid or a folder is named as a network.
+
+    Raises
+    ------
+    ParameterError
+        With what a network is.
+    """
+    if not is_network(name) and _is_input(name):
+        raise ParameterError(f"{quoted(name)} is no network (a network is a file in YAML or JSON, or an ONNX model)")
+
+
+def _is_input(name: str) -> bool:
+    """Say whether a word names a picture, a grid or a folder."""
+    ending = Path(name).suffix.lower()
+    is_grid = ending in GRID_EXTENSIONS and ending != ".json"  # a network may be JSON that is not right yet
+    return bool(promised(name)) or is_grid or os.path.isdir(name)  # noqa: PTH112 - False for any long word

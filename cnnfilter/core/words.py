@@ -17,6 +17,13 @@ from cnnfilter.errors import ParameterError, lookup
 Parameters: TypeAlias = dict[str, Any]
 
 
+#: An operator of ONNX, its inputs, and its attributes where it has some.
+Expression: TypeAlias = tuple[Any, ...]
+
+#: What stands for the values in an expression: all of them, and the two halves along the channels.
+X, FIRST, SECOND = "x", "first half of x", "second half of x"
+
+
 class Activation(NamedTuple):
     """What help, documentation and checks know about one activation.
 
@@ -24,6 +31,9 @@ class Activation(NamedTuple):
     ----------
     formula
         The function in one line, x being one value.
+    onnx
+        The same in ONNX: an operator, what it takes (``X``, a parameter's name, a number, or another expression),
+        and its attributes by name, each a parameter's name or a value.
     parameters
         Each parameter's name and default.
     aliases
@@ -33,6 +43,7 @@ class Activation(NamedTuple):
     """
 
     formula: str
+    onnx: Expression
     parameters: Mapping[str, float | str] = MappingProxyType({})
     aliases: tuple[str, ...] = ()
     over_axis: bool = False
@@ -189,39 +200,69 @@ APPROXIMATIONS = ("none", "tanh")
 
 #: Every activation. The defaults are PyTorch's.
 ACTIVATIONS: dict[str, Activation] = {
-    "relu": Activation("max(x, 0)"),
-    "leaky-relu": Activation("x where x > 0, else negative_slope*x", {"negative_slope": 0.01}, ("leakyrelu", "lrelu")),
-    "prelu": Activation(
-        "x where x > 0, else weight*x; weights: one, one per channel, or as NumPy spreads them", {"weight": 0.25}
+    "relu": Activation("max(x, 0)", ("Relu", X)),
+    "leaky-relu": Activation(
+        "x where x > 0, else negative_slope*x",
+        ("LeakyRelu", X, {"alpha": "negative_slope"}),
+        {"negative_slope": 0.01},
+        ("leakyrelu", "lrelu"),
     ),
-    "relu6": Activation("min(max(x, 0), 6)"),
-    "elu": Activation("x where x > 0, else alpha*(exp(x) - 1)", {"alpha": 1.0}),
-    "selu": Activation("1.0507*x where x > 0, else 1.0507*1.67326*(exp(x) - 1)"),
-    "celu": Activation("x where x > 0, else alpha*(exp(x/alpha) - 1)", {"alpha": 1.0}),
-    "gelu": Activation("x/2 * (1 + erf(x / sqrt(2)))", {"approximate": "none"}),
-    "glu": Activation("a * sigmoid(b), a and b being the halves of x along the axis", over_axis=True),
-    "sigmoid": Activation("1 / (1 + exp(-x))", aliases=("logistic",)),
-    "hard-sigmoid": Activation("min(max(x + 3, 0), 6) / 6", aliases=("hardsigmoid",)),
-    "log-sigmoid": Activation("-log(1 + exp(-x))", aliases=("logsigmoid",)),
-    "tanh": Activation("(exp(x) - exp(-x)) / (exp(x) + exp(-x))"),
-    "hard-tanh": Activation("min(max(x, min), max)", {"min": -1.0, "max": 1.0}, ("hardtanh",)),
-    "tanhshrink": Activation("x - tanh(x)"),
-    "softsign": Activation("x / (1 + abs(x))"),
+    "prelu": Activation(
+        "x where x > 0, else weight*x; weights: one, one per channel, or as NumPy spreads them",
+        ("PRelu", X, "weight"),
+        {"weight": 0.25},
+    ),
+    "relu6": Activation("min(max(x, 0), 6)", ("Clip", X, 0.0, 6.0)),
+    "elu": Activation("x where x > 0, else alpha*(exp(x) - 1)", ("Elu", X, {"alpha": "alpha"}), {"alpha": 1.0}),
+    "selu": Activation("1.0507*x where x > 0, else 1.0507*1.67326*(exp(x) - 1)", ("Selu", X)),
+    "celu": Activation("x where x > 0, else alpha*(exp(x/alpha) - 1)", ("Celu", X, {"alpha": "alpha"}), {"alpha": 1.0}),
+    "gelu": Activation(
+        "x/2 * (1 + erf(x / sqrt(2)))", ("Gelu", X, {"approximate": "approximate"}), {"approximate": "none"}
+    ),
+    "glu": Activation(
+        "a * sigmoid(b), a and b being the halves of x along the axis",
+        ("Mul", FIRST, ("Sigmoid", SECOND)),
+        over_axis=True,
+    ),
+    "sigmoid": Activation("1 / (1 + exp(-x))", ("Sigmoid", X), aliases=("logistic",)),
+    "hard-sigmoid": Activation(
+        "min(max(x + 3, 0), 6) / 6", ("HardSigmoid", X, {"alpha": 1 / 6, "beta": 0.5}), aliases=("hardsigmoid",)
+    ),
+    "log-sigmoid": Activation("-log(1 + exp(-x))", ("Neg", ("Softplus", ("Neg", X))), aliases=("logsigmoid",)),
+    "tanh": Activation("(exp(x) - exp(-x)) / (exp(x) + exp(-x))", ("Tanh", X)),
+    "hard-tanh": Activation(
+        "min(max(x, min), max)", ("Clip", X, "min", "max"), {"min": -1.0, "max": 1.0}, ("hardtanh",)
+    ),
+    "tanhshrink": Activation("x - tanh(x)", ("Sub", X, ("Tanh", X))),
+    "softsign": Activation("x / (1 + abs(x))", ("Softsign", X)),
     "softplus": Activation(
         "log(1 + exp(beta*x)) / beta, and x itself where beta*x > threshold",
+        ("Where", ("Greater", ("Mul", X, "beta"), "threshold"), X, ("Div", ("Softplus", ("Mul", X, "beta")), "beta")),
         {"beta": 1.0, "threshold": 20.0},
     ),
-    "softshrink": Activation("x - lambd where x > lambd, x + lambd where x < -lambd, else 0", {"lambd": 0.5}),
-    "hardshrink": Activation("x where abs(x) > lambd, else 0", {"lambd": 0.5}),
-    "silu": Activation("x / (1 + exp(-x))", aliases=("swish",)),
-    "hard-swish": Activation("x * min(max(x + 3, 0), 6) / 6", aliases=("hardswish",)),
-    "mish": Activation("x * tanh(log(1 + exp(x)))"),
-    "threshold": Activation("x where x > threshold, else value", {"threshold": 0.0, "value": 0.0}),
-    "step": Activation("1 where x > 0, else 0", aliases=("heaviside",)),
-    "abs": Activation("abs(x)"),
-    "square": Activation("x * x"),
-    "identity": Activation("x", aliases=("linear",)),
-    "softmax": Activation("exp(x) / sum(exp(x)) along the axis", over_axis=True),
-    "log-softmax": Activation("x - log(sum(exp(x))) along the axis", aliases=("logsoftmax",), over_axis=True),
-    "softmin": Activation("exp(-x) / sum(exp(-x)) along the axis", over_axis=True),
+    "softshrink": Activation(
+        "x - lambd where x > lambd, x + lambd where x < -lambd, else 0",
+        ("Shrink", X, {"lambd": "lambd", "bias": "lambd"}),
+        {"lambd": 0.5},
+    ),
+    "hardshrink": Activation("x where abs(x) > lambd, else 0", ("Shrink", X, {"lambd": "lambd"}), {"lambd": 0.5}),
+    "silu": Activation("x / (1 + exp(-x))", ("Mul", X, ("Sigmoid", X)), aliases=("swish",)),
+    "hard-swish": Activation("x * min(max(x + 3, 0), 6) / 6", ("HardSwish", X), aliases=("hardswish",)),
+    "mish": Activation("x * tanh(log(1 + exp(x)))", ("Mul", X, ("Tanh", ("Softplus", X)))),
+    "threshold": Activation(
+        "x where x > threshold, else value",
+        ("Where", ("Greater", X, "threshold"), X, "value"),
+        {"threshold": 0.0, "value": 0.0},
+    ),
+    "step": Activation("1 where x > 0, else 0", ("Where", ("Greater", X, 0.0), 1.0, 0.0), aliases=("heaviside",)),
+    "abs": Activation("abs(x)", ("Abs", X)),
+    "square": Activation("x * x", ("Mul", X, X)),
+    "identity": Activation("x", ("Identity", X), aliases=("linear",)),
+    "softmax": Activation("exp(x) / sum(exp(x)) along the axis", ("Softmax", X, {"axis": 1}), over_axis=True),
+    "log-softmax": Activation(
+        "x - log(sum(exp(x))) along the axis", ("LogSoftmax", X, {"axis": 1}), aliases=("logsoftmax",), over_axis=True
+    ),
+    "softmin": Activation(
+        "exp(-x) / sum(exp(-x)) along the axis", ("Softmax", ("Neg", X), {"axis": 1}), over_axis=True
+    ),
 }

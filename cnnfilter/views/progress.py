@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from cnnfilter.files import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
@@ -64,6 +66,4 @@ class Progress:
             self._task = self._bar.add_task("", total=self.total)
             self._bar.start()
         if self._task is not None:
-            from cnnfilter.files import printable
-
             self._bar.update(self._task, completed=self.done, description=printable(self.name))

@@ -1,41 +1,46 @@
-"""What `convolve`, `pool` and `activate` share: images in, results out, one failure not stopping the others."""
+"""What the commands share: images in, results out, one failure not stopping the others."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from cnnfilter.cli.flags import LimitFlags, OutputFlags, PictureFlags, PixelFlags, StepFlags, StoredFlags, ViewFlags
+from cnnfilter.cli.main import describe, say
 from cnnfilter.cli.words import called, in_place, is_in_place
+from cnnfilter.core.shapes import pair
+from cnnfilter.dumps.names import GRID_EXTENSIONS
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
-from cnnfilter.images.frames import ALL, READ, Reading, frame_name
+from cnnfilter.files import printable, quoted
+from cnnfilter.images.frames import ALL, READ, Reading, frame_name, parse_reading
 from cnnfilter.images.limits import MOST_FRAMES
+from cnnfilter.images.picture import Picture
+from cnnfilter.images.read import count_pictures, open_picture, read_stream
+from cnnfilter.library.catalog import search_path
+from cnnfilter.library.conventions import adopt_words, load_as
+from cnnfilter.library.kernel import Kernel
+from cnnfilter.run.image import Done, Request, Step, do_image, plain_step
+from cnnfilter.run.look import make_looks
+from cnnfilter.run.names import Output, check_vectors, make_folder, parse_formats, plan_outputs, stem
+from cnnfilter.run.options import Options, make_options, parse_bytes
+from cnnfilter.run.render import tiles_of
+from cnnfilter.run.results import Failure
+from cnnfilter.views.columns import terminal_width, write
+from cnnfilter.views.notes import note_lines
+from cnnfilter.views.progress import Progress
+from cnnfilter.views.summary import summary_json, summary_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cnnfilter.images.picture import Picture
-    from cnnfilter.run.image import Done, Request
-    from cnnfilter.run.names import Output
-
-
-#: A map with both sides below this is a picture of a few specks.
+#: A map with both sides up to this is easier read as numbers.
 SMALL = 32
-
-
-class Show(NamedTuple):
-    """What the user wants to see."""
-
-    table: bool = False
-    heat: bool = False
-    at: str | None = None
-    preview: bool = False
-    json: bool = False
-    quiet: bool = False
 
 
 class Input(NamedTuple):
@@ -63,23 +68,59 @@ class Files(NamedTuple):
     reading: Reading = READ
 
 
-def run(images: Sequence[str], request: Request, files: Files, show: Show) -> None:
-    """Do every image, show the results, and exit with the code that the failures stand for."""
-    from cnnfilter.cli.progress import Progress
-    from cnnfilter.run.names import make_folder
+def files_of(
+    stored: StoredFlags, limits: LimitFlags, output: OutputFlags | None = None, *, stack: bool = False,
+    also_read: Iterable[str | Path] = (),
+) -> Files:  # fmt: skip
+    """Return what the flags say about files."""
+    reading = parse_reading(stored.layout, stored.frame, truncated=stored.allow_truncated)
+    output = output or OutputFlags()
+    return Files(
+        output.output, output.format or (), stack, output.flatten, also_read, limits.max_pixels, limits.max_memory,
+        reading,
+    )  # fmt: skip
 
+
+def filters_of(
+    specs: Sequence[str], pixels: PixelFlags, step: StepFlags, threads: int | None, given: frozenset[str]
+) -> tuple[tuple[Kernel, ...], Options]:
+    """Return the kernels that are asked for, and what is done with them; `given` are the flags that were typed."""
+    words = {**step._asdict(), **pixels._asdict(), "threads": threads}
+    tool, folders = words.pop("as_"), words.pop("kernel_dir")
+    options = make_options(**adopt_words(tool, words, given))
+    search = search_path(folders or ())
+    return tuple(one for spec in specs for one in load_as(spec, tool, search)), options
+
+
+def request_of(
+    options: Options, steps: tuple[Step, ...], view: ViewFlags, limits: LimitFlags, pictures: PictureFlags, *,
+    kernels: tuple[Kernel, ...] = (), flatten: bool = False,
+) -> Request:  # fmt: skip
+    """Return what the flags ask for of every picture."""
+    return Request(
+        steps=steps, options=options, kernels=kernels, flatten=flatten, keep=view.table or view.preview,
+        preview=view.preview, at=position(view.at), max_memory=memory_limit(limits.max_memory),
+        max_pixels=limits.max_pixels, **looks_of(pictures),
+    )  # fmt: skip
+
+
+def looks_of(pictures: PictureFlags) -> dict[str, Any]:
+    """Return what the flags say about pictures, by name."""
+    return make_looks(pictures.display, pictures.colormap, pictures.compress, pictures.scale, pictures.zoom)
+
+
+def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) -> None:
+    """Do every image, show the results, and exit with the code that the failures stand for."""
     refuse_terminal(files.output, formats_of(files))
     inputs = inputs_of(images, files)
     outputs = outputs_of([one.name for one in inputs], images, request, files)
     make_folder(files.output)
     done: list[Done] = []
     failures: list[tuple[str, CnnFilterError]] = []
-    with Progress(len(inputs), quiet=show.quiet or show.json) as progress:
+    with Progress(len(inputs), quiet=view.quiet or view.json) as progress:
         for one, planned in zip(inputs, outputs, strict=True):
             progress.start(one.name)
             try:
-                from cnnfilter.run.image import do_image
-
                 done += do_image(request, open_image(one, files), planned)
             except (ParameterError, UnknownNameError):
                 raise  # a word that no image understands
@@ -87,8 +128,8 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
                 failures.append((one.name, as_resource(error)))
                 report_failure(*failures[-1])
             progress.advance()
-    show_done(done, failures, show, to_stdout=files.output == "-")
-    chosen = files.output or files.formats or show.table or show.preview or show.json or show.quiet or request.zoom > 1
+    show_done(done, failures, view, to_stdout=files.output == "-")
+    chosen = files.output or files.formats or view.table or view.preview or view.json or view.quiet or request.zoom > 1
     if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
         sys.stderr.write(
             "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)\n"
@@ -98,10 +139,38 @@ def run(images: Sequence[str], request: Request, files: Files, show: Show) -> No
         raise typer.Exit(4 if resource else 3)
 
 
+def run_plain(
+    images: Sequence[str], name: str, words: dict[str, Any], stored: StoredFlags, output: OutputFlags,
+    pictures: PictureFlags, view: ViewFlags, limits: LimitFlags,
+) -> None:  # fmt: skip
+    """Do what `pool` and `activate` do: every image, without a kernel; `name` is what the maps are called."""
+    options = make_options(**words)
+    steps = (plain_step(name, options),)
+    request = request_of(options, steps, view, limits, pictures, flatten=output.flatten)
+    run(images, request, files_of(stored, limits, output), view)
+
+
+def show_file(
+    name: str, values: str, stored: StoredFlags, pictures: PictureFlags, view: ViewFlags, limits: LimitFlags, *,
+    heat: bool,
+) -> None:  # fmt: skip
+    """Do what `show` does: all frames that are asked for, as numbers where they are few, else drawn."""
+    files, options = files_of(stored, limits), make_options(range=values)
+    asked = view.table or heat or view.at is not None
+    done: list[Done] = []
+    small = True
+    for one in inputs_of([name], files):
+        picture = open_image(one, files, fold=True)
+        small = small and picture.height <= SMALL and picture.width <= SMALL
+        kept = view._replace(preview=view.preview or not (asked or small), table=True)
+        steps = (plain_step(stem(one.name), options),)
+        done += do_image(request_of(options, steps, kept, limits, pictures), picture, [])
+    numbers = asked or (small and not view.preview)
+    show_done(done, [], view._replace(table=numbers, preview=view.preview or not numbers), heat=heat)
+
+
 def outputs_of(names: Sequence[str], images: Sequence[str], request: Request, files: Files) -> list[list[Output]]:
     """Return the files that every input is made into, by their names; `images` are what the user typed."""
-    from cnnfilter.run.names import plan_outputs
-
     steps = [step.name for step in request.steps]
     return plan_outputs(
         names, steps, formats_of(files), files.output, stack=files.stack, also_read=chain(images, files.also_read)
@@ -116,8 +185,6 @@ def formats_of(files: Files) -> list[str]:
     OutputError
         If a vector is to become a picture.
     """
-    from cnnfilter.run.names import check_vectors, parse_formats
-
     default = ["csv"] if files.flatten and not files.formats and not files.output else files.formats
     formats = parse_formats(default, files.output)
     if files.flatten:
@@ -125,7 +192,7 @@ def formats_of(files: Files) -> list[str]:
     return formats
 
 
-#: Formats that a terminal can show.
+#: Formats that a terminal can view.
 TEXT_FORMATS = ("csv", "json", "mem", "coe", "h")
 
 
@@ -137,8 +204,6 @@ def refuse_terminal(output: str | None, formats: Sequence[str]) -> None:
     OutputError
         With the way out.
     """
-    import os
-
     if output is None or all(form in TEXT_FORMATS for form in formats) or not sys.stdout.isatty():
         return
     try:
@@ -155,8 +220,6 @@ def refuse_terminal(output: str | None, formats: Sequence[str]) -> None:
 
 def _is_grid(name: str) -> bool:
     """Say whether an input is named as numbers are."""
-    from cnnfilter.dumps.names import GRID_EXTENSIONS
-
     return name.partition("#")[0].lower().endswith(tuple(GRID_EXTENSIONS))
 
 
@@ -164,7 +227,6 @@ def as_resource(error: CnnFilterError | MemoryError) -> CnnFilterError:
     """Return an error as ours: a lack of memory is one of a resource."""
     if isinstance(error, CnnFilterError):
         return error
-    from cnnfilter.cli.main import describe
 
     return ResourceError(describe(error))
 
@@ -184,8 +246,6 @@ def inputs_of(names: Sequence[str], files: Files) -> list[Input]:
 
 def _frames_of(name: str, files: Files) -> list[Input]:
     """Return the frames of a file; what cannot be read, or holds too many, is left to whoever opens it."""
-    from cnnfilter.images.read import count_pictures, read_stream
-
     data = None
     first = files.reading._replace(frame=0)
     limit = memory_limit(files.max_memory)
@@ -205,8 +265,6 @@ def _frames_of(name: str, files: Files) -> list[Input]:
 
 def open_image(one: Input, files: Files, *, fold: bool = False) -> Picture:
     """Open an input; ``-`` is standard input, and `fold` makes a channel of every map of a dump."""
-    from cnnfilter.images.read import open_picture
-
     limit = memory_limit(files.max_memory)
     piped = one.source == "-"
     source = one.data if one.data is not None else sys.stdin.buffer if piped else one.source
@@ -218,11 +276,7 @@ def open_image(one: Input, files: Files, *, fold: bool = False) -> Picture:
 
 def memory_limit(text: str | None) -> int | None:
     """Return the bytes that a job may take: what was asked for, else half of the machine's memory."""
-    import os
-
     if text is not None:
-        from cnnfilter.run.options import parse_bytes
-
         return parse_bytes(text)
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
@@ -232,8 +286,6 @@ def memory_limit(text: str | None) -> int | None:
 
 def position(text: str | None) -> tuple[int, int] | None:
     """Read ``row,column``."""
-    from cnnfilter.core.shapes import pair
-
     if text is None:
         return None
     if "," not in text:
@@ -243,9 +295,6 @@ def position(text: str | None) -> tuple[int, int] | None:
 
 def report_failure(name: str, error: CnnFilterError) -> None:
     """Say at once what is wrong with an image, naming it."""
-    from cnnfilter.cli.main import describe, say
-    from cnnfilter.files import quoted
-
     message = describe(error)
     shown = quoted("standard input" if name == "-" else name)
     say(message if message.startswith(("'", shown)) else f"{shown}: {message}")
@@ -254,35 +303,29 @@ def report_failure(name: str, error: CnnFilterError) -> None:
 def show_done(
     done: Sequence[Done],
     failures: Sequence[tuple[str, CnnFilterError]],
-    show: Show,
+    view: ViewFlags,
     *,
     to_stdout: bool = False,
+    heat: bool = False,
 ) -> None:
     """Print what the user wants to see; standard output is left alone where the data goes there."""
-    from cnnfilter.run.results import Failure
-
     results = [one.result for one in done]
-    _notes(done, quiet=show.quiet or show.json)
-    if show.json:
-        from cnnfilter.views.summary import summary_json
-
+    _notes(done, quiet=view.quiet or view.json)
+    if view.json:
         stream = sys.stderr if to_stdout else sys.stdout
         stream.write(summary_json(results, [Failure(name, str(error)) for name, error in failures]) + "\n")
         return
-    if show.quiet and not (show.table or show.preview):
+    if view.quiet and not (view.table or view.preview):
         return
-    if show.table or show.preview:
+    if view.table or view.preview:
         from cnnfilter.views.console import console
 
         out = console(stderr=to_stdout)
-        if show.preview and done:
+        if view.preview and done:
             _print_previews(done, out)
-        for one in done if show.table else ():
-            _print_table(one, show, out)
-    if results and not show.quiet:
-        from cnnfilter.views.columns import terminal_width, write
-        from cnnfilter.views.summary import summary_text
-
+        for one in done if view.table else ():
+            _print_table(one, view, out, heat=heat)
+    if results and not view.quiet:
         write(summary_text(results, width=terminal_width()), stderr=to_stdout)
 
 
@@ -290,15 +333,11 @@ def _notes(done: Sequence[Done], *, quiet: bool) -> None:
     """Print what the user should know about the inputs and kernels, once each, on standard error."""
     notes = [(one.result.source, note) for one in done if not quiet for note in one.result.notes]
     if notes:
-        from cnnfilter.views.notes import note_lines
-
         sys.stderr.write("".join(f"{line}\n" for line in note_lines(notes)))
 
 
 def _print_previews(done: Sequence[Done], out: Console) -> None:
     """Draw the maps in the terminal, in the colours of their files, side by side as far as they fit."""
-    from cnnfilter.files import printable
-    from cnnfilter.run.render import tiles_of
     from cnnfilter.views.console import draws_blocks
     from cnnfilter.views.preview import previews
 
@@ -315,14 +354,14 @@ def _print_previews(done: Sequence[Done], out: Console) -> None:
         out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=color), end="")
 
 
-def _print_table(one: Done, show: Show, out: Console) -> None:
+def _print_table(one: Done, view: ViewFlags, out: Console, *, heat: bool) -> None:
     """Print the maps as numbers, channel after channel."""
     from cnnfilter.views.numbers import number_table
 
-    at = position(show.at)
+    at = position(view.at)
     values = () if one.maps is None else one.maps.hold()
     for index, channel in enumerate(values):
         label = one.result.kernel if len(values) == 1 else f"{one.result.kernel}, channel {index}"
         out.print(label, style="bold")
-        out.print(number_table(channel, at=at, width=out.width, height=max(12, out.height - 6), heat=show.heat))
+        out.print(number_table(channel, at=at, width=out.width, height=max(12, out.height - 6), heat=heat))
         out.print()

@@ -1,0 +1,324 @@
+"""What `run` does with a model: pictures found and opened once each, failures counted, results shown."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import typer
+
+from cnnfilter.cli.flags import ModelFlags, ViewFlags
+from cnnfilter.cli.shared import Files, as_resource, inputs_of, open_image, refuse_terminal, report_failure
+from cnnfilter.core.shapes import rows_by_columns
+from cnnfilter.dumps.read import read_grid
+from cnnfilter.errors import (
+    CnnFilterError,
+    ImageError,
+    OutputError,
+    ParameterError,
+    ResourceError,
+    ShapeError,
+    UnknownNameError,
+    lookup,
+)  # fmt: skip
+from cnnfilter.files import atomic_output, check_outputs, printable, quoted
+from cnnfilter.images.picture import Picture
+from cnnfilter.images.sniff import promised
+from cnnfilter.networks.model import Model, whole_plan
+from cnnfilter.networks.results import LayerResult, NetworkResult
+from cnnfilter.run.image import check_place
+from cnnfilter.run.layers import File, Save, check_saves, plan_files, select, split_drawable, write_layers
+from cnnfilter.run.names import FORMATS, PICTURE_FORMATS, STDOUT, make_folder, parse_formats, read_file
+from cnnfilter.run.network import PREPARATIONS, NetworkOptions, adapt, check_options, classify
+from cnnfilter.run.options import DTYPES, check_threads
+from cnnfilter.run.results import Failure
+from cnnfilter.text import file_name, slug
+from cnnfilter.views import network as views
+from cnnfilter.views.columns import write
+from cnnfilter.views.network import files_json, layer_list, network_json, outline_json
+from cnnfilter.views.notes import note_lines
+from cnnfilter.views.plans import network_plan_json
+from cnnfilter.views.progress import Progress
+
+
+class Wanted(NamedTuple):
+    """What is to be shown of a run, and what is to be kept; `pictures` are the words of `Save` about pictures."""
+
+    view: ViewFlags
+    at: tuple[int, int] | None
+    top: int
+    layers: tuple[str, ...]
+    save: tuple[str, ...]
+    single: bool
+    output: str | None
+    formats: tuple[str, ...]
+    pictures: dict[str, Any]
+    options: NetworkOptions
+
+    def check(self) -> None:
+        """Raise for a word that no model understands, before any file is opened."""
+        lookup(DTYPES, self.options.dtype, "dtype")
+        check_threads(self.options.threads)
+        parse_formats(self.formats, self.output)
+
+
+def find_pictures(names: Sequence[str], *, quiet: bool = False) -> list[str]:
+    """Return the inputs, with the pictures of a folder in its place, and each of them once.
+
+    Raises
+    ------
+    ImageError
+        If a folder holds no pictures.
+    """
+    found: list[str] = []
+    for name in names:
+        if not Path(name).is_dir():
+            found.append(name)
+            continue
+        inside = sorted(str(path) for path in Path(name).iterdir() if path.is_file() and promised(path.name))
+        if not inside:
+            raise ImageError(f"{quoted(name)}: the folder holds no pictures")
+        found += inside
+    once = Counter(found)
+    for name, count in once.items():
+        if count > 1 and not quiet:
+            sys.stderr.write(f"cnnfilter: note: {quoted(name)} is given {count} times, and run once\n")
+    return list(once)
+
+
+def list_layers(model: Model, wanted: Wanted) -> None:
+    """Print the layers with their shapes; nothing is run."""
+    if model.input.size is None:
+        outline = model.outline()
+        names = select(wanted.layers or ("all",), outline)
+        kept = [layer for layer in outline if layer.name in names]
+        write(outline_json(model.name, kept) if wanted.view.json else layer_list(kept))
+        return
+    plan = model.plan(None)
+    chosen = select(wanted.layers or ("all",), plan.layers)
+    if wanted.view.json:
+        write(network_plan_json(model.name, plan, chosen))
+        return
+    write(layer_list([layer for layer in plan.layers if layer.name in chosen]))
+
+
+def run_pictures(model: Model, names: Sequence[str], wanted: Wanted, files: Files) -> None:
+    """Run every picture, show the results, and exit with the code that the failures stand for."""
+    sources = inputs_of(find_pictures(names, quiet=wanted.view.quiet), files)
+    if not sources and model.input.example is None:
+        raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
+    shown = [one.name for one in sources] or [f"{model.name}.example"]
+    save, planned = _plan_saves(model, shown, wanted, files.max_pixels)
+    model.ready(wanted.options.threads)
+    if save is not None:
+        make_folder(wanted.output)
+    results: list[NetworkResult] = []
+    failures: list[tuple[str, CnnFilterError]] = []
+    with Progress(len(shown), quiet=wanted.view.quiet or wanted.view.json) as progress:
+        for index, name in enumerate(shown):
+            progress.start(name)
+            try:
+                picture = open_image(sources[index], files) if sources else _example(model)
+                keep_all = len(shown) == 1 or wanted.view.json
+                results.append(_one(model, picture, wanted, save, planned[index], keep_all=keep_all))
+            except (ParameterError, UnknownNameError):
+                raise  # a word that no picture understands
+            except (CnnFilterError, MemoryError) as error:
+                failures.append((name, as_resource(error)))
+                report_failure(*failures[-1])
+            progress.advance()
+    _show(results, failures, wanted)
+    if save is not None:
+        _write_names(results, _names_file(model, save), quiet=wanted.view.quiet or wanted.view.json)
+    if failures:
+        raise typer.Exit(4 if any(isinstance(error, ResourceError) for _, error in failures) else 3)
+
+
+def _example(model: Model) -> Picture:
+    """Return the numbers that the network file itself holds."""
+    values = np.asarray(model.input.example)[None]
+
+    def strip(start: int, stop: int) -> Any:
+        return values[:, start:stop]
+
+    name, (height, width) = f"{model.name}: its example", values.shape[1:]
+    return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip, grid=True)
+
+
+def _plan_saves(
+    model: Model, sources: Sequence[str], wanted: Wanted, max_pixels: int
+) -> tuple[Save | None, list[list[File]]]:
+    """Check what depends on the layers, and plan every file, before anything is computed."""
+    plan = whole_plan(model)
+    if plan.failure and model.input.size is not None:
+        raise ShapeError(f"{quoted(model.files[0])}: {plan.failure}")
+    check_options(model, plan, wanted.options)
+    chosen = select(wanted.layers or ("all",), plan.layers)
+    for layer in plan.layers if model.input.size is not None and wanted.view.table else ():
+        if layer.name in chosen and min(layer.shape, default=0) >= 0:
+            check_place(wanted.at, layer.shape)
+    if not wanted.save:
+        return None, [[] for _ in sources]
+    save = Save(
+        layers=select(wanted.save, plan.layers), formats=tuple(parse_formats(wanted.formats, wanted.output)),
+        output=wanted.output, single=wanted.single, max_pixels=max_pixels, **wanted.pictures,
+    )  # fmt: skip
+    refuse_terminal(wanted.output, save.formats)
+    check_saves(save, plan.layers)
+    names = _names_file(model, save)
+    if names is not None:
+        check_outputs([names], [*map(read_file, sources), *model.files])
+    return save, plan_files(sources, save, plan.layers, model.files)
+
+
+def _names_file(model: Model, save: Save) -> Path | None:
+    """Return where it is told which file is of which layer; nowhere where file names can hold the layers' names."""
+    if save.output == STDOUT or all(slug(name) == name for name in save.layers):
+        return None
+    place = Path(save.output or "")
+    is_file = place.suffix.lower().lstrip(".") in FORMATS and not place.is_dir()
+    folder = place.parent if is_file else place
+    return folder / file_name(model.name, "layers", extension="json")
+
+
+def _write_names(results: Sequence[NetworkResult], path: Path | None, *, quiet: bool) -> None:
+    """Write which file, or which array of a file, is of which layer."""
+    if path is None or not any(one.saved for one in results):
+        return
+
+    with atomic_output(path) as file:
+        file.write(files_json(results).encode() + b"\n")
+    if not quiet:
+        write(f"wrote {printable(path)} (which file is of which layer)")
+
+
+def _one(
+    model: Model, picture: Picture, wanted: Wanted, save: Save | None, files: Sequence[File], *, keep_all: bool
+) -> NetworkResult:
+    """Run one picture and write its files."""
+    result = classify(picture, model, wanted.options, save)
+    if wanted.view.table and wanted.at:
+        for layer in _only(result, wanted) if wanted.layers else result.layers:
+            check_place(wanted.at, layer.values.shape)
+    if save is not None:
+        kept, left_out = split_drawable(files, result.layers)
+        if not kept:
+            raise OutputError(f"nothing can be written: {left_out[0]}")
+        result = write_layers(replace(result, notes=(*result.notes, *left_out)), kept, save)
+    if wanted.view.table:
+        return result
+    if not keep_all:
+        return replace(result, layers=())  # of many pictures only what the last layer says is shown
+    return replace(result, layers=tuple(layer.without_values() for layer in result.layers))
+
+
+def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFilterError]], wanted: Wanted) -> None:
+    """Print what the user wants to see."""
+    results = [replace(one, layers=_only(one, wanted)) for one in results] if wanted.layers else results
+    if wanted.view.json:
+        values = [layer.name for one in results for layer in one.layers] if wanted.view.table else []
+        print(network_json(results, [Failure(n, str(e)) for n, e in failures], values=values, top=wanted.top))  # noqa: T201
+        return
+    _notes(results, quiet=wanted.view.quiet)
+    if wanted.view.quiet and not wanted.view.table:
+        return
+
+    for one in results if wanted.view.table else ():
+        _print_values(one, wanted)
+    if wanted.view.quiet or not results:
+        return
+    aside = wanted.output == "-"
+    if len(results) > 1:
+        write(views.many_table(results, min(wanted.top, 3)), stderr=aside)
+        return
+    write(views.layer_table(results[0]), stderr=aside)
+    said = views.prediction_text(results[0].prediction, wanted.top)
+    if said:
+        write("\n" + said, stderr=aside)
+    for name in results[0].outputs:
+        write(f"wrote {printable(name)}", stderr=aside)
+    if any(Path(name).suffix.lstrip(".") in PICTURE_FORMATS for name in results[0].outputs):
+        each = "map" if wanted.pictures["scale"] == "each" else "layer"
+        kind = "minmax" if wanted.pictures["display"] == "auto" else wanted.pictures["display"]
+        write(f"(shown as {kind}, each {each} by itself; the range of every map stands under it)", stderr=aside)
+
+
+def _only(result: NetworkResult, wanted: Wanted) -> tuple[LayerResult, ...]:
+    """Return the layers that were asked for."""
+    names = select(wanted.layers, result.layers)
+    return tuple(layer for layer in result.layers if layer.name in names)
+
+
+def _notes(results: Sequence[NetworkResult], *, quiet: bool) -> None:
+    """Print what the user should know about the pictures, on standard error."""
+    for line in note_lines([(one.source, note) for one in results if not quiet for note in one.notes]):
+        sys.stderr.write(line + "\n")
+
+
+def _print_values(result: NetworkResult, wanted: Wanted) -> None:
+    """Print the layers' outputs as numbers, map after map."""
+    from cnnfilter.views.console import console
+    from cnnfilter.views.numbers import number_table
+
+    out = console(stderr=wanted.output == "-")
+    for layer in result.layers:
+        values = layer.values
+        planes = [values.reshape(1, -1)] if values.ndim < 2 else [*values.reshape(-1, *values.shape[-2:])]
+        for index, plane in enumerate(planes):
+            name = printable(layer.name)
+            out.print(name if len(planes) == 1 else f"{name}, map {index}", style="bold")
+            out.print(number_table(plane, at=wanted.at, width=out.width, height=max(12, out.height - 6)))
+            out.print()
+
+
+def parted_layout(text: str) -> tuple[str | None, str]:
+    """Return the layout of the model, if one is said, and that of stored arrays, which has no N.
+
+    Examples
+    --------
+    >>> parted_layout("NHWC"), parted_layout("HWC")
+    (('NHWC', 'auto'), (None, 'HWC'))
+    """
+    lookup(dict.fromkeys(("auto", "CHW", "HWC", *PREPARATIONS["layout"])), text, "layout")
+    return (text, "auto") if text in PREPARATIONS["layout"] else (None, text)
+
+
+def override(model: Model, flags: ModelFlags, *, range: str | None, layout: str | None) -> Model:
+    """Return the model with what the flags say about its inputs."""
+    changes: dict[str, object] = {"range": range, "layout": layout, "resize": flags.resize, "order": flags.order}
+    changes["size"] = None if flags.size is None else rows_by_columns(flags.size, "--size")
+    for name, text in (("mean", flags.mean), ("std", flags.std)):
+        changes[name] = None if text is None else _numbers(f"--{name}", text)
+    return adapt(model, changes, dict(map(_input, flags.input_ or ())))
+
+
+def _numbers(flag: str, text: str) -> list[float]:
+    """Read numbers parted by commas."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ParameterError(f"{flag} takes numbers parted by commas, got {text!r}") from None
+
+
+def _input(text: str) -> tuple[str, Any]:
+    """Read the name of an input, and numbers in place or in a file."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ParameterError(f"--input takes NAME=1,2,3 or NAME=FILE, got {text!r}")
+    if os.path.isfile(value):  # noqa: PTH113 - False for any long word
+        try:
+            return name, read_grid(Path(value).read_bytes(), name=value)
+        except OSError as error:
+            raise ParameterError(f"--input {name}: {value!r}: {error.strerror}") from error
+        except ImageError as error:
+            raise ParameterError(f"--input {name}: {error}") from error
+    try:
+        return name, _numbers("--input", value)
+    except ParameterError:
+        raise ParameterError(f"--input {name}: {value!r} is no file, and no numbers parted by commas") from None
