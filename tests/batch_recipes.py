@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from cnnfilter.batch.finish import finish
 from cnnfilter.batch.recipe import Convolve
 from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
+from cnnfilter.batch.tables import finish
 from cnnfilter.library import load_kernels
 from cnnfilter.run.options import Options
 from cnnfilter.views.batch import Silent

@@ -19,9 +19,9 @@ from typing import Any
 import msgspec
 
 import cnnfilter
-from cnnfilter.batch.records import Planned
+from cnnfilter.batch.item import Job, Outcome, do_item, failed
+from cnnfilter.batch.ledger import Planned
 from cnnfilter.batch.roots import is_url
-from cnnfilter.batch.work import Job, Outcome, do_item, failed
 from cnnfilter.batch.worker import keep_memory
 from cnnfilter.errors import MissingExtraError, ParameterError, ResourceError
 

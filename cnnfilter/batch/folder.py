@@ -1,14 +1,18 @@
-"""The output folder: whose it is, what lies in it from earlier runs, and one run at a time."""
+"""The folder of results: its state, its lock, and how results and records reach a store from it."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnfilter.batch.find import STATE_FOLDER
+from cnnfilter.batch.inputs import STATE_FOLDER
+from cnnfilter.batch.stores import fetch_object, join_url, write_object
 from cnnfilter.errors import OutputError
 from cnnfilter.files import PART_SUFFIX, output_error, quoted
 
@@ -145,3 +149,63 @@ def sweep(output: Path, folders: Iterable[str] | None = None) -> int:
             elif folders is None and entry.is_dir(follow_symlinks=False):
                 tops.append(Path(entry.path))
     return count
+
+
+#: Seconds between two copies; more where one takes long, so that copying takes a twentieth of the time at most.
+COPY_EVERY = 60.0
+SHARE = 20
+
+_BLOCK = 1 << 20
+
+
+def remote_state(url: str) -> State:
+    """Return the folder on this machine that remembers a run whose outputs go to a URL."""
+    from platformdirs import user_state_path
+
+    digest = hashlib.sha256(url.rstrip("/").encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return State(user_state_path("cnnfilter") / "batch" / digest)
+
+
+def bring_journal(state: State, output: str) -> None:
+    """Take the journal beside the outputs, unless the one on this machine is the same or goes on from there.
+
+    Raises
+    ------
+    ResourceError
+        If the store does not answer, or the folder on this machine cannot be written to.
+    """
+    try:
+        state.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=state.folder) as folder:
+            copy = Path(folder, "journal")
+            if fetch_object(join_url(output, JOURNAL), copy) and not _goes_on(state.journal, copy):
+                copy.replace(state.journal)
+    except OSError as error:
+        raise output_error(error, state.folder) from error
+
+
+def _goes_on(ours: Path, copy: Path) -> bool:
+    """Say whether a file begins with all that another holds."""
+    if not ours.is_file():
+        return False
+    with ours.open("rb") as one, copy.open("rb") as other:
+        while block := other.read(_BLOCK):
+            if one.read(len(block)) != block:
+                return False
+    return True
+
+
+class JournalCopy:
+    """Keeps a copy of the journal beside outputs in a store."""
+
+    def __init__(self, state: State, output: str) -> None:
+        self.journal, self.url = state.journal, join_url(output, JOURNAL)
+        self.next = time.monotonic() + COPY_EVERY
+
+    def look(self) -> None:
+        """Copy where it is time."""
+        began = time.monotonic()
+        if began >= self.next:
+            write_object(self.journal, self.url)
+            now = time.monotonic()
+            self.next = now + max(COPY_EVERY, SHARE * (now - began))

@@ -1,19 +1,143 @@
-"""The plan: every input and the place of its results, on disk before the first result is written."""
+"""The plan: every input's own name and place in the mirrored tree, and no two results in one file."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from cnnfilter.batch.find import Found
-from cnnfilter.batch.names import Places
-from cnnfilter.batch.records import Planned, plan_item, plan_line
+from cnnfilter.batch.inputs import Found
+from cnnfilter.batch.ledger import Planned, plan_item, plan_line
 from cnnfilter.batch.roots import is_url
 from cnnfilter.errors import OutputError
-from cnnfilter.files import atomic_output, check_outputs, collision_key, identity, output_error, overwrites, quoted
+from cnnfilter.files import (
+    atomic_output,
+    check_outputs,
+    collision_key,
+    identity,
+    output_error,
+    overwrites,
+    printable,
+    quoted,
+)
 from cnnfilter.run.names import Endings, read_file
-from cnnfilter.text import folded
+from cnnfilter.text import Numbering, folded, numbered
+
+
+def safe_folder(key: str) -> str:
+    """Return the folder of a key with nothing in it that leaves the tree.
+
+    Examples
+    --------
+    >>> safe_folder("a/b/c.png"), safe_folder("../../etc/x.png"), safe_folder("a//./b/x.png")
+    ('a/b', '_/_/etc', 'a/b')
+    """
+    pieces = key.replace("\0", "").split("/")[:-1]
+    return "/".join("_" if piece == ".." else piece for piece in pieces if piece not in ("", "."))
+
+
+def stem_of(key: str) -> str:
+    """Return the name of an input without folder and ending.
+
+    Examples
+    --------
+    >>> stem_of("a/b.tar.png"), stem_of("a/.png"), stem_of("a/b"), stem_of("...")
+    ('b.tar', '.png', 'b', 'unnamed')
+    """
+    name = key.rpartition("/")[2]
+    if "\\" in name or "\0" in name:
+        name = name.replace("\\", "-").replace("\0", "")
+    base, dot, _ = name.rpartition(".")
+    stem = base if dot and base else name
+    return stem if stem.strip(".") else "unnamed"
+
+
+def numbered_key(key: str, number: int) -> str:
+    """Return a key with a number at the end of its stem.
+
+    Examples
+    --------
+    >>> numbered_key("a/cat.png", 2), numbered_key("a/cat.png", 1), numbered_key(".png", 3)
+    ('a/cat-2.png', 'a/cat.png', '.png-3')
+    """
+    if number == 1:
+        return key
+    head, slash, name = key.rpartition("/")
+    base, dot, ending = name.rpartition(".")
+    if not (dot and base):
+        base, dot, ending = name, "", ""
+    return f"{head}{slash}{numbered(base if base.strip('.') else 'unnamed', number)}{dot}{ending}"
+
+
+class Place(NamedTuple):
+    """What an input is called in every record, and the folder and the stem of its results."""
+
+    key: str
+    folder: str
+    stem: str
+
+
+class Places:
+    """Gives every input a key and a place of its own; all are noted first, in the same order.
+
+    Holds 8 bytes of digest for each input. Two names that some file system takes for one count as one, and so do
+    two keys that look the same once they are printed. Should two digests ever be equal, a name gets a number that
+    it would not need; none is lost.
+
+    Examples
+    --------
+    >>> places, keys = Places(Endings([("sobel-x", "png")])), ("a/cat.png", "a/cat.jpg", "b/cat.png", "a/cat.png")
+    >>> for key in keys:
+    ...     _ = places.note(key)
+    >>> [tuple(places.place(key)) for key in keys]
+    [('a/cat.png', 'a', 'cat'), ('a/cat.jpg', 'a', 'cat-2'), ('b/cat.png', 'b', 'cat'), ('a/cat-3.png', 'a', 'cat-3')]
+    """
+
+    def __init__(self, endings: Endings) -> None:
+        self._endings = endings
+        self._numbering = Numbering(self._marks, numbered_key)
+        self._used: set[int] = set()
+        self._head, self._last = "", ("", "")  # most keys have their folder in common with the one before
+
+    @property
+    def settled(self) -> bool:
+        """Whether every key and place that was noted is an input's own as it is."""
+        return not self._numbering.needed
+
+    def note(self, key: str) -> Place:
+        """Take note of an input; return the place that it has if nobody shares it."""
+        self._numbering.note(key)
+        return Place(key, self._folders(key)[0], stem_of(key))
+
+    def place(self, key: str) -> Place:
+        """Return the key and the place of an input that was noted; an input that has its key alone keeps it."""
+        number = self._numbering.number(key)
+        own, count = key, number
+        while (mark := hash(printable(own))) in self._used:
+            count = max(count, 2)
+            own = numbered_key(key, count)
+            count += 1
+        self._used.add(mark)
+        return Place(own, self._folders(key)[0], stem_of(numbered_key(key, number)))
+
+    def _folders(self, key: str) -> tuple[str, str]:
+        """Return the folder of a key, and what is equal for two that some file system takes for one."""
+        head = key.rpartition("/")[0]
+        if head != self._head:
+            folder = safe_folder(key)
+            self._head = head
+            self._last = folder, "/".join(folded(piece).rstrip(". ") for piece in folder.split("/"))
+        return self._last
+
+    def _marks(self, key: str) -> tuple[int, ...]:
+        """Return digests of what a key takes up: the names of its results, and how it is printed."""
+        folder = self._folders(key)[1]
+        marks = tuple(hash((folder, one)) for one in self._endings.keys(stem_of(key)))
+        if "\\" in key or not key.isprintable():
+            return (*marks, hash(printable(key)))
+        return marks
+
 
 #: What names the files that a run writes beside its results.
 _FLAGS = "-o or --features"

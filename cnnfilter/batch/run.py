@@ -12,18 +12,24 @@ from pathlib import Path
 from typing import Protocol
 
 import cnnfilter
-from cnnfilter.batch.find import STATE_FOLDER, Skips, counted, find, refuse_nested
-from cnnfilter.batch.folder import JOURNAL, State, check_folder, opened, state_of, sweep
-from cnnfilter.batch.frames import each_frame
-from cnnfilter.batch.journal import Journal, Ledger
-from cnnfilter.batch.patterns import Filters
+from cnnfilter.batch.folder import (
+    JOURNAL,
+    JournalCopy,
+    State,
+    bring_journal,
+    check_folder,
+    opened,
+    remote_state,
+    state_of,
+    sweep,
+)
+from cnnfilter.batch.inputs import STATE_FOLDER, Skips, counted, find, refuse_nested
+from cnnfilter.batch.item import Job, Outcome, each_frame, still_there
+from cnnfilter.batch.ledger import DONE, Journal, Ledger, Planned, Record
 from cnnfilter.batch.plan import read_plan, write_plan
 from cnnfilter.batch.recipe import Recipe, endings_of, fingerprint
-from cnnfilter.batch.records import DONE, Planned, Record
-from cnnfilter.batch.remote import JournalCopy, bring_journal, remote_state
-from cnnfilter.batch.roots import Root, is_url
+from cnnfilter.batch.roots import Filters, Root, is_url
 from cnnfilter.batch.stores import check_output, in_this_process_only, join_url, write_object
-from cnnfilter.batch.work import Job, Outcome, still_there
 from cnnfilter.errors import OutputError, ParameterError, ResourceError
 from cnnfilter.images.frames import ALL
 
@@ -212,7 +218,7 @@ def engine_of(setup: Setup) -> Engine:
         from cnnfilter.batch.cluster import each_on
 
         return each_on(setup.cluster)
-    from cnnfilter.batch.local import each_here, each_local
+    from cnnfilter.batch.workers import each_here, each_local
 
     here = setup.jobs == 0 or any(in_this_process_only(text) for text in (setup.output, *(r.path for r in setup.roots)))
     return each_here if here else each_local

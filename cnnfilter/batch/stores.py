@@ -8,9 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cnnfilter.batch.find import Found, Skips
-from cnnfilter.batch.patterns import Filters, is_pattern, split_pattern
-from cnnfilter.batch.roots import Root
+from cnnfilter.batch.inputs import Found, Skips
+from cnnfilter.batch.roots import Filters, Root, is_pattern, split_pattern
 from cnnfilter.errors import ImageError, MissingExtraError, OutputError, ParameterError, ResourceError
 from cnnfilter.files import quoted
 

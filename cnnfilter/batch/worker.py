@@ -14,9 +14,8 @@ from collections.abc import Callable, MutableSequence
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
-from cnnfilter.batch.parcel import Parcel, pack
-from cnnfilter.batch.records import Planned
-from cnnfilter.batch.work import Job, do_item, quiet_errors
+from cnnfilter.batch.item import Job, Parcel, do_item, pack, quiet_errors
+from cnnfilter.batch.ledger import Planned
 
 #: Address space beyond the memory limit: libraries and threads reserve more than they use.
 _SLACK = 2 << 30

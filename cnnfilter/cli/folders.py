@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cnnfilter.batch.classify import given_of, make_classify
-from cnnfilter.batch.finish import check_finish, finish, places_of
-from cnnfilter.batch.measures import parse_measures
-from cnnfilter.batch.patterns import Filters
-from cnnfilter.batch.recipe import Convolve, Recipe
-from cnnfilter.batch.roots import parse_roots, plain
+from cnnfilter.batch.item import parse_measures
+from cnnfilter.batch.ledger import status_of
+from cnnfilter.batch.recipe import Convolve, Recipe, given_of, make_classify
+from cnnfilter.batch.roots import Filters, parse_roots, plain
 from cnnfilter.batch.run import Setup, Totals, run_batch
-from cnnfilter.batch.status import status_of
+from cnnfilter.batch.tables import check_finish, finish, places_of
 from cnnfilter.cli.flags import LimitFlags, ModelFlags, OutputFlags, PictureFlags, PixelFlags, StepFlags
 from cnnfilter.cli.main import say
 from cnnfilter.cli.networks import override, parted_layout

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from batch_recipes import go
 
-from cnnfilter.batch import work
-from cnnfilter.batch.journal import Ledger
+from cnnfilter.batch.ledger import Ledger
+from cnnfilter.batch import item
 from cnnfilter.images.read import read_image
 
 
@@ -77,7 +77,7 @@ def test_bad_inputs_fail_alone(photos, tmp_path, run):
 
 
 def test_files_that_vanish_or_turn_into_pipes_fail_alone(photos, tmp_path, monkeypatch):
-    real = work._open
+    real = item._open
 
     def vanish(job, item, limit):
         if item.key == "p01.png":
@@ -87,7 +87,7 @@ def test_files_that_vanish_or_turn_into_pipes_fail_alone(photos, tmp_path, monke
             os.mkfifo(item.source)
         return real(job, item, limit)
 
-    monkeypatch.setattr(work, "_open", vanish)
+    monkeypatch.setattr(item, "_open", vanish)
     totals = go(photos, tmp_path / "out")
     assert counts(totals) == (10, 0, 2)
     assert [record.reason for record in totals.failures] == [
@@ -257,7 +257,7 @@ def test_a_manifest_does_not_depend_on_the_way(photos, tmp_path):
 def test_parquet_holds_the_same(photos, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     from cnnfilter.batch.folder import state_of
-    from cnnfilter.batch.manifest import in_order, write_manifest
+    from cnnfilter.batch.tables import in_order, write_manifest
 
     go(photos, tmp_path / "out", formats=(), measures=("mean",), features=str(tmp_path / "t.parquet"))
     table = parquet.read_table(tmp_path / "t.parquet")

@@ -11,11 +11,11 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from cnnfilter.batch.find import Found
-from cnnfilter.batch.journal import Journal, Ledger
-from cnnfilter.batch.manifest import in_order
+from cnnfilter.batch.inputs import Found
+from cnnfilter.batch.ledger import Journal, Ledger
+from cnnfilter.batch.tables import in_order
 from cnnfilter.batch.plan import read_plan, write_plan
-from cnnfilter.batch.records import Record, Written
+from cnnfilter.batch.ledger import Record, Written
 from cnnfilter.run.names import Endings
 
 count, folder = int(sys.argv[1]), Path(sys.argv[2])

@@ -6,9 +6,8 @@ import zipfile
 import pytest
 
 from cnnfilter.batch import stores
-from cnnfilter.batch.find import Skips, find
-from cnnfilter.batch.patterns import Filters
-from cnnfilter.batch.roots import parse_roots
+from cnnfilter.batch.inputs import Skips, find
+from cnnfilter.batch.roots import Filters, parse_roots
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -87,12 +86,13 @@ def test_another_machine_takes_up_the_run(memory, tmp_path, monkeypatch):
 def test_the_copy_of_the_journal_is_not_much_behind(memory, tmp_path, monkeypatch):
     from batch_recipes import go
 
-    from cnnfilter.batch import remote, work
-    from cnnfilter.batch.status import status_of
+    from cnnfilter.batch import folder
+    from cnnfilter.batch.ledger import status_of
+    from cnnfilter.batch import item
 
-    monkeypatch.setattr(remote, "COPY_EVERY", 0.0)
-    monkeypatch.setattr(remote, "SHARE", 0)
-    real, done = work._open, []
+    monkeypatch.setattr(folder, "COPY_EVERY", 0.0)
+    monkeypatch.setattr(folder, "SHARE", 0)
+    real, done = item._open, []
 
     def killed(*words):
         done.append(1)
@@ -100,10 +100,10 @@ def test_the_copy_of_the_journal_is_not_much_behind(memory, tmp_path, monkeypatc
             raise KeyboardInterrupt
         return real(*words)
 
-    monkeypatch.setattr(work, "_open", killed)
+    monkeypatch.setattr(item, "_open", killed)
     with pytest.raises(KeyboardInterrupt):
         go("memory://in", "memory://out")
-    monkeypatch.setattr(work, "_open", real)
+    monkeypatch.setattr(item, "_open", real)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
     assert status_of("memory://out")["done"] == 7
     again = go("memory://in", "memory://out", resume=True)
@@ -111,8 +111,7 @@ def test_the_copy_of_the_journal_is_not_much_behind(memory, tmp_path, monkeypatc
 
 
 def test_a_journal_here_that_is_further_on_stays(memory, tmp_path):
-    from cnnfilter.batch.folder import State
-    from cnnfilter.batch.remote import bring_journal
+    from cnnfilter.batch.folder import State, bring_journal
 
     state = State(tmp_path / "s")
     memory.pipe_file("/out/.cnnfilter/journal.jsonl", b"one\n")

@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from cnnfilter.batch.journal import Journal, Ledger
-from cnnfilter.batch.records import Planned, Record, Written, plan_item, plan_line
+from cnnfilter.batch.ledger import Journal, Ledger, Planned, Record, Written, plan_item, plan_line
 from cnnfilter.errors import ResourceError
 
 RECORDS = [

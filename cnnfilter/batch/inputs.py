@@ -11,8 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from cnnfilter.batch.patterns import Filters
-from cnnfilter.batch.roots import LONGEST_LINE, Root, is_url
+from cnnfilter.batch.roots import LONGEST_LINE, Filters, Root, is_url
 from cnnfilter.errors import OutputError, ParameterError
 from cnnfilter.files import quoted
 

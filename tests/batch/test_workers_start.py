@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from cnnfilter.batch import start
+from cnnfilter.batch import workers
 
 #: So that NumPy starts no threads, as the program has it.
 ALONE = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -21,7 +21,7 @@ def test_a_process_with_threads_is_not_forked():
     thread = threading.Thread(target=stop.wait)
     thread.start()
     try:
-        assert not start.may_fork()
+        assert not workers.may_fork()
     finally:
         stop.set()
         thread.join()
@@ -29,7 +29,7 @@ def test_a_process_with_threads_is_not_forked():
 
 @linux
 def test_a_process_with_open_stores_is_not_forked():
-    script = "import {}; from cnnfilter.batch.start import may_fork; print(may_fork())"
+    script = "import {}; from cnnfilter.batch.workers import may_fork; print(may_fork())"
     for module, answer in (("os", "True"), ("fsspec", "False")):
         if module == "fsspec":
             pytest.importorskip(module)
@@ -44,7 +44,7 @@ def test_a_run_on_a_terminal_forks_too(photos, tmp_path, command):
     """The bar draws without a thread of its own: the workers are this program's children, not a server's."""
     pty = pytest.importorskip("pty")
     script = (
-        "import sys; from cnnfilter.batch import start; real = start.may_fork\n"
+        "import sys; from cnnfilter.batch import workers as start; real = start.may_fork\n"
         f"def note():\n    open({str(tmp_path / 'forked')!r}, 'a').write(f'{{real()}} '); return real()\n"
         "start.may_fork = note\nfrom cnnfilter.cli import main; main(sys.argv[1:])"
     )

@@ -1,26 +1,31 @@
-"""One input from its file to its record: what runs in a worker, on this machine or another."""
+"""One input through its recipe, in whatever process: done, measured, and packed for the way back."""
 
 from __future__ import annotations
 
 import os
+import pickle
 import stat
 import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
 import xxhash
 
-from cnnfilter.batch.measures import measure_maps
+from cnnfilter.batch.inputs import STATE_FOLDER, Found
+from cnnfilter.batch.ledger import DONE, FAILED, Planned, Record, Written
 from cnnfilter.batch.recipe import Made, Recipe, plan_files
-from cnnfilter.batch.records import DONE, FAILED, Planned, Record, Written
 from cnnfilter.batch.roots import is_url
 from cnnfilter.batch.stores import join_url, object_facts, read_object, write_object
-from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
-from cnnfilter.files import output_error, quoted
-from cnnfilter.images.frames import ALL
+from cnnfilter.errors import CnnFilterError, ImageError, ResourceError, lookup
+from cnnfilter.files import PART_SUFFIX, output_error, quoted
+from cnnfilter.images.frames import ALL, frame_name
+from cnnfilter.images.limits import MOST_FRAMES
 from cnnfilter.images.picture import Picture
-from cnnfilter.images.read import open_picture
+from cnnfilter.images.read import count_pictures, open_picture
 from cnnfilter.run.names import Output
 
 _BLOCK = 1 << 20
@@ -196,3 +201,149 @@ def quiet_errors() -> None:
     """Send what C libraries print to nowhere: their lines name no file and would break the progress bar."""
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
+
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+#: What is measured unless something else is asked for.
+DEFAULT = ("mean", "std", "energy", "q5", "q25", "q50", "q75", "q95")
+
+
+def parse_measures(text: str | None) -> tuple[str, ...]:
+    """Return the measures that a text names, separated by commas.
+
+    Examples
+    --------
+    >>> parse_measures("mean, q50"), parse_measures(None)[:3]
+    (('mean', 'q50'), ('mean', 'std', 'energy'))
+    """
+    if text is None:
+        return DEFAULT
+    names = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    for name in names:
+        if not _quantile(name):
+            lookup(MEASURES, name, "measure")
+    return names or DEFAULT
+
+
+def _quantile(name: str) -> bool:
+    """Say whether a name is a quantile: q0 to q100."""
+    return name[:1] == "q" and name[1:].isdecimal() and len(name) < 5 and int(name[1:]) <= 100
+
+
+def measure_maps(values: Array, names: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+    """Return the measures of each channel of maps ``(C, oH, oW)``, of its finite values alone.
+
+    Examples
+    --------
+    >>> measure_maps(np.arange(6.0).reshape(1, 2, 3), ["mean", "energy", "q50", "max"])
+    ((2.5, 9.166666666666666, 2.5, 5.0),)
+    """
+    out = []
+    for channel in values:
+        flat = channel.ravel()
+        if not np.isfinite(flat).all():
+            flat = flat[np.isfinite(flat)]
+        if not flat.size:
+            out.append((float("nan"),) * len(names))
+            continue
+        points = [int(name[1:]) / 100 for name in names if _quantile(name)]
+        quantiles = dict(zip((n for n in names if _quantile(n)), np.quantile(flat, points), strict=True))
+        out.append(tuple(float(quantiles[n] if n in quantiles else MEASURES[n](flat)) for n in names))
+    return tuple(out)
+
+
+def _mean(values: Array) -> float:
+    """Return the mean, which is global average pooling."""
+    return float(values.mean(dtype=np.float64))
+
+
+def _std(values: Array) -> float:
+    """Return the standard deviation of the population."""
+    return float(values.std(dtype=np.float64))
+
+
+def _energy(values: Array) -> float:
+    """Return the mean square, Laws' texture energy."""
+    return float(np.square(values, dtype=np.float64).mean())
+
+
+def _l1(values: Array) -> float:
+    """Return the mean absolute value."""
+    return float(np.abs(values).mean(dtype=np.float64))
+
+
+def _min(values: Array) -> float:
+    """Return the smallest value."""
+    return float(values.min())
+
+
+def _max(values: Array) -> float:
+    """Return the largest value, which is global max pooling."""
+    return float(values.max())
+
+
+#: Measures by name; ``q`` and a number from 0 to 100 is a quantile.
+MEASURES: dict[str, Callable[[Array], float]] = {
+    "mean": _mean, "std": _std, "energy": _energy, "l1": _l1, "min": _min, "max": _max,
+}  # fmt: skip
+
+
+def each_frame(found: Iterable[Found]) -> Iterator[Found]:
+    """Yield the frames of each input; one that has a single frame, or cannot be read, as it is."""
+    for one in found:
+        count = 1 if one.reason else _count(one)
+        if count > MOST_FRAMES:
+            reason = f"more than {MOST_FRAMES} frames, the most that are taken at once (--frame N takes one)"
+            yield msgspec.structs.replace(one, reason=reason)
+        elif count == 1:
+            yield one
+        else:
+            for frame in range(count):
+                yield msgspec.structs.replace(one, key=frame_name(one.key, frame), frame=frame)
+
+
+def _count(one: Found) -> int:
+    """Return how many frames an input has; whoever opens it says what is wrong with it."""
+    try:
+        return count_pictures(read_object(one.source) if is_url(one.source) else Path(one.source))
+    except CnnFilterError:
+        return 1
+
+
+#: Bytes that go through a pipe whole: PIPE_BUF of Linux, less what the pool writes around them.
+SHORT = 3500
+
+#: What travels: an outcome, or the path of the file that holds it.
+Parcel = bytes | str
+
+
+def pack(job: Job, number: int, outcome: Outcome) -> Parcel:
+    """Return what to send in place of the outcome of an input."""
+    data = pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL)
+    if len(data) <= SHORT:
+        return data
+    folder = Path(tempfile.gettempdir()) if is_url(job.output) else Path(job.output, STATE_FOLDER)
+    path = folder / f".{os.getpid()}-{number}{PART_SUFFIX}"  # swept like any unfinished file
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        lost = failed(job, outcome.item, str(output_error(error, path)), stop=True)
+        return pickle.dumps(lost, pickle.HIGHEST_PROTOCOL)
+    return str(path)
+
+
+def unpack(parcel: Parcel) -> Outcome:
+    """Return the outcome that was sent.
+
+    Raises
+    ------
+    OSError
+        If the file that holds it is gone.
+    """
+    if isinstance(parcel, str):
+        path = Path(parcel)
+        parcel = path.read_bytes()
+        path.unlink()
+    outcome: Outcome = pickle.loads(parcel)
+    return outcome

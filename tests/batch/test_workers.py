@@ -11,10 +11,10 @@ from pathlib import Path
 import batch_recipes
 import pytest
 
-from cnnfilter.batch import local
+from cnnfilter.batch import workers
 from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
-from cnnfilter.batch.start import Context
+from cnnfilter.batch.workers import Context
 from cnnfilter.library import load_kernels
 from cnnfilter.run.options import Options
 from cnnfilter.views.batch import Silent
@@ -54,7 +54,7 @@ def test_workers_that_cannot_start_stop_the_run(photos, tmp_path, monkeypatch):
 
 
 def test_workers_that_die_at_once_stop_the_run(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "start", batch_recipes.die_at_once)
+    monkeypatch.setattr(workers, "start", batch_recipes.die_at_once)
     totals = misbehave(photos, tmp_path / "out")
     assert totals.stopped.startswith("no worker can be started: they end as soon as they start (-j")
 

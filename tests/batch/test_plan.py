@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from cnnfilter.batch.names import Places, safe_folder
+from cnnfilter.batch.plan import Places, safe_folder
 from cnnfilter.files import printable
 from cnnfilter.run.names import Endings
 

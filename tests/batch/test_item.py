@@ -2,10 +2,10 @@
 
 import pytest
 
-from cnnfilter.batch import parcel
+from cnnfilter.batch import item
+from cnnfilter.batch.item import Job, failed
+from cnnfilter.batch.ledger import Planned
 from cnnfilter.batch.recipe import Convolve
-from cnnfilter.batch.records import Planned
-from cnnfilter.batch.work import Job, failed
 from cnnfilter.library import load_kernels
 from cnnfilter.run.options import Options
 
@@ -23,14 +23,14 @@ def outcome_of(job, reason):
 @pytest.mark.parametrize("length", [10, 3000, 4096, 100_000])
 def test_an_outcome_comes_out_as_it_went_in(job, tmp_path, length):
     sent = outcome_of(job, "x" * length)
-    packed = parcel.pack(job, 7, sent)
-    assert len(packed) <= parcel.SHORT
-    assert parcel.unpack(packed) == sent
+    packed = item.pack(job, 7, sent)
+    assert len(packed) <= item.SHORT
+    assert item.unpack(packed) == sent
     assert not list((tmp_path / ".cnnfilter").iterdir())
 
 
 def test_without_room_for_it_the_run_stops(job):
     elsewhere = Job(job.recipe, "/nowhere/at/all", "d")
-    arrived = parcel.unpack(parcel.pack(elsewhere, 7, outcome_of(job, "x" * 100_000)))
+    arrived = item.unpack(item.pack(elsewhere, 7, outcome_of(job, "x" * 100_000)))
     assert arrived.stop
     assert "cannot write" in arrived.record.reason

@@ -4,9 +4,8 @@ import os
 
 import pytest
 
-from cnnfilter.batch.find import Skips, find, refuse_nested
-from cnnfilter.batch.patterns import Filters
-from cnnfilter.batch.roots import parse_roots
+from cnnfilter.batch.inputs import Skips, find, refuse_nested
+from cnnfilter.batch.roots import Filters, parse_roots
 from cnnfilter.errors import OutputError, ParameterError
 
 
