@@ -9,7 +9,7 @@ from typing import NoReturn
 def start() -> NoReturn:
     """Load the program and run it."""
     try:
-        from cnnfilter.streams import prepare_streams
+        from cnnfilter.files import prepare_streams
 
         prepare_streams()
         from cnnfilter.cli.main import main

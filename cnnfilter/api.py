@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfilter.core import conv, transpose
-from cnnfilter.core.arrays import Array, real_array
-from cnnfilter.core.layout import channels_back, channels_first
+from cnnfilter.core.arrays import Array, channels_back, channels_first, real_array
 from cnnfilter.errors import ShapeError
 from cnnfilter.library.kernel import FilterBank, Kernel
 

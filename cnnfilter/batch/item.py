@@ -23,10 +23,9 @@ from cnnfilter.batch.stores import join_url, object_facts, read_object, write_ob
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError, lookup
 from cnnfilter.files import PART_SUFFIX, output_error, quoted
 from cnnfilter.images.frames import ALL, frame_name
-from cnnfilter.images.limits import MOST_FRAMES
-from cnnfilter.images.picture import Picture
+from cnnfilter.images.picture import MOST_FRAMES, Picture
 from cnnfilter.images.read import count_pictures, open_picture
-from cnnfilter.run.names import Output
+from cnnfilter.run.outputs import Output
 
 _BLOCK = 1 << 20
 

@@ -21,7 +21,7 @@ from cnnfilter.files import (
     printable,
     quoted,
 )
-from cnnfilter.run.names import Endings, read_file
+from cnnfilter.run.outputs import Endings, read_file
 from cnnfilter.text import Numbering, folded, numbered
 
 

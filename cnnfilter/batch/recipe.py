@@ -15,8 +15,7 @@ import cnnfilter
 from cnnfilter.errors import KernelFileError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.frames import READ, Reading
-from cnnfilter.images.limits import MAX_PIXELS
-from cnnfilter.images.picture import Picture
+from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import distinct_kernels, origins
 from cnnfilter.networks.model import Model, open_model, whole_plan
@@ -25,9 +24,9 @@ from cnnfilter.networks.spec import Input
 from cnnfilter.run.combine import check_kernels
 from cnnfilter.run.image import Done, Request, do_image, kernel_steps
 from cnnfilter.run.layers import File, Save, select, split_drawable, write_layers
-from cnnfilter.run.names import Endings, Output, check_vectors
 from cnnfilter.run.network import NetworkOptions, check_options, classify
 from cnnfilter.run.options import Options
+from cnnfilter.run.outputs import Endings, Output, check_vectors
 from cnnfilter.text import distinct
 
 Array = np.ndarray[Any, np.dtype[Any]]

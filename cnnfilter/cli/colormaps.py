@@ -19,7 +19,7 @@ def colormaps(words: Words = None, quiet: Quiet = False, debug: flags.Debug = Fa
     """
     from cnnfilter.errors import UnknownNameError
     from cnnfilter.images.colour import colormap_names, colour_table
-    from cnnfilter.views.columns import write
+    from cnnfilter.views.terminal import write
 
     found = [name for name in colormap_names() if all(word.lower() in name.lower() for word in words or ())]
     if not found:
@@ -29,8 +29,7 @@ def colormaps(words: Words = None, quiet: Quiet = False, debug: flags.Debug = Fa
     if quiet:
         write("\n".join(found))
         return
-    from cnnfilter.views.console import console, draws_blocks
-    from cnnfilter.views.preview import ramps
+    from cnnfilter.views.maps import console, draws_blocks, ramps
 
     out = console()
     if not draws_blocks(out):

@@ -36,7 +36,7 @@ def export(
     from cnnfilter.networks.plan import plan_network
     from cnnfilter.run.network import check_peak
     from cnnfilter.text import slug
-    from cnnfilter.views.columns import write
+    from cnnfilter.views.terminal import write
 
     check_network(network)
     if network.lower().endswith(".onnx"):

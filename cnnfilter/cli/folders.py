@@ -29,8 +29,8 @@ from cnnfilter.images.frames import Reading, parse_reading
 from cnnfilter.library.catalog import search_path
 from cnnfilter.library.load import files_read
 from cnnfilter.networks.model import open_model
-from cnnfilter.run.names import parse_formats
 from cnnfilter.run.options import DTYPES, check_threads
+from cnnfilter.run.outputs import parse_formats
 from cnnfilter.views.batch import observer_for, print_end, print_status
 
 if TYPE_CHECKING:

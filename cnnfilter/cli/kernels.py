@@ -41,7 +41,7 @@ def list_(
         lookup({entry.family: entry for entry in found}, family, "family")
         found = [entry for entry in found if entry.family == family]
     found = [entry for entry in found if all(_mentions(entry, word) for word in words or ())]
-    from cnnfilter.views import library as views
+    from cnnfilter.views import kernels as views
 
     if quiet:
         views.print_names(found)
@@ -103,7 +103,7 @@ def show(
         typer.echo(f"wrote {output}: {len(found)} kernel{'s' * (len(found) > 1)}")
         return
     from cnnfilter.library.passport import passport
-    from cnnfilter.views.passport import passport_json, print_passport
+    from cnnfilter.views.kernels import passport_json, print_passport
 
     passports = [passport(one, search) for one in found]
     if json:
@@ -188,7 +188,7 @@ def compare(
     """
     from cnnfilter.library import search_path
     from cnnfilter.run.between import between as compared
-    from cnnfilter.views.between import comparison_json, print_comparison
+    from cnnfilter.views.kernels import comparison_json, print_comparison
 
     found = compared(kernel, [tool.strip() for tool in between.split(",")], search_path(kernel_dir or ()))
     if json:

@@ -34,17 +34,16 @@ from cnnfilter.networks.model import Model, whole_plan
 from cnnfilter.networks.results import LayerResult, NetworkResult
 from cnnfilter.run.image import check_place
 from cnnfilter.run.layers import File, Save, check_saves, plan_files, select, split_drawable, write_layers
-from cnnfilter.run.names import FORMATS, PICTURE_FORMATS, STDOUT, make_folder, parse_formats, read_file
 from cnnfilter.run.network import PREPARATIONS, NetworkOptions, adapt, check_options, classify
 from cnnfilter.run.options import DTYPES, check_threads
+from cnnfilter.run.outputs import FORMATS, PICTURE_FORMATS, STDOUT, make_folder, parse_formats, read_file
 from cnnfilter.run.results import Failure
 from cnnfilter.text import file_name, slug
 from cnnfilter.views import network as views
-from cnnfilter.views.columns import write
 from cnnfilter.views.network import files_json, layer_list, network_json, outline_json
-from cnnfilter.views.notes import note_lines
 from cnnfilter.views.plans import network_plan_json
 from cnnfilter.views.progress import Progress
+from cnnfilter.views.terminal import note_lines, write
 
 
 class Wanted(NamedTuple):
@@ -263,8 +262,7 @@ def _notes(results: Sequence[NetworkResult], *, quiet: bool) -> None:
 
 def _print_values(result: NetworkResult, wanted: Wanted) -> None:
     """Print the layers' outputs as numbers, map after map."""
-    from cnnfilter.views.console import console
-    from cnnfilter.views.numbers import number_table
+    from cnnfilter.views.maps import console, number_table
 
     out = console(stderr=wanted.output == "-")
     for layer in result.layers:

@@ -19,22 +19,19 @@ from cnnfilter.dumps.names import GRID_EXTENSIONS
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
 from cnnfilter.files import printable, quoted
 from cnnfilter.images.frames import ALL, READ, Reading, frame_name, parse_reading
-from cnnfilter.images.limits import MOST_FRAMES
-from cnnfilter.images.picture import Picture
+from cnnfilter.images.picture import MOST_FRAMES, Picture
 from cnnfilter.images.read import count_pictures, open_picture, read_stream
 from cnnfilter.library.catalog import search_path
 from cnnfilter.library.conventions import adopt_words, load_as
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.run.image import Done, Request, Step, do_image, plain_step
 from cnnfilter.run.look import make_looks
-from cnnfilter.run.names import Output, check_vectors, make_folder, parse_formats, plan_outputs, stem
 from cnnfilter.run.options import Options, make_options, parse_bytes
+from cnnfilter.run.outputs import Output, check_vectors, make_folder, parse_formats, plan_outputs, stem
 from cnnfilter.run.render import tiles_of
 from cnnfilter.run.results import Failure
-from cnnfilter.views.columns import terminal_width, write
-from cnnfilter.views.notes import note_lines
 from cnnfilter.views.progress import Progress
-from cnnfilter.views.summary import summary_json, summary_text
+from cnnfilter.views.terminal import note_lines, summary_json, summary_text, terminal_width, write
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -318,7 +315,7 @@ def show_done(
     if view.quiet and not (view.table or view.preview):
         return
     if view.table or view.preview:
-        from cnnfilter.views.console import console
+        from cnnfilter.views.maps import console
 
         out = console(stderr=to_stdout)
         if view.preview and done:
@@ -338,8 +335,7 @@ def _notes(done: Sequence[Done], *, quiet: bool) -> None:
 
 def _print_previews(done: Sequence[Done], out: Console) -> None:
     """Draw the maps in the terminal, in the colours of their files, side by side as far as they fit."""
-    from cnnfilter.views.console import draws_blocks
-    from cnnfilter.views.preview import previews
+    from cnnfilter.views.maps import draws_blocks, previews
 
     color = draws_blocks(out)
     named = []
@@ -356,7 +352,7 @@ def _print_previews(done: Sequence[Done], out: Console) -> None:
 
 def _print_table(one: Done, view: ViewFlags, out: Console, *, heat: bool) -> None:
     """Print the maps as numbers, channel after channel."""
-    from cnnfilter.views.numbers import number_table
+    from cnnfilter.views.maps import number_table
 
     at = position(view.at)
     values = () if one.maps is None else one.maps.hold()

@@ -21,7 +21,7 @@ from cnnfilter.library.conventions import CONVENTIONS
 from cnnfilter.library.numbers import MatrixError, describe, matrix, number
 from cnnfilter.library.spec import parse_spec
 from cnnfilter.library.suggest import looks_like_a_file
-from cnnfilter.run.names import FORMATS
+from cnnfilter.run.outputs import FORMATS
 from cnnfilter.text import distinct
 
 #: What an input that is written in place is called.

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnfilter.core.arrays import Array, computing_type, real_array
-from cnnfilter.core.blocks import for_each
+from cnnfilter.core.arrays import Array, computing_type, doubt_first_axis, real_array
 from cnnfilter.core.functions import ALONG_AXIS, CELLWISE
-from cnnfilter.core.layout import doubt_first_axis
 from cnnfilter.core.missing import along_present, ignores
+from cnnfilter.core.rows import for_each
 from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ParameterError, ShapeError
 

@@ -20,10 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.borders import Array
 from cnnfilter.core.im2col import windows
 from cnnfilter.core.plan import TERMS, Plan, Strip
-from cnnfilter.core.strips import Scratch, Source, stored_rows
+from cnnfilter.core.rows import Array, Scratch, Source, stored_rows
 
 
 class Bands(NamedTuple):

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, computing_type, real_array
 from cnnfilter.core.blas import blas_in_one_thread
-from cnnfilter.core.blocks import BLOCK_BYTES
+from cnnfilter.core.rows import BLOCK_BYTES
 from cnnfilter.errors import ShapeError
 
 

@@ -23,11 +23,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.core import banded, im2col
-from cnnfilter.core.borders import Array
-from cnnfilter.core.choose import direct_engine, make_plan
-from cnnfilter.core.plan import Plan, Strip
-from cnnfilter.core.strips import Scratch, Source, stored_rows
-from cnnfilter.core.whole import whole_scale
+from cnnfilter.core.arrays import whole_scale
+from cnnfilter.core.plan import Plan, Strip, direct_engine, make_plan
+from cnnfilter.core.rows import Array, Scratch, Source, stored_rows
 
 #: The largest error that a tile's transforms can leave in a cell, as a share of the tile's norm times the kernel's.
 #: Four times as much as the worst that was ever measured (a single pixel through a single weight).

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
-from cnnfilter.core.blocks import for_each, row_blocks
-from cnnfilter.core.layout import channels_back, channels_first
+from cnnfilter.core.arrays import Array, as_planes, channels_back, channels_first, computing_type, real_array
 from cnnfilter.core.missing import ignores, pool_present
-from cnnfilter.core.reduce import find_pooling, in_a_type_that_holds, pool_bounds
+from cnnfilter.core.reduce import find_pooling, fractional_size, in_a_type_that_holds, pool_bounds
+from cnnfilter.core.rows import for_each, row_blocks
 from cnnfilter.core.shapes import pair
-from cnnfilter.core.windows import fractional_size
 from cnnfilter.errors import ParameterError, ShapeError
 
 

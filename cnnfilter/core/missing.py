@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from cnnfilter.core.arrays import Array, computing_type, real_array
+from cnnfilter.core.rows import Source
 from cnnfilter.core.shapes import Border
-from cnnfilter.core.strips import Source
 from cnnfilter.core.words import MISSING
 from cnnfilter.errors import ParameterError, lookup
 

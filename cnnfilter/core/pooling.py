@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnfilter.core.arrays import Array, as_planes
-from cnnfilter.core.blocks import for_each, row_blocks
-from cnnfilter.core.layout import channels_back, channels_first
+from cnnfilter.core.arrays import Array, as_planes, channels_back, channels_first
 from cnnfilter.core.missing import ignores, pool_present
-from cnnfilter.core.reduce import Pooling, find_pooling, in_a_type_that_holds, pool_bounds, slide_windows
+from cnnfilter.core.reduce import (
+    Pooling,
+    Windows,
+    find_pooling,
+    in_a_type_that_holds,
+    plan_windows,
+    pool_bounds,
+    slide_windows,
+)
+from cnnfilter.core.rows import for_each, row_blocks
 from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair
-from cnnfilter.core.windows import Windows, plan_windows
 from cnnfilter.errors import ParameterError, ShapeError
 
 

@@ -178,7 +178,7 @@ class Pooling(NamedTuple):
 
 def _plan_windows(pooling: Pooling, size: Pair) -> PoolPlan:
     """Plan windows of one size."""
-    from cnnfilter.core.windows import plan_windows
+    from cnnfilter.core.reduce import plan_windows
 
     both = plan_windows(size, pooling.size, pooling.stride, pooling.padding, pooling.dilation, pooling.ceil_mode)
     rows, columns = both
@@ -214,7 +214,7 @@ def _plan_adaptive(pooling: Pooling, size: Pair) -> PoolPlan:
 
 def _plan_fractional(pooling: Pooling, size: Pair) -> PoolPlan:
     """Plan windows at places drawn from the seed, evenly spread on the whole."""
-    from cnnfilter.core.windows import fractional_size
+    from cnnfilter.core.reduce import fractional_size
 
     window = pair(pooling.size, "size")
     out = fractional_size(size, window, pooling.output_size, pooling.share)

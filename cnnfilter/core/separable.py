@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.arrays import whole_scale
 from cnnfilter.core.banded import spread
-from cnnfilter.core.borders import Array
 from cnnfilter.core.plan import Plan, Strip
-from cnnfilter.core.strips import Scratch, Source, computing_rows
-from cnnfilter.core.whole import whole_scale
+from cnnfilter.core.rows import Array, Scratch, Source, computing_rows
 
 #: How far from each weight its factors may be, as a share of it, by the bytes of a value.
 WEIGHT_TOLERANCES = {4: 5e-7, 8: 1e-14}

@@ -9,10 +9,9 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blas import blas_in_one_thread
-from cnnfilter.core.blocks import row_blocks
 from cnnfilter.core.im2col import multiply
+from cnnfilter.core.rows import Scratch, row_blocks
 from cnnfilter.core.shapes import PaddingLike, Pads, Pair, check_groups, pair, resolve_pads, transpose_size
-from cnnfilter.core.strips import Scratch
 from cnnfilter.errors import ParameterError, ShapeError
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+
+from cnnfilter.errors import ShapeError
 
 #: How a name ends, and what it then holds.
 GRID_EXTENSIONS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".npy": "npy", ".npz": "npz"}
@@ -34,3 +37,23 @@ def sniff_grid(data: bytes, name: str) -> str:
     if form in ("", "csv") and data.lstrip()[:1] in (b"[", b"{"):
         return "json"
     return form if form in ("csv", "json") else "csv"
+
+
+#: Formats of dumps whose stack is one array; the others hold each map by itself.
+ONE_ARRAY = ("npy", "csv", "json")
+
+
+def check_stack(shapes: Iterable[tuple[int, ...]]) -> None:
+    """Raise unless all maps of a stack are of one shape.
+
+    Raises
+    ------
+    ShapeError
+        With the shapes.
+    """
+    found = sorted(set(shapes))
+    if len(found) > 1:
+        raise ShapeError(
+            f"maps of different shapes cannot be stacked: {', '.join(map(str, found))} "
+            "(write npz, or use kernels of one size or --padding same)"
+        )

@@ -20,7 +20,7 @@ from isal import isal_zlib
 
 from cnnfilter.errors import ImageError
 from cnnfilter.files import printable
-from cnnfilter.images.limits import Limits
+from cnnfilter.images.picture import Limits
 
 #: First column and row, and the steps, of each pass of an interlaced PNG.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))

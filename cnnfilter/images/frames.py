@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from cnnfilter.errors import ImageError, ParameterError, lookup
-from cnnfilter.images.limits import MOST_FRAMES
+from cnnfilter.images.picture import MOST_FRAMES
 
 #: What ``--frame all`` stands for.
 ALL = -1

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.errors import ImageError
-from cnnfilter.images.limits import MOST_FRAMES, Limits
+from cnnfilter.images.picture import MOST_FRAMES, Limits
 
 Array = NDArray[Any]
 

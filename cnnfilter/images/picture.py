@@ -1,14 +1,126 @@
-"""A picture that was opened: what is known of it, and its rows when they are asked for."""
+"""A picture: its size, type and channels, what it may cost, its colour profile, and its rows on demand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cnnfilter.errors import ImageError, ResourceError
+from cnnfilter.files import bytes_text
+
+#: Pixels of the largest picture that is read without being asked to.
+MAX_PIXELS = 200_000_000
+
+#: Frames that are counted, and the most that ``--frame all`` takes.
+MOST_FRAMES = 10_000
+
+#: Channels of a picture with so many pixels.
+MOST_CHANNELS = 64
+
+
+class Limits(NamedTuple):
+    """The most pixels, and the most bytes while a picture is decoded (None for any number)."""
+
+    pixels: int = MAX_PIXELS
+    memory: int | None = None
+
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse a picture without pixels, and one with more than the limit."""
+        pixels = height * width
+        if height < 1 or width < 1:
+            raise ImageError(f"its size is {width} x {height} pixels, which leaves nothing to read")
+        if pixels > self.pixels:
+            size = f"{width} x {height} = {pixels} pixels"
+            raise ImageError(f"{size} are over the limit of {self.pixels} (--max-pixels {pixels} raises it)")
+
+    def check_values(self, channels: int, height: int, width: int, itemsize: int) -> None:
+        """Refuse what `check_size` does, and an array of more channels or bytes than allowed."""
+        self.check_size(height, width)
+        if channels * height * width > MOST_CHANNELS * self.pixels:
+            raise ImageError(
+                f"{channels} channels of {width} x {height} pixels are over the limit (--max-pixels raises it)"
+            )
+        self.check_memory(channels * height * width * itemsize)
+
+    def check_memory(self, needed: int) -> None:
+        """Refuse a picture that takes more bytes to decode than allowed."""
+        if self.memory is not None and needed > self.memory:
+            raise ResourceError(
+                f"decoding needs {bytes_text(needed)}, over the limit of {bytes_text(self.memory)} "
+                f"(--max-memory {needed} raises it)"
+            )
+
+
+#: Bytes of the largest profile that is kept; those of cameras, screens and printers have up to 3 million.
+LARGEST_PROFILE = 4_000_000
+
+#: Colour space signatures of profiles (ICC.1:2022, table 19), and the colour channels that each describes.
+SPACES = {b"GRAY": 1, b"RGB ": 3}
+_SPACE, _MAGIC, _HEADER = slice(16, 20), slice(36, 40), 128
+
+#: What a PNG without a profile is taken for, sRGB: its gamma; white, red, green and blue as x and y (IEC 61966-2-1).
+_GAMMA = 1 / 2.2
+_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+#: How far a PNG may lie from them.
+_NEAR = 0.01
+
+
+def colours_of(profile: bytes) -> int:
+    """Return how many colour channels a profile describes: 1 or 3; 0 for any other and for what is no profile.
+
+    Examples
+    --------
+    >>> colours_of(b"no profile")
+    0
+    """
+    if len(profile) < _HEADER or profile[_MAGIC] != b"acsp":
+        return 0
+    return SPACES.get(profile[_SPACE], 0)
+
+
+def profile_of(info: Mapping[str, Any], colours: int) -> tuple[bytes, list[str]]:
+    """Return the profile of a decoded picture, and what the user should know about its colours.
+
+    Parameters
+    ----------
+    info
+        What the file says beside its pixels, under Pillow's names: ``icc_profile``, and for PNG ``gamma``,
+        ``chromaticity`` and ``srgb``.
+    colours
+        Colour channels of the pixels as they were read: a CMYK picture that became RGB has 3, and its profile none
+        of these.
+    """
+    profile = info.get("icc_profile") or b""
+    if not isinstance(profile, bytes):
+        return b"", []
+    if not profile:
+        return b"", _strange_colours(info)
+    if len(profile) > LARGEST_PROFILE:
+        return b"", [f"its colour profile of {len(profile)} bytes is left out: the largest that is kept has 4 MB"]
+    if colours_of(profile) != colours:
+        space = profile[_SPACE].decode("ascii", "replace").strip() if len(profile) >= _HEADER else ""
+        named = f"its {space} colour profile" if space.isalnum() else "its damaged colour profile"
+        pixels = "gray" if colours == 1 else "RGB"
+        return b"", [f"{named} is left out: it does not describe {pixels} pixels"]
+    return profile, []
+
+
+def _strange_colours(info: Mapping[str, Any]) -> list[str]:
+    """Return the note that a PNG without a profile says of its colours what no other file here will say."""
+    if "srgb" in info:
+        return []
+    gamma, primaries = info.get("gamma", _GAMMA), info.get("chromaticity", _PRIMARIES)
+    far = [abs(one - other) > _NEAR for one, other in zip((gamma, *primaries), (_GAMMA, *_PRIMARIES), strict=False)]
+    if not any(far):
+        return []
+    what = f"gamma of {gamma:.5g} is" if far[0] else "primaries are"
+    return [f"its {what} left out: the values are taken as they are stored"]
+
 
 Strip = NDArray[Any]
 
@@ -149,3 +261,75 @@ def _ends(values: Strip) -> tuple[float, float]:
     """Return the smallest and the largest finite value, and 0 where there is none beyond it."""
     where = np.isfinite(values) if values.dtype.kind == "f" else np.True_
     return float(np.min(values, where=where, initial=0)), float(np.max(values, where=where, initial=0))
+
+
+class Mode(NamedTuple):
+    """What a stored pixel is turned into.
+
+    Parameters
+    ----------
+    target
+        The Pillow mode that a strip is converted to, or the stored mode itself.
+    bands
+        Pillow's raw names of the target's channels, in order; one channel is taken whole.
+    dtype
+        The type of each value as Pillow hands it out.
+    size
+        Bytes that Pillow keeps for each stored pixel.
+    """
+
+    target: str
+    bands: tuple[str, ...] = ("",)
+    dtype: str = "u1"
+    size: int = 4
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last channel is transparency."""
+        return self.bands[-1] == "A"
+
+
+_RGB = ("R", "G", "B")
+
+#: Every stored mode that is read, by Pillow's name. CMYK, YCbCr and HSV become RGB as Pillow converts them.
+MODES: dict[str, Mode] = {
+    "1": Mode("L", size=1),  # 0 and 255
+    "L": Mode("L", size=1),
+    "LA": Mode("LA", ("L", "A")),
+    "La": Mode("LA", ("L", "A")),  # premultiplied
+    "P": Mode("RGB", _RGB, size=1),
+    "PA": Mode("RGBA", (*_RGB, "A")),
+    "RGB": Mode("RGB", _RGB),
+    "RGBX": Mode("RGB", _RGB),
+    "RGBA": Mode("RGBA", (*_RGB, "A")),
+    "RGBa": Mode("RGBA", (*_RGB, "A")),  # premultiplied
+    "CMYK": Mode("RGB", _RGB),
+    "YCbCr": Mode("RGB", _RGB),
+    "HSV": Mode("RGB", _RGB),
+    "I;16": Mode("I;16", dtype="<u2", size=2),
+    "I;16L": Mode("I;16L", dtype="<u2", size=2),
+    "I;16B": Mode("I;16B", dtype=">u2", size=2),
+    "I;16N": Mode("I;16N", dtype="=u2", size=2),
+    "I": Mode("I", dtype="=i4"),
+    "F": Mode("F", dtype="=f4"),
+}
+
+#: What a palette becomes: all its colours gray or not, some of them transparent or not.
+PALETTES: dict[tuple[bool, bool], Mode] = {
+    (True, False): Mode("L", size=1),
+    (True, True): Mode("LA", ("L", "A"), size=1),
+    (False, False): Mode("RGB", _RGB, size=1),
+    (False, True): Mode("RGBA", (*_RGB, "A"), size=1),
+}
+
+#: For each EXIF orientation: whether rows and columns change places, and then which axes are turned over.
+ORIENTATIONS: dict[int, tuple[bool, bool, bool]] = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}

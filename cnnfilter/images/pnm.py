@@ -20,8 +20,7 @@ import numpy as np
 
 from cnnfilter.errors import CnnFilterError, ImageError
 from cnnfilter.files import quoted
-from cnnfilter.images.limits import Limits
-from cnnfilter.images.picture import Picture, Strip
+from cnnfilter.images.picture import Limits, Picture, Strip
 from cnnfilter.images.strips import native
 
 Source = Callable[[int, int], "bytes | memoryview"]

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnfilter.images.modes import ORIENTATIONS, Mode
-from cnnfilter.images.picture import Strip
+from cnnfilter.images.picture import ORIENTATIONS, Mode, Strip
 
 if TYPE_CHECKING:
     from PIL import Image

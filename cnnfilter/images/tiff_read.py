@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from cnnfilter.errors import ImageError
 from cnnfilter.images.damage import check_jpeg, check_jpeg_kind
 from cnnfilter.images.frames import check_frame
-from cnnfilter.images.limits import MOST_FRAMES, Limits
-from cnnfilter.images.modes import ORIENTATIONS
-from cnnfilter.images.picture import Picture, Strip
-from cnnfilter.images.profile import profile_of
+from cnnfilter.images.picture import MOST_FRAMES, ORIENTATIONS, Limits, Picture, Strip, profile_of
 from cnnfilter.images.strips import Box, upright
 from cnnfilter.images.tiff_chunks import ABSENT, BYTE_COMPRESSIONS, grid_of, read_samples, spans_of
 from cnnfilter.images.tiff_tags import PROFILE, Tags, count_directories, read_tags, tiff_directories

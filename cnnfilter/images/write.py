@@ -16,7 +16,6 @@ from cnnfilter import __version__
 from cnnfilter.errors import OutputError, ParameterError, ShapeError, lookup
 from cnnfilter.files import atomic_output, file_path, quoted
 from cnnfilter.images.colour import apply_colormap, colour_table
-from cnnfilter.images.deflate import COMPRESSIONS
 from cnnfilter.images.display import (
     NUMBERS,
     Display,
@@ -26,7 +25,7 @@ from cnnfilter.images.display import (
     to_pixels,
 )
 from cnnfilter.images.picture import STRIP_ROWS
-from cnnfilter.images.png import PngLayout, Segment, encode_png, encode_segment, png_chunks
+from cnnfilter.images.png import COMPRESSIONS, PngLayout, Segment, encode_png, encode_segment, png_chunks
 from cnnfilter.images.tiff import encode_tiff
 
 Pixels = NDArray[Any]

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError
+from cnnfilter.library.document import Document, Steps, parse_document, read_bytes, read_document
 from cnnfilter.library.numbers import describe
 from cnnfilter.library.spec import DOCUMENT_SUFFIXES, canonical
-from cnnfilter.library.strict import Document, parse_document, read_bytes, read_document
-from cnnfilter.library.strict.places import Steps
 
 SCHEMA_NAME = "schema.json"
 

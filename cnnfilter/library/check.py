@@ -9,11 +9,11 @@ from typing import NamedTuple
 from cnnfilter.errors import CnnFilterError, KernelFileError
 from cnnfilter.library.arrays import member_names, read_array, read_kernels
 from cnnfilter.library.catalog import entries_of, kernel_files
+from cnnfilter.library.document import read_document
 from cnnfilter.library.load import kernels_of, load_kernels
 from cnnfilter.library.numbers import is_matrix_text
 from cnnfilter.library.schema import MOST_MISTAKES, mistakes
 from cnnfilter.library.spec import DOCUMENT_SUFFIXES, KERNEL_SUFFIXES
-from cnnfilter.library.strict import read_document
 from cnnfilter.library.suggest import looks_like_a_file, no_file
 
 

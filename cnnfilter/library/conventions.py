@@ -34,12 +34,12 @@ class Convention(NamedTuple):
     doubles
         Whether it computes in float64 where the picture is.
     rounding
-        How a result becomes a whole number in the picture's own type: a key of ``cnnfilter.core.rounding.ROUNDINGS``;
+        How a result becomes a whole number in the picture's own type: a key of ``cnnfilter.core.exact.ROUNDINGS``;
         empty where results stay floats.
     order
-        In which order it adds up, where that decides about the last bit: a key of ``cnnfilter.core.ordered.ORDERS``.
+        In which order it adds up, where that decides about the last bit: a key of ``cnnfilter.core.exact.ORDERS``.
     gray
-        How three colours become one: a key of ``cnnfilter.core.gray.GRAYS``.
+        How three colours become one: a key of ``cnnfilter.run.source.GRAYS``.
     alpha
         What it does to transparency: ``carried`` over, ``filtered`` like a colour, or ``weighted``: colours count by
         their opacity.

@@ -102,7 +102,7 @@ def read_onnx(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[A
     KernelFileError
         If the file is no model, has no such array, or one that is broken, or in a file of another folder.
     """
-    from cnnfilter.library.array_files import byte_count, choose
+    from cnnfilter.library.arrays import byte_count, choose
 
     try:
         import onnx

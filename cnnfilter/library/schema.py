@@ -13,10 +13,9 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from cnnfilter.errors import KernelFileError
+from cnnfilter.library.document import Document, Steps
 from cnnfilter.library.numbers import MatrixError, describe, matrix, number
 from cnnfilter.library.spec import canonical
-from cnnfilter.library.strict import Document
-from cnnfilter.library.strict.places import Steps
 from cnnfilter.library.validate import convert
 
 _FRACTION = r"^\s*[-+]?[0-9.]*(\*?sqrt\([0-9]+\))?([eE][-+]?[0-9]+)?(/[0-9.]*(\*?sqrt\([0-9]+\))?)?\s*$"

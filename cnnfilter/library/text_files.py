@@ -10,9 +10,9 @@ import numpy as np
 
 from cnnfilter.errors import KernelFileError, UnknownNameError, closest
 from cnnfilter.files import decoded, quoted
+from cnnfilter.library.document import read_bytes
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.numbers import MatrixError, describe, is_bracketed, matrix, number, plane, row_note, split_row
-from cnnfilter.library.strict import read_bytes
 
 #: Most bytes of a file of numbers: what is larger is no kernel, or belongs into an array file.
 MAX_TEXT = 16 << 20

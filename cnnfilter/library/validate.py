@@ -9,9 +9,8 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from cnnfilter.errors import closest
+from cnnfilter.library.document import Document, Steps
 from cnnfilter.library.numbers import describe
-from cnnfilter.library.strict import Document
-from cnnfilter.library.strict.places import Steps
 
 Model = TypeVar("Model")
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnfilter.core.conv import plan_source
+from cnnfilter.core.rows import NoPixels
 from cnnfilter.core.shapes import Pads, Pair, formula, pair, resolve_pads, transpose_size
-from cnnfilter.core.strips import NoPixels
 from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.networks.flow import Flow, LayerFacts, check_bias, maps_of, skips, slid
 from cnnfilter.networks.spec import Layer

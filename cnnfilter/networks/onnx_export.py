@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from cnnfilter.core.borders import source_position
+from cnnfilter.core.rows import source_position
 from cnnfilter.core.shapes import Pads, Pair, pair, parse_border, resolve_pads
 from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import OutputError
 from cnnfilter.files import atomic_output, check_outputs, quoted
 from cnnfilter.networks.convs import pads_of
-from cnnfilter.networks.onnx_activations import export_activation
-from cnnfilter.networks.onnx_graph import Graph, whole_array
-from cnnfilter.networks.onnx_input import METADATA, feeds_of
-from cnnfilter.networks.onnx_model import OnnxModel
-from cnnfilter.networks.onnx_pools import export_pool
+from cnnfilter.networks.onnx_model import METADATA, OnnxModel, feeds_of
+from cnnfilter.networks.onnx_nodes import Graph, export_activation, export_pool, whole_array
 from cnnfilter.networks.onnx_session import require_onnx
 from cnnfilter.networks.plan import plan_network
 from cnnfilter.networks.run import TINY, run_layers

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnfilter.errors import CnnFilterError, KernelFileError
-from cnnfilter.library.strict import Document
-from cnnfilter.library.strict.places import Steps
+from cnnfilter.library.document import Document, Steps
 
 
 class Place:

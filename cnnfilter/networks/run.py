@@ -11,9 +11,9 @@ import numpy as np
 from cnnfilter.core.activations import activate
 from cnnfilter.core.arrays import computing_type
 from cnnfilter.core.blas import blas_in_one_thread
-from cnnfilter.core.blocks import for_each
 from cnnfilter.core.conv import conv2d
 from cnnfilter.core.dense import dense
+from cnnfilter.core.rows import for_each
 from cnnfilter.core.transpose import conv_transpose2d
 from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import CnnFilterError, ShapeError

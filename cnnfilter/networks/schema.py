@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from cnnfilter.errors import CnnFilterError, lookup
+from cnnfilter.library.document import Document
 from cnnfilter.library.numbers import describe
-from cnnfilter.library.strict import Document
 from cnnfilter.library.validate import convert
 
 Name = Annotated[str, Meta(pattern=r"^\w[\w.+-]{0,79}$", description="Letters, digits, and . + - _ after the first.")]

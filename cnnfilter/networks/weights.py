@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, ShapeError
 from cnnfilter.files import quoted
-from cnnfilter.library.array_files import READERS
+from cnnfilter.library.arrays import READERS
 from cnnfilter.library.numbers import MatrixError, describe, matrix, number
 from cnnfilter.networks.spec import Array
 

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.ordered import is_exact
-from cnnfilter.core.rounding import ROUNDINGS
+from cnnfilter.core.exact import ROUNDINGS, is_exact
 from cnnfilter.errors import ImageError, ParameterError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
@@ -40,9 +39,9 @@ class Way(NamedTuple):
     options
         The job's options, with what the tool and this kernel make of them.
     order
-        A key of ``cnnfilter.core.ordered.ORDERS`` where the last bit depends on it.
+        A key of ``cnnfilter.core.exact.ORDERS`` where the last bit depends on it.
     rounding
-        A key of ``cnnfilter.core.rounding.ROUNDINGS``, or empty for floats.
+        A key of ``cnnfilter.core.exact.ROUNDINGS``, or empty for floats.
     top
         The largest value of the picture's type.
     copies_border

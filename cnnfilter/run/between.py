@@ -59,7 +59,7 @@ class Settings(NamedTuple):
     result
         What the results are, in words.
     rounding
-        A key of ``cnnfilter.core.rounding.ROUNDINGS``, or empty for floats.
+        A key of ``cnnfilter.core.exact.ROUNDINGS``, or empty for floats.
     arithmetic
         What the sums are computed in, in words.
     """

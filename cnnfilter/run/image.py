@@ -9,11 +9,10 @@ import numpy as np
 
 from cnnfilter.core.missing import check_sum
 from cnnfilter.core.shapes import Pair
-from cnnfilter.dumps.stacks import ONE_ARRAY, check_stack
+from cnnfilter.dumps.names import ONE_ARRAY, check_stack
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.display import Display, choose_kind
-from cnnfilter.images.limits import MAX_PIXELS
-from cnnfilter.images.picture import Picture
+from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import distinct_kernels
 from cnnfilter.run.adopt import Way, check_adopted, convention_of, notes_on, suited, suited_kernel, way_of
@@ -33,8 +32,8 @@ from cnnfilter.run.look import (
 )
 from cnnfilter.run.maps import MapPlan, Maps, alpha_of, as_bank, plan_maps
 from cnnfilter.run.memory import Cost, check_cost, cost_of, held_for, is_deep, made_together
-from cnnfilter.run.names import DUMP_FORMATS, Output
 from cnnfilter.run.options import Options
+from cnnfilter.run.outputs import DUMP_FORMATS, Output
 from cnnfilter.run.render import draw, draw_sheet, measure, shared_looks
 from cnnfilter.run.results import MapResult, Statistics
 from cnnfilter.run.source import PictureSource
@@ -304,7 +303,7 @@ def _one(request: Request, source: PictureSource, index: int, maps: Maps, look: 
     info = {"source": picture.name, "kernel": step.name, "spec": step.spec, "parameters": step.parameters}
     for output in outputs:
         if output not in pictures:
-            from cnnfilter.run.dump import write_dump  # its formats take as long to load as a small image to do
+            from cnnfilter.run.outputs import write_dump  # its formats take as long to load as a small image to do
 
             write_dump(output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False)
     return Done(
@@ -353,7 +352,7 @@ def _stacked(
         facts = [measure(maps) for maps in made]
     for output in outputs:
         if output not in pictures:
-            from cnnfilter.run.dump import write_dump
+            from cnnfilter.run.outputs import write_dump
 
             specs = [step.spec for step in request.steps]
             parameters = _words(request.options)

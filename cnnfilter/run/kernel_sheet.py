@@ -17,7 +17,7 @@ from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import files_read
-from cnnfilter.run.names import PICTURE_FORMATS
+from cnnfilter.run.outputs import PICTURE_FORMATS
 from cnnfilter.text import distinct
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -17,13 +17,13 @@ from cnnfilter.dumps.write import WRITERS, Dump
 from cnnfilter.errors import ParameterError, ResourceError, UnknownNameError, closest
 from cnnfilter.files import atomic_output
 from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
-from cnnfilter.images.limits import MAX_PIXELS
+from cnnfilter.images.picture import MAX_PIXELS
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
 from cnnfilter.networks.plan import LayerPlan
 from cnnfilter.networks.results import LayerResult, NetworkResult, Saved
 from cnnfilter.run.look import check_zoom, flat_note
-from cnnfilter.run.names import DUMP_FORMATS, STDOUT, Output, place_outputs
+from cnnfilter.run.outputs import DUMP_FORMATS, STDOUT, Output, place_outputs
 from cnnfilter.run.render import enlarged, in_color, range_text
 from cnnfilter.text import distinct, slug
 

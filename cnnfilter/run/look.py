@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnnfilter.errors import OutputError, ShapeError, lookup
-from cnnfilter.images.deflate import COMPRESSIONS
 from cnnfilter.images.display import NUMBERS, Display, parse_display
-from cnnfilter.images.picture import Picture
-from cnnfilter.images.profile import colours_of
+from cnnfilter.images.picture import Picture, colours_of
+from cnnfilter.images.png import COMPRESSIONS
 
 if TYPE_CHECKING:
     from cnnfilter.images.display import Range

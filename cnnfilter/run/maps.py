@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from cnnfilter.core.conv import plan_source
-from cnnfilter.core.convolution import Convolution
-from cnnfilter.core.ordered import OrderedConvolution
+from cnnfilter.core.conv import Convolution, plan_source
+from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.plan import Sizes
-from cnnfilter.core.strips import Scratch, map_in_threads, thread_count
+from cnnfilter.core.rows import Scratch, map_in_threads, thread_count
 from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ShapeError
 from cnnfilter.library.kernel import Kernel

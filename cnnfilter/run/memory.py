@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from cnnfilter.core.strips import thread_count
+from cnnfilter.core.rows import thread_count
 from cnnfilter.errors import ResourceError
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.run.look import exact_type
 from cnnfilter.run.maps import MapPlan, held_rows
-from cnnfilter.run.names import DUMP_FORMATS, Output
 from cnnfilter.run.options import DTYPES
+from cnnfilter.run.outputs import DUMP_FORMATS, Output
 
 if TYPE_CHECKING:
     from cnnfilter.run.image import Request

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnfilter.core.ordered import left_over, rest_of, write_rest
+from cnnfilter.core.exact import left_over, rest_of, write_rest
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

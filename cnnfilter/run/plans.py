@@ -15,7 +15,7 @@ from cnnfilter.images.picture import Picture
 from cnnfilter.run.image import Request, Step, plan_image
 from cnnfilter.run.maps import MapPlan
 from cnnfilter.run.memory import Cost
-from cnnfilter.run.names import Output
+from cnnfilter.run.outputs import Output
 
 #: Steps of one kind after which maps that are gone are warned of.
 FEW_STEPS = 2

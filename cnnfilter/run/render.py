@@ -23,7 +23,7 @@ from cnnfilter.images.display import (
 from cnnfilter.images.png import PngLayout, Segment, encode_segment, png_chunks
 from cnnfilter.run.look import Look
 from cnnfilter.run.maps import Maps
-from cnnfilter.run.names import Output
+from cnnfilter.run.outputs import Output
 from cnnfilter.run.results import Statistics
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -7,7 +7,7 @@ import sys
 import textwrap
 
 from cnnfilter.core.words import ACTIVATIONS, Activation
-from cnnfilter.views.columns import terminal_width, write
+from cnnfilter.views.terminal import terminal_width, write
 
 
 def print_activations(*, json_wanted: bool) -> None:

@@ -12,7 +12,7 @@ from cnnfilter.batch.inputs import counted
 from cnnfilter.batch.ledger import Planned, Record, name_fields
 from cnnfilter.batch.run import Totals
 from cnnfilter.files import printable, quoted
-from cnnfilter.views.notes import about
+from cnnfilter.views.terminal import about
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -128,7 +128,7 @@ class Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        from cnnfilter.views.console import console
+        from cnnfilter.views.maps import console
 
         self._began = time.monotonic()
         self._bar = RichProgress(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import cnnfilter
 from cnnfilter.files import printable
-from cnnfilter.views.columns import bar, coloured, columns, cut, fitted, terminal_width, text_width
+from cnnfilter.views.terminal import bar, coloured, columns, cut, fitted, terminal_width, text_width
 
 if TYPE_CHECKING:
     from cnnfilter.networks.plan import LayerPlan, Outline

@@ -13,8 +13,8 @@ from cnnfilter.files import bytes_text, printable
 from cnnfilter.networks.plan import LayerPlan, NetworkPlan
 from cnnfilter.run.memory import Cost
 from cnnfilter.run.plans import JobPlan, StepPlan
-from cnnfilter.views.columns import columns, fitted, terminal_width, text_width, write
 from cnnfilter.views.network import count_text, crossed, field_text
+from cnnfilter.views.terminal import columns, fitted, terminal_width, text_width, write
 
 #: Wide enough for every table.
 ANY_WIDTH = 1 << 20

@@ -8,7 +8,7 @@ import pytest
 
 from cnnfilter.batch.plan import Places, safe_folder
 from cnnfilter.files import printable
-from cnnfilter.run.names import Endings
+from cnnfilter.run.outputs import Endings
 
 PIECES = [
     "a",

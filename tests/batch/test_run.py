@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from batch_recipes import go
 
-from cnnfilter.batch.ledger import Ledger
 from cnnfilter.batch import item
+from cnnfilter.batch.ledger import Ledger
 from cnnfilter.images.read import read_image
 
 

@@ -16,7 +16,7 @@ from cnnfilter.batch.ledger import Journal, Ledger
 from cnnfilter.batch.tables import in_order
 from cnnfilter.batch.plan import read_plan, write_plan
 from cnnfilter.batch.ledger import Record, Written
-from cnnfilter.run.names import Endings
+from cnnfilter.run.outputs import Endings
 
 count, folder = int(sys.argv[1]), Path(sys.argv[2])
 began = time.process_time()

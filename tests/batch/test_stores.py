@@ -86,9 +86,8 @@ def test_another_machine_takes_up_the_run(memory, tmp_path, monkeypatch):
 def test_the_copy_of_the_journal_is_not_much_behind(memory, tmp_path, monkeypatch):
     from batch_recipes import go
 
-    from cnnfilter.batch import folder
+    from cnnfilter.batch import folder, item
     from cnnfilter.batch.ledger import status_of
-    from cnnfilter.batch import item
 
     monkeypatch.setattr(folder, "COPY_EVERY", 0.0)
     monkeypatch.setattr(folder, "SHARE", 0)

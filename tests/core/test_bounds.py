@@ -7,8 +7,7 @@ import oracle
 import pytest
 
 from cnnfilter import load_kernel
-from cnnfilter.core.conv import conv2d, prepare
-from cnnfilter.core.convolution import ENGINES
+from cnnfilter.core.conv import ENGINES, conv2d, prepare
 from cnnfilter.core.dense import dense
 from cnnfilter.core.separable import factor
 from cnnfilter.core.transpose import conv_transpose2d

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from cnnfilter.core.erf import erf, polynomial
-from cnnfilter.core.functions import GELU_AS_TANH
+from cnnfilter.core.functions import GELU_AS_TANH, erf, polynomial
 
 POINTS = np.concatenate([
     np.linspace(-7, 7, 20001), np.geomspace(1e-30, 1, 500), -np.geomspace(1e-30, 1, 500),

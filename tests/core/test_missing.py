@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cnnfilter
-from cnnfilter.core.convolution import ENGINES
+from cnnfilter.core.conv import ENGINES
 from cnnfilter.errors import ParameterError, UnknownNameError
 
 GRID = np.array([[1, 2, 3], [4, np.nan, 6], [7, 8, 9]])

@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cnnfilter.core import blocks, reduce
+from cnnfilter.core import reduce, rows
 from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
 from cnnfilter.core.pools import POOL_FORMULAS
-from cnnfilter.core.reduce import POOLINGS
-from cnnfilter.core.windows import pool_size
+from cnnfilter.core.reduce import POOLINGS, pool_size
 from cnnfilter.errors import ParameterError, ShapeError, UnknownNameError
 
 KINDS = sorted(POOLINGS)
@@ -202,7 +201,7 @@ def test_results_do_not_depend_on_blocks_or_threads(kind, monkeypatch):
     ]
     expected = [case(1) for case in cases]
     for size in (1, 1000, 10**9):
-        monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
+        monkeypatch.setattr(rows, "BLOCK_BYTES", size)
         monkeypatch.setattr(reduce, "BLOCK_BYTES", size)
         for case, result in zip(cases, expected, strict=True):
             for threads in (1, 2, 5, None):

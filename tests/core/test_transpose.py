@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnfilter.core import blocks
+from cnnfilter.core import rows
 from cnnfilter.core.transpose import conv_transpose2d
 from cnnfilter.errors import ParameterError, ShapeError
 
@@ -97,7 +97,7 @@ def test_results_do_not_depend_on_the_strips(monkeypatch):
     image, kernel, options = random_case(7)
     options = {"stride": options["stride"], "dilation": options["dilation"], "groups": options["groups"]}
     expected = conv_transpose2d(image, kernel, **options)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 1)
     np.testing.assert_allclose(conv_transpose2d(image, kernel, **options), expected, rtol=1e-13, atol=1e-13)
 
 

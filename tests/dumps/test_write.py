@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import cnnfilter
-from cnnfilter.dumps.numbers import shortest
 from cnnfilter.dumps.read import read_grid
-from cnnfilter.dumps.write import WRITERS, Dump, csv_cell
+from cnnfilter.dumps.write import WRITERS, Dump, csv_cell, shortest
 from cnnfilter.errors import ParameterError, ShapeError
 
 

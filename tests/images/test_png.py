@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cnnfilter.errors import OutputError, ShapeError, UnknownNameError
-from cnnfilter.images import filters
-from cnnfilter.images.deflate import COMPRESSIONS
+from cnnfilter.images import png
 from cnnfilter.images.png import (
+    COMPRESSIONS,
     PngLayout,
     combine_adler,
     encode_png,
@@ -90,11 +90,11 @@ def test_threads_and_non_contiguous_rows_change_nothing():
     same(threaded, pixels)
 
 
-@pytest.mark.parametrize("kind", [*range(5), filters.ADAPTIVE])
+@pytest.mark.parametrize("kind", [*range(5), png.ADAPTIVE])
 @pytest.mark.parametrize("step", [1, 3, 8])
 def test_each_filter_is_the_one_of_the_standard(kind, step):
     rows = picture(12, 16 * step, 1, np.uint8)[..., 0]
-    body = filters.filtered(rows, None, step, kind)
+    body = png.filtered(rows, None, step, kind)
     expected = {1: (0, 8), 3: (2, 8), 8: (6, 16)}[step]
     header = struct.pack(">IIBBBBB", 16, 12, expected[1], expected[0], 0, 0, 0)
 
@@ -110,14 +110,14 @@ def test_each_filter_is_the_one_of_the_standard(kind, step):
     back = open_picture(data).array().transpose(1, 2, 0)
     stored = np.ascontiguousarray(back.astype(">u2") if step == 8 else back)
     np.testing.assert_array_equal(stored.view(np.uint8).reshape(12, -1), rows)
-    assert set(body[1:, 0]) == {kind} or kind == filters.ADAPTIVE
+    assert set(body[1:, 0]) == {kind} or kind == png.ADAPTIVE
 
 
 def test_filters_are_chosen_by_what_fits():
     columns = np.tile(np.arange(64, dtype=np.uint8) * 37, (64, 1))
-    assert filters.choose_fast(columns, 1) == filters.UP
-    assert filters.choose_fast(np.ascontiguousarray(columns.T), 1) == filters.SUB
-    assert filters.choose_fast(np.zeros((64, 64), np.uint8), 1) == filters.NONE
+    assert png.choose_fast(columns, 1) == png.UP
+    assert png.choose_fast(np.ascontiguousarray(columns.T), 1) == png.SUB
+    assert png.choose_fast(np.zeros((64, 64), np.uint8), 1) == png.NONE
 
 
 def test_small_is_smaller():

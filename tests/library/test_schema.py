@@ -11,8 +11,8 @@ import pytest
 
 from cnnfilter.errors import CnnFilterError, KernelFileError
 from cnnfilter.library.catalog import kernel_files, read_kernel_file, shipped_folder
+from cnnfilter.library.document import parse_document
 from cnnfilter.library.schema import check_kernel_file, json_schema, write_schema
-from cnnfilter.library.strict import parse_document
 
 MISTAKES = [
     ("", "f.yaml: the file is empty (expected kernels: or a matrix)"),

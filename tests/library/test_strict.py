@@ -10,7 +10,7 @@ import corpora
 import pytest
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, ResourceError
-from cnnfilter.library.strict import parse_document, read_bytes, read_document
+from cnnfilter.library.document import parse_document, read_bytes, read_document
 
 
 def refusal(data: bytes | str, path: str = "f.yaml") -> str:

@@ -16,8 +16,8 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from cnnfilter.networks.model import open_model  # noqa: E402
-from cnnfilter.networks.onnx_activations import ACTIVATIONS as EXPORTED  # noqa: E402
 from cnnfilter.networks.onnx_export import EXPORTERS, TOLERANCE, export_network  # noqa: E402
+from cnnfilter.networks.onnx_nodes import ACTIVATIONS as EXPORTED  # noqa: E402
 from cnnfilter.networks.schema import LAYER_KINDS  # noqa: E402
 
 RNG = np.random.default_rng(9)

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cnnfilter.errors import OutputError, UnknownNameError
-from cnnfilter.run.names import Endings, Output, make_folder, parse_formats, plan_outputs, stem
+from cnnfilter.run.outputs import Endings, Output, make_folder, parse_formats, plan_outputs, stem
 from cnnfilter.text import distinct, folded
 
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from cnnfilter.images.colour import colour_table
-from cnnfilter.views.preview import previews, ramps, shrink
+from cnnfilter.views.maps import previews, ramps, shrink
 
 
 def printed(segments, *, color):

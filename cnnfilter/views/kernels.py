@@ -1,21 +1,84 @@
-"""A kernel's passport in the terminal: coefficients, frequency response, facts; and as JSON."""
+"""The kernel library in the terminal: its list, the passport of a kernel, and what two tools make of one."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from cnnfilter.files import printable
+from cnnfilter.library.conventions import CONVENTIONS
 from cnnfilter.library.passport import Passport, rank_words, symmetry_words
-from cnnfilter.views.console import console, draws_blocks
-from cnnfilter.views.numbers import number_table
-from cnnfilter.views.preview import preview
+from cnnfilter.run.between import PARTS, Comparison, Step
+from cnnfilter.views.maps import console, draws_blocks, number_table, preview
+
+if TYPE_CHECKING:
+    from cnnfilter.library.catalog import Entry
+
+
+def _typed(entry: Entry) -> str:
+    """Return how an entry is typed."""
+    return f"bank:{entry.name}" if entry.kind == "bank" else entry.name
+
+
+def print_names(found: Sequence[Entry]) -> None:
+    """Print one name a line."""
+    sys.stdout.write("".join(f"{_typed(entry)}\n" for entry in found))
+
+
+def print_json(found: Sequence[Entry]) -> None:
+    """Print the entries for machines."""
+    rows = [
+        {
+            "name": _typed(entry), "title": entry.title, "family": entry.family, "source": entry.source,
+            "aliases": list(entry.aliases), "path": entry.path,
+        }
+        for entry in found
+    ]  # fmt: skip
+    sys.stdout.write(json.dumps({"kernels": rows}, indent=2) + "\n")
+
+
+def print_list(found: Sequence[Entry]) -> None:
+    """Print a table: name, family, title."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from cnnfilter.views.maps import console
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("kernel", no_wrap=True)
+    table.add_column("family", no_wrap=True, style="dim")
+    table.add_column("what it is")
+    for entry in sorted(found, key=lambda one: (one.kind == "bank", one.family, one.name)):
+        table.add_row(Text(_typed(entry)), Text(entry.family), Text(entry.title))
+    console().print(table)
+    kernels = sum(entry.kind == "kernel" for entry in found)
+    console().print(
+        f"{_counted(kernels, 'kernel')}, {_counted(len(found) - kernels, 'bank')}. "
+        "'cnnfilter kernels show NAME' tells more.",
+        style="dim",
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    """Return a number of things.
+
+    Examples
+    --------
+    >>> _counted(1, "bank"), _counted(0, "bank")
+    ('1 bank', '0 banks')
+    """
+    return f"{count} {what}{'s' * (count != 1)}"
+
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -146,3 +209,86 @@ def _sum_word(total: float) -> str:
 def _quoted(spec: str) -> str:
     """Return a spec as a shell takes it."""
     return spec if all(sign not in spec for sign in " ;|[]'\"*") else f'"{spec}"'
+
+
+#: Cells of the corner that is shown.
+CORNER = (6, 9)
+
+
+def comparison_json(found: Comparison) -> str:
+    """Return a comparison for machines."""
+    document = {
+        "kernel": found.kernel,
+        "tools": [{"name": tool, "call": call} for tool, call in zip(found.tools, found.calls, strict=True)],
+        "facts": {PARTS[part]: list(both) for part, both in found.facts.items()},
+        "steps": [step._asdict() | {"part": PARTS[step.part]} for step in found.steps],
+        "sample": found.sample.tolist(),
+        "results": [result.tolist() for result in found.results],
+    }
+    return json.dumps(document, indent=2)
+
+
+def print_comparison(found: Comparison) -> None:
+    """Print the facts of both tools, what each difference changes, and a corner of both results."""
+    out = console()
+    first, last = found.tools
+    out.print(Text(f"{found.kernel} between {first} and {last}", style="bold"))
+    for tool, call in zip(found.tools, found.calls, strict=True):
+        out.print(Padding(Text(f"{tool}: {call}", style="dim"), (0, 0, 0, 2), expand=False))
+        its = CONVENTIONS[tool]
+        for line in filter(None, (its.note, f"may differ from it: {its.differs}")):
+            out.print(Padding(Text(line, style="dim"), (0, 0, 0, 4), expand=False))
+    out.print()
+    out.print(_answer_facts(found))
+    out.print()
+    if not found.steps:
+        out.print("Nothing differs: both give the same numbers.")
+        return
+    height, width = found.sample.shape
+    out.print(
+        Text(f"From {first} to {last}, one difference at a time, on a sample of {height} x {width}", style="bold")
+    )
+    out.print(_steps(found))
+    out.print()
+    for tool, result in zip(found.tools, found.results, strict=True):
+        out.print(Text(f"{tool}, top left", style="bold"))
+        corner = result[: CORNER[0], : CORNER[1]]
+        out.print(number_table(corner, at=None, width=out.width, height=CORNER[0] + 2, heat=True, moves=False))
+        out.print()
+
+
+def _answer_facts(found: Comparison) -> Table:
+    """Return the parts of both tools side by side; those that differ are marked."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("", no_wrap=True, style="dim")
+    for tool in found.tools:
+        table.add_column(tool, overflow="fold")
+    for part, (one, other) in found.facts.items():
+        differs = one != other
+        table.add_row("≠" if differs else "=", PARTS[part], Text(one), Text(other), style="" if differs else "dim")
+    return table
+
+
+def _steps(found: Comparison) -> Table:
+    """Return one row for each part that differs."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in ("change", "to", "cells changed", "largest", "where"):
+        right = name in ("cells changed", "largest")
+        table.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
+    for step in found.steps:
+        table.add_row(
+            PARTS[step.part], Text(step.after), f"{step.changed} of {step.cells}", f"{step.largest:.6g}", _where(step)
+        )
+    return table
+
+
+def _where(step: Step) -> str:
+    """Say where the changed cells are."""
+    if step.added and not step.changed:
+        return f"{abs(step.added)} cells at the border {'more' if step.added > 0 else 'fewer'}"
+    if not step.changed:
+        return "nowhere on this sample"
+    if not step.inside:
+        return "at the border only"
+    return "everywhere" if step.changed == step.cells else "at the border and inside"

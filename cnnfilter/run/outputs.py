@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from cnnfilter.dumps.names import split_member
+from cnnfilter.dumps.write import WRITERS, Dump
 from cnnfilter.errors import OutputError, lookup
-from cnnfilter.files import check_outputs, output_error, quoted
+from cnnfilter.files import atomic_output, check_outputs, output_error, quoted
 from cnnfilter.text import Numbering, distinct, file_name, folded, numbered, slug
 
 #: File formats by the endings that name them.
@@ -266,3 +270,36 @@ def _is_folder(output: str | None) -> bool:
 def _is_file(output: str | None) -> bool:
     """Say whether ``-o`` names a file: it ends in a format, or something that is no folder has that name."""
     return output is not None and not _is_folder(output) and bool(_ending(output) or Path(output).exists())
+
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def arrange(maps: Sequence[tuple[str, Array]], *, stack: bool, flatten: bool) -> list[tuple[str, Array]]:
+    """Return the names and arrays of one file: a single channel is no axis, a vector is one row of everything.
+
+    Examples
+    --------
+    >>> two = [("a", np.zeros((1, 4, 5))), ("b", np.ones((1, 4, 5)))]
+    >>> [(name, values.shape) for name, values in arrange(two, stack=True, flatten=False)]
+    [('a', (4, 5)), ('b', (4, 5))]
+    >>> [(name, values.shape) for name, values in arrange(two, stack=True, flatten=True)]
+    [('vector', (40,))]
+    """
+    if flatten:
+        return [("vector", np.concatenate([values.ravel() for _, values in maps]))]
+    return [(name, values[0] if len(values) == 1 else values) for name, values in maps]
+
+
+def write_dump(
+    output: Output, maps: Sequence[tuple[str, Array]], info: dict[str, Any], *, flatten: bool, stack: bool
+) -> None:
+    """Write maps ``(C, oH, oW)`` to the output's file, all or nothing, or to standard output."""
+    dump = Dump(arrange(maps, stack=stack, flatten=flatten), stack=stack and not flatten, info=info)
+    writer = WRITERS[output.format]
+    if output.path is None:
+        writer(sys.stdout.buffer, dump)
+        sys.stdout.buffer.flush()
+        return
+    with atomic_output(output.path, durable=output.durable) as file:
+        writer(file, dump)

@@ -1,4 +1,4 @@
-"""Poolings in ONNX: its own operators where they say the same, else padding, averages and counts."""
+"""ONNX graphs under construction: nodes and constants, activations from their expressions, poolings."""
 
 from __future__ import annotations
 
@@ -9,11 +9,118 @@ import numpy as np
 
 from cnnfilter.core.fractional import draw_samples, fractional_pool2d
 from cnnfilter.core.pools import Pooling
+from cnnfilter.core.reduce import Windows, plan_windows
 from cnnfilter.core.shapes import pair
-from cnnfilter.core.windows import Windows, plan_windows
-from cnnfilter.networks.onnx_graph import Graph
+from cnnfilter.core.words import ACTIVATIONS, FIRST, SECOND, Expression, X, check_activation
 from cnnfilter.networks.pools import pooling_of
 from cnnfilter.networks.spec import Array
+
+#: The version of ONNX's operators that is written: the first with Gelu.
+OPSET = 20
+#: The version of the file format, which ONNX Runtime 1.17 and later reads.
+IR_VERSION = 9
+
+
+class Graph:
+    """Collects nodes in order.
+
+    Parameters
+    ----------
+    onnx
+        The module.
+    dtype
+        The type of all numbers.
+    """
+
+    def __init__(self, onnx: Any, dtype: str = "float32") -> None:
+        self.onnx, self.dtype = onnx, np.dtype(dtype)
+        self.nodes: list[Any] = []
+        self.arrays: list[Any] = []
+        self._count = 0
+
+    def constant(self, values: Any, name: str = "") -> str:
+        """Store an array; numbers with a point take the graph's type, whole ones stay int64."""
+        array = np.asarray(values)
+        array = array.astype(np.int64 if array.dtype.kind in "iu" else self.dtype)
+        name = name or self._fresh("constant")
+        self.arrays.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
+        return name
+
+    def node(self, kind: str, inputs: list[str], out: str = "", **attributes: Any) -> str:
+        """Add a node and return the name of what it computes."""
+        out = out or self._fresh(kind.lower())
+        self.nodes.append(self.onnx.helper.make_node(kind, inputs, [out], name=f"{out}/{kind}", **attributes))
+        return out
+
+    def split(self, taken: str, axis: int) -> tuple[str, str]:
+        """Halve a tensor along an axis."""
+        first, second = self._fresh("half"), self._fresh("half")
+        self.nodes.append(
+            self.onnx.helper.make_node(
+                "Split", [taken], [first, second], name=f"{first}/Split", axis=axis, num_outputs=2
+            )
+        )
+        return first, second
+
+    def _fresh(self, base: str) -> str:
+        """Return a name that no layer can have: layers' names hold no slash."""
+        self._count += 1
+        return f"{base}/{self._count}"
+
+    def model(self, name: str, feed: tuple[str, tuple[Any, ...]], out: tuple[str, tuple[Any, ...]]) -> Any:
+        """Return the whole as a model of one input and one output; a side that is text stays open."""
+        helper = self.onnx.helper
+        kind = helper.np_dtype_to_tensor_dtype(self.dtype)
+        graph = helper.make_graph(
+            self.nodes, name or "network", [helper.make_tensor_value_info(feed[0], kind, feed[1])],
+            [helper.make_tensor_value_info(out[0], kind, out[1])], self.arrays,
+        )  # fmt: skip
+        return helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="cnnfilter"
+        )
+
+
+def whole_array(values: Array | float, count: int) -> Array:
+    """Return one number, or one for each, as an array of `count`."""
+    return np.broadcast_to(np.asarray(values, np.float64), (count,))
+
+
+def export_activation(graph: Graph, name: str, parameters: dict[str, Any], taken: str, axes: int, out: str) -> None:
+    """Add the nodes of an activation of a tensor with so many axes, the batch's included."""
+    given = dict(parameters)
+    weight = given.pop("weight", None)
+    name, full = check_activation(name, given)
+    known: dict[Any, str] = {X: taken}
+    if weight is not None or "weight" in full:
+        slopes = np.atleast_1d(np.asarray(full["weight"] if weight is None else weight, np.float64))
+        full["weight"] = slopes.reshape(-1, *(1,) * (axes - 2))
+    _add(graph, ACTIVATIONS[name].onnx, full, known, out)
+
+
+def _add(graph: Graph, expression: Expression, parameters: dict[str, Any], known: dict[Any, str], out: str = "") -> str:
+    """Add an expression; return the name of its result. `known` holds the names of what has been added already."""
+    operator, *taken = expression
+    names = taken.pop() if isinstance(taken[-1], dict) else {}
+    attributes = {key: _value(parameters, value) for key, value in names.items()}
+    inputs = [_input(graph, one, parameters, known) for one in taken]
+    return graph.node(operator, inputs, out, **attributes)
+
+
+def _input(graph: Graph, one: Any, parameters: dict[str, Any], known: dict[Any, str]) -> str:
+    """Return the name of what an operator takes: the values, a half of them, a constant, or another result."""
+    if one in (FIRST, SECOND) and FIRST not in known:
+        known[FIRST], known[SECOND] = graph.split(known[X], 1)
+    if one not in known:
+        made = isinstance(one, tuple)
+        known[one] = _add(graph, one, parameters, known) if made else graph.constant(_value(parameters, one))
+    return known[one]
+
+
+def _value(parameters: dict[str, Any], word: Any) -> Any:
+    """Return a parameter's value, numbers with a point; what is no parameter's name stands for itself."""
+    value = parameters[word] if isinstance(word, str) and word in parameters else word
+    return float(value) if word is not value and isinstance(value, int | float) else value
+
 
 Shape = tuple[int, ...]
 

@@ -1,9 +1,4 @@
-"""Sums in the order and with the roundings of another program, for results that equal its to the last bit.
-
-Float32 sums depend on their order. That does not matter where every product and partial sum is a whole number of
-some fraction and below 2**24 of it, as with Sobel's kernels on 8 bits (`is_exact`); elsewhere a result near a half
-may round the other way, and only the same sum gives the same picture.
-"""
+"""Arithmetic to the bit: how results are rounded, and products added up in an order that is prescribed."""
 
 from __future__ import annotations
 
@@ -13,13 +8,89 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.convolution import Convolution
+from cnnfilter.core.arrays import whole_scale
+from cnnfilter.core.conv import Convolution
 from cnnfilter.core.plan import Plan, Sizes, Strip
-from cnnfilter.core.rounding import WORD_PER_BYTE
-from cnnfilter.core.strips import Scratch, computing_rows, map_in_threads, thread_count
-from cnnfilter.core.whole import whole_scale
+from cnnfilter.core.rows import Scratch, computing_rows, map_in_threads, thread_count
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+#: The largest value of 16 bits over that of 8 bits.
+WORD_PER_BYTE = 257
+
+
+def half_even(values: Array, top: int) -> None:
+    """Round in place to the nearest whole number, a half to the even one, and clip to ``0..top``.
+
+    Examples
+    --------
+    >>> values = np.array([0.5, 1.5, -3.0, 300.0]); half_even(values, 255); values
+    array([  0.,   2.,   0., 255.])
+    """
+    np.rint(values, out=values)
+    np.clip(values, 0, top, out=values)
+
+
+def half_up(values: Array, top: int) -> None:
+    """Add a half and cut off the fraction; clip to ``0..top``.
+
+    Examples
+    --------
+    >>> values = np.array([0.5, 1.5, -3.0]); half_up(values, 255); values
+    array([1., 2., 0.])
+    """
+    values += values.dtype.type(0.5)
+    cut(values, top)
+
+
+def cut(values: Array, top: int) -> None:
+    """Cut off the fraction, where a half has been added already; clip to ``0..top``."""
+    np.floor(values, out=values)
+    np.clip(values, 0, top, out=values)
+
+
+def half_away(values: Array, top: int) -> None:
+    """Round in place, a half away from zero, and clip to ``0..top``: below zero everything is clipped anyway."""
+    half_up(values, top)
+
+
+def quantum(values: Array, top: int) -> None:
+    """Round at 16 bits, and from there cut to 8 bits where the picture has 8.
+
+    Examples
+    --------
+    >>> values = np.array([0.5, 0.999, 1.0, 300.0]); quantum(values, 255); values
+    array([  0.,   1.,   1., 255.])
+    """
+    if top > 255:
+        half_up(values, top)
+        return
+    values *= WORD_PER_BYTE
+    quantum_of_words(values, top)
+
+
+def quantum_of_words(values: Array, top: int) -> None:
+    """Round 16-bit values, and cut them to 8 bits."""
+    half_up(values, top * WORD_PER_BYTE)
+    np.floor_divide(values, WORD_PER_BYTE, out=values)
+
+
+def clip_unit(values: Array, top: int) -> None:
+    """Clip to 0..1, or for a `top` below 0 to -1..1."""
+    np.clip(values, min(top, 0), 1, out=values)
+
+
+#: Each takes the values, which it changes, and the largest value of the picture's type.
+ROUNDINGS: dict[str, Callable[[Array, int], None]] = {
+    "half-even": half_even,
+    "half-up": half_up,
+    "half-away": half_away,
+    "cut": cut,
+    "quantum": quantum,
+    "quantum-of-words": quantum_of_words,
+    "clip-unit": clip_unit,
+}
+
 
 #: Bits of a float32 and a float64.
 _BITS = {4: 24, 8: 53}
@@ -98,7 +169,7 @@ def write_rest(values: Array, rest: Array) -> None:
 def by_rows(rows: Array, kernel: Array, out: Array, start: float, sizes: Sizes) -> None:
     """Begin with a half, and add the sum of each kernel row, from the lowest row up, as Pillow does.
 
-    What is left to do is to cut off the fraction: see `cnnfilter.core.rounding.cut`.
+    What is left to do is to cut off the fraction: see `cnnfilter.core.exact.cut`.
     """
     out[...] = start + 0.5
     for row in range(len(kernel) - 1, -1, -1):

@@ -1,13 +1,11 @@
-"""Strips of an image: loaded with their border and in the computing type, and worked on in threads.
-
-The strip buffer does three jobs in one pass over memory: padding, type conversion, and locality.
-"""
+"""Pictures as rows: what lies beyond their border, strips of them with their borders, blocks that fit a cache."""
 
 from __future__ import annotations
 
 import math
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -15,12 +13,56 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from cnnfilter.core.blas import blas_in_one_thread
-from cnnfilter.core.borders import Array, fill_columns, source_position
 from cnnfilter.core.plan import Sizes, Strip
+from cnnfilter.core.shapes import Border, Pads
 from cnnfilter.errors import ParameterError
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def source_position(position: int, size: int, mode: str) -> int | None:
+    """Return the inside position that stands at `position`, or None where a constant stands.
+
+    ::
+
+        mode        beyond   inside   beyond
+        reflect      d c b | a b c d | c b a      does not repeat the border pixel
+        symmetric    c b a | a b c d | d c b
+        replicate    a a a | a b c d | d d d
+        circular     b c d | a b c d | a b c
+
+    Examples
+    --------
+    >>> [source_position(p, 4, "reflect") for p in (-2, -1, 0, 4, 5)]
+    [2, 1, 0, 2, 1]
+    """
+    if 0 <= position < size:
+        return position
+    match mode:
+        case "reflect":
+            period = max(1, 2 * (size - 1))
+            folded = position % period
+            return min(folded, period - folded) if size > 1 else 0
+        case "symmetric":
+            folded = position % (2 * size)
+            return min(folded, 2 * size - 1 - folded)
+        case "replicate":
+            return min(max(position, 0), size - 1)
+        case "circular":
+            return position % size
+    return None
+
+
+def fill_columns(block: Array, pads: Pads, width: int, border: Border) -> None:
+    """Fill the left and right border of `block` ``(..., rows, left + width + right)`` from its inside."""
+    for position in (*range(-pads.left, 0), *range(width, width + pads.right)):
+        source = source_position(position, width, border.mode)
+        column = block[..., pads.left + position]
+        column[...] = border.value if source is None else block[..., pads.left + source]
+
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -204,3 +246,75 @@ def map_in_threads(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+Block = TypeVar("Block")
+
+#: What one block may take, so that it stays in a core's second-level cache.
+BLOCK_BYTES = 1 << 20
+
+
+def row_blocks(planes: int, rows: int, row_bytes: int, least: int = 1) -> list[tuple[slice, slice]]:
+    """Cut `planes` planes of `rows` rows into blocks: several whole planes, or some rows of one plane.
+
+    Parameters
+    ----------
+    planes, rows
+        How many there are.
+    row_bytes
+        Working memory that one row needs.
+    least
+        No block has fewer rows than this, unless the plane has.
+
+    Examples
+    --------
+    >>> row_blocks(3, 4, BLOCK_BYTES // 8)
+    [(slice(0, 2, None), slice(0, 4, None)), (slice(2, 3, None), slice(0, 4, None))]
+    >>> row_blocks(1, 4, BLOCK_BYTES // 3)
+    [(slice(0, 1, None), slice(0, 3, None)), (slice(0, 1, None), slice(3, 4, None))]
+    """
+    height = min(rows, max(1, least, BLOCK_BYTES // row_bytes))
+    depth = max(1, BLOCK_BYTES // (rows * row_bytes))
+    return [
+        (slice(plane, min(plane + depth, planes)), slice(row, min(row + height, rows)))
+        for plane in range(0, planes, depth)
+        for row in range(0, rows, height)
+    ]
+
+
+def for_each(work: Callable[[Block], None], blocks: Sequence[Block], threads: int | None = None) -> None:
+    """Call `work` on every block, in as many threads as there are cores or as `threads` allows.
+
+    NumPy gives up the interpreter lock inside each operation, so the threads run side by side. Floating-point
+    warnings are off meanwhile: infinities and NaN are values like any other here.
+
+    Raises
+    ------
+    ParameterError
+        If `threads` is not a whole number of at least 1.
+    """
+    waiting = deque(blocks)
+
+    def drain() -> None:
+        with np.errstate(all="ignore"):  # every thread starts with the warnings on
+            while True:
+                try:
+                    block = waiting.popleft()
+                except IndexError:
+                    return
+                work(block)
+
+    helpers = min(thread_count(threads), len(blocks)) - 1
+    if helpers < 1:
+        drain()
+        return
+    from concurrent.futures import ThreadPoolExecutor  # it loads logging: small images start no threads
+
+    with ThreadPoolExecutor(helpers) as pool:
+        try:
+            others = [pool.submit(drain) for _ in range(helpers)]
+            drain()
+            for other in others:
+                other.result()
+        finally:
+            waiting.clear()  # after an error or an interrupt nobody starts another block
