@@ -46,7 +46,7 @@ def activate(
     Example: cnnfilter activate --list
     """
     from cnnfilter.cli import shared
-    from cnnfilter.cli.words import check_inputs, missing_flag
+    from cnnfilter.cli.words import check_given, check_inputs
     from cnnfilter.views.activations import print_activations
 
     if list_:
@@ -54,8 +54,7 @@ def activate(
         return
     if not images:
         raise ParameterError("Missing argument 'IMAGE...' (--help shows all options)")
-    if not activation:
-        raise missing_flag("'--activation' / '-a'", "-a relu", images, "activate")
+    check_given(activation, "'--activation' / '-a'", "-a relu", images, "activate")
     check_inputs(images, "activate")
     words = {"activation": activation, "missing": missing, "dtype": dtype, "threads": threads}
     shared.run_plain(

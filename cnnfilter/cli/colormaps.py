@@ -29,7 +29,8 @@ def colormaps(words: Words = None, quiet: Quiet = False, debug: flags.Debug = Fa
     if quiet:
         write("\n".join(found))
         return
-    from cnnfilter.views.maps import console, draws_blocks, ramps
+    from cnnfilter.views.console import console, draws_blocks
+    from cnnfilter.views.maps import ramps
 
     out = console()
     if not draws_blocks(out):

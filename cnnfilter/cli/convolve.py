@@ -32,13 +32,12 @@ def convolve(
     Example: cnnfilter convolve photo.png -k sobel-x -k sobel-y --combine magnitude
     """
     from cnnfilter.cli import shared
-    from cnnfilter.cli.words import check_inputs, missing_flag
+    from cnnfilter.cli.words import check_given, check_inputs
     from cnnfilter.library.catalog import search_path
     from cnnfilter.library.load import files_read
     from cnnfilter.run.image import kernel_steps
 
-    if not kernel:
-        raise missing_flag("'--kernel' / '-k'", "-k sobel-x", images, "convolve")
+    check_given(kernel, "'--kernel' / '-k'", "-k sobel-x", images, "convolve")
     check_inputs(images, "convolve", step.kernel_dir or ())
     kernels, options = shared.filters_of(kernel, pixels, step, threads, flags.given(context))
     request = shared.request_of(

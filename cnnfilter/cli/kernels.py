@@ -41,7 +41,7 @@ def list_(
         lookup({entry.family: entry for entry in found}, family, "family")
         found = [entry for entry in found if entry.family == family]
     found = [entry for entry in found if all(_mentions(entry, word) for word in words or ())]
-    from cnnfilter.views import kernels as views
+    from cnnfilter.views import library as views
 
     if quiet:
         views.print_names(found)

@@ -188,7 +188,7 @@ def _run(words: list[str]) -> int:
 def _check_command(words: list[str], commands: list[str], group: str = "") -> None:
     """Raise where the first word is no command; a flag is not looked at."""
     if words and not words[0].startswith("-") and words[0] not in commands:
-        from cnnfilter.cli.words import unknown_command
+        from cnnfilter.cli.mistakes import unknown_command
 
         raise unknown_command(words[0], commands, group)
 

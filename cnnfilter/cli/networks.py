@@ -262,7 +262,8 @@ def _notes(results: Sequence[NetworkResult], *, quiet: bool) -> None:
 
 def _print_values(result: NetworkResult, wanted: Wanted) -> None:
     """Print the layers' outputs as numbers, map after map."""
-    from cnnfilter.views.maps import console, number_table
+    from cnnfilter.views.console import console
+    from cnnfilter.views.maps import number_table
 
     out = console(stderr=wanted.output == "-")
     for layer in result.layers:

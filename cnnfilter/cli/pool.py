@@ -41,11 +41,10 @@ def pool(
     Example: cnnfilter pool photo.png --pool global-avg --table
     """
     from cnnfilter.cli import shared
-    from cnnfilter.cli.words import check_inputs, missing_flag
+    from cnnfilter.cli.words import check_given, check_inputs
     from cnnfilter.core.pools import pool_label
 
-    if not pool:
-        raise missing_flag("'--pool'", "--pool max:2", images, "pool")
+    check_given(pool, "'--pool'", "--pool max:2", images, "pool")
     check_inputs(images, "pool")
     words = {"pool": pool, "activation": activation, "missing": missing, "dtype": dtype, "threads": threads}
     shared.run_plain(images, pool_label(pool), {**words, **pixels._asdict()}, stored, output, pictures, view, limits)

@@ -315,7 +315,7 @@ def show_done(
     if view.quiet and not (view.table or view.preview):
         return
     if view.table or view.preview:
-        from cnnfilter.views.maps import console
+        from cnnfilter.views.console import console
 
         out = console(stderr=to_stdout)
         if view.preview and done:
@@ -335,7 +335,8 @@ def _notes(done: Sequence[Done], *, quiet: bool) -> None:
 
 def _print_previews(done: Sequence[Done], out: Console) -> None:
     """Draw the maps in the terminal, in the colours of their files, side by side as far as they fit."""
-    from cnnfilter.views.maps import draws_blocks, previews
+    from cnnfilter.views.console import draws_blocks
+    from cnnfilter.views.maps import previews
 
     color = draws_blocks(out)
     named = []

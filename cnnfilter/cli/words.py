@@ -6,22 +6,15 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnfilter.core.pools import parse_pool
-from cnnfilter.core.words import activation_name
 from cnnfilter.dumps.names import GRID_EXTENSIONS
-from cnnfilter.errors import CnnFilterError, ParameterError, UnknownNameError, closest
+from cnnfilter.errors import ParameterError
 from cnnfilter.files import quoted
 from cnnfilter.images.sniff import promised
-from cnnfilter.library.catalog import entries, search_path
-from cnnfilter.library.conventions import CONVENTIONS
-from cnnfilter.library.numbers import MatrixError, describe, matrix, number
-from cnnfilter.library.spec import parse_spec
-from cnnfilter.library.suggest import looks_like_a_file
-from cnnfilter.run.outputs import FORMATS
+from cnnfilter.library.numbers import MatrixError, describe, matrix
 from cnnfilter.text import distinct
 
 #: What an input that is written in place is called.
@@ -35,20 +28,18 @@ _FOR_FOLDERS = {
     "show": "show FILE, one of them",
     "plan": "plan FILE, one of them",
 }
-#: Commands that take kernels beside their inputs.
-_WITH_KERNELS = ("convolve", "batch", "plan")
 #: Endings of files that hold kernels or networks, and never pictures.
 _NO_PICTURES = (".yaml", ".yml", ".safetensors", ".onnx")
 #: How a missing cell is written among numbers in place, as in grids of numbers.
 _GAP = re.compile(r"(?<![\w.#/])(?:nan|null|#?n/?a)(?![\w.#/])", re.IGNORECASE)
 
 
-def _typed(word: str) -> str:
+def typed(word: str) -> str:
     """Return a word as a shell takes it."""
     return shlex.quote(word)
 
 
-def _is_folder(name: str) -> bool:
+def is_folder(name: str) -> bool:
     """Say whether a word names a folder."""
     return os.path.isdir(name)  # noqa: PTH112 - False, not an error, for a word of any length
 
@@ -107,6 +98,14 @@ def _with_gaps(first: object, second: object) -> Any:
     return first if first == second else None
 
 
+def check_given(value: object, flag: str, example: str, names: Sequence[str], command: str) -> None:
+    """Raise where a flag is not given that a command cannot do without."""
+    if not value:
+        from cnnfilter.cli.mistakes import missing_flag
+
+        raise missing_flag(flag, example, names, command)
+
+
 def check_inputs(names: Sequence[str], command: str, kernel_dirs: Sequence[str] = ()) -> None:
     """Raise for an input that is a folder, or no file but another word of the command.
 
@@ -131,136 +130,15 @@ def check_inputs(names: Sequence[str], command: str, kernel_dirs: Sequence[str] 
             continue
         if is_in_place(name) and command != "batch":
             in_place(name)
-        elif _is_folder(name) and command in _FOR_FOLDERS:
-            how = _FOR_FOLDERS[command].format(_typed(name))
+        elif is_folder(name) and command in _FOR_FOLDERS:
+            how = _FOR_FOLDERS[command].format(typed(name))
             raise ParameterError(f"{quoted(name)} is a folder, and {command} takes files (cnnfilter {how})")
         elif not os.path.lexists(name):
-            _check_missing(name, command, kernel_dirs)
+            from cnnfilter.cli.mistakes import check_missing  # the door to what else a word may mean
+
+            check_missing(name, command, kernel_dirs)
         elif name.lower().endswith(_NO_PICTURES) and command == "convolve":
-            raise ParameterError(f"{quoted(name)} is a kernel file, not a picture (-k {_typed(name)})")
-
-
-def _check_missing(name: str, command: str, kernel_dirs: Sequence[str]) -> None:
-    """Raise where a name that is no file means something else."""
-    try:
-        number(name.strip("[](){},;"))
-    except ValueError:
-        pass
-    else:
-        what = (
-            "a matrix needs quotes: -k '0 0 1; 0 1 0'" if command in _WITH_KERNELS else "numbers need quotes: '2.5 1.8'"
-        )
-        raise ParameterError(f"{quoted(name)} is a number, not a file ({what})")
-    if command != "batch" and _is_mostly_numbers(name):
-        in_place(name)
-    for kind, flag, means in _KINDS:
-        if means(name, kernel_dirs):
-            typed = f"{flag} {_typed(name)}"
-            raise ParameterError(f"{quoted(name)} is {kind}: {_how(command, flag, typed)} (there is no such file)")
-
-
-def _is_mostly_numbers(name: str) -> bool:
-    """Say whether most words of a text are numbers, as in a vector with a slip of the finger.
-
-    Examples
-    --------
-    >>> _is_mostly_numbers("2.5 1.8 x"), _is_mostly_numbers("scan 2 of 3.png"), _is_mostly_numbers("1 2.png")
-    (True, False, False)
-    """
-    words = re.findall(r"[^\s,;\[\](){}]+", name)
-    numbers = sum(bool(re.match(r"[-+.]?[0-9]", word)) for word in words)
-    return 2 * numbers > len(words) > 1 and not looks_like_a_file(name) and not re.search(r"/[A-Za-z]", name)
-
-
-def _how(command: str, flag: str, typed: str) -> str:
-    """Return how to type a word with its flag, in a command that has the flag."""
-    if flag == "-k" and command == "show":
-        return f"cnnfilter kernels show {typed.removeprefix('-k ')}"
-    if flag in ("-k", "--as") and command not in _WITH_KERNELS:
-        return f"cnnfilter convolve IMAGE {typed}"
-    return typed
-
-
-def is_kernel(name: str, kernel_dirs: Sequence[str] = ()) -> bool:
-    """Say whether a word is the name of a kernel or bank, with or without parameters."""
-    if looks_like_a_file(name) or not re.match(r"[A-Za-z0-9][-\w.+]*(:|$)", name):
-        return False
-    try:
-        spec = parse_spec(name)
-        known = [entry for entry in entries(search_path(kernel_dirs)) if spec.kind in ("name", "bank")]
-    except CnnFilterError:
-        return False
-    return any(spec.body in (entry.name, *entry.aliases) for entry in known)
-
-
-def _is_activation(name: str, _: Sequence[str]) -> bool:
-    """Say whether a word is an activation as it is typed."""
-    return _understood(activation_name, name.partition(":")[0])
-
-
-def _is_pool(name: str, _: Sequence[str]) -> bool:
-    """Say whether a word is a pooling as it is typed."""
-    return _understood(parse_pool, name)
-
-
-def _is_format(name: str, _: Sequence[str]) -> bool:
-    """Say whether a word is a file format."""
-    return name.lower().lstrip(".") in FORMATS
-
-
-def _is_tool(name: str, _: Sequence[str]) -> bool:
-    """Say whether a word is a tool whose conventions can be adopted."""
-    return name in CONVENTIONS
-
-
-def _understood(read: Callable[[str], object], text: str) -> bool:
-    """Say whether a word can be read."""
-    try:
-        read(text)
-    except CnnFilterError:
-        return False
-    return True
-
-
-#: What a word may be that is no file: what it is called, its flag, and whether it is that.
-_KINDS: tuple[tuple[str, str, Callable[[str, Sequence[str]], bool]], ...] = (
-    ("a kernel", "-k", is_kernel),
-    ("a pooling", "--pool", _is_pool),
-    ("an activation", "-a", _is_activation),
-    ("a format", "-f", _is_format),
-    ("a tool", "--as", _is_tool),
-)
-
-
-def missing_flag(flag: str, example: str, names: Sequence[str], command: str) -> ParameterError:
-    """Return the error for a flag that a command cannot do without; a word that stands alone may be its value."""
-    try:
-        check_inputs(names, command)
-    except ParameterError as error:
-        return error
-    return ParameterError(f"Missing option {flag} (cnnfilter {command} {_typed(names[0])} {example})")
-
-
-def unknown_command(word: str, commands: Sequence[str], group: str = "") -> CnnFilterError:
-    """Return the error for a first word that is no command."""
-    near = closest(word, list(commands), 1)
-    path = _typed(word)
-    if near:
-        hint = f"did you mean cnnfilter {group}{near[0]}?"
-    elif _is_folder(word):
-        hint = f"to convolve a folder: cnnfilter batch {path} -k sobel-x -o OUT"
-    elif os.path.lexists(word):
-        networks = word.lower().endswith((".onnx", ".yaml", ".yml"))
-        hint = f"cnnfilter run {path} IMAGE" if networks else f"cnnfilter convolve {path} -k sobel-x"
-    elif is_kernel(word):
-        hint = f"a kernel: cnnfilter kernels show {path}, or cnnfilter convolve IMAGE -k {path}"
-    elif _is_activation(word, ()):
-        hint = f"an activation: cnnfilter activate IMAGE -a {path}"
-    elif _is_pool(word, ()):
-        hint = f"a pooling: cnnfilter pool IMAGE --pool {path}"
-    else:
-        hint = f"there are {', '.join(commands)}"
-    return UnknownNameError(f"unknown command {describe(word)} ({hint})")
+            raise ParameterError(f"{quoted(name)} is a kernel file, not a picture (-k {typed(name)})")
 
 
 def is_network(path: str) -> bool:

@@ -15,7 +15,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from cnnfilter.core.arrays import exactly, looks_channels_last, may_be_channels_last
 from cnnfilter.dumps.names import GRID_EXTENSIONS, sniff_grid, split_member
-from cnnfilter.dumps.read import read_grid, reading_bytes
 from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, lookup
 from cnnfilter.files import bytes_text, file_path, quoted
 from cnnfilter.images.frames import FRAMED, LAYOUTS, READ, Reading, check_frame, count_frames
@@ -39,6 +38,8 @@ def grid_picture(data: bytes, name: str, limits: Limits, layout: str, *, fold: b
         raise ImageError(f"{quoted(name)}: {kind} is not supported (convert it to PNG, or numbers to .npy)")
     if said := promised(name):
         raise ImageError(f"{quoted(name)}: not {said} nor any other known picture, whatever its name says")
+    from cnnfilter.dumps.read import read_grid, reading_bytes  # the door to numbers: pictures need none of it
+
     try:
         grid = read_grid(
             data, name=name, max_values=limits.pixels * MOST_CHANNELS, max_cells=limits.pixels,

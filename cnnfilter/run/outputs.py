@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.dumps.names import split_member
-from cnnfilter.dumps.write import WRITERS, Dump
 from cnnfilter.errors import OutputError, lookup
 from cnnfilter.files import atomic_output, check_outputs, output_error, quoted
 from cnnfilter.text import Numbering, distinct, file_name, folded, numbered, slug
@@ -295,6 +294,8 @@ def write_dump(
     output: Output, maps: Sequence[tuple[str, Array]], info: dict[str, Any], *, flatten: bool, stack: bool
 ) -> None:
     """Write maps ``(C, oH, oW)`` to the output's file, all or nothing, or to standard output."""
+    from cnnfilter.dumps.write import WRITERS, Dump  # the door to the formats of dumps: pictures alone need none
+
     dump = Dump(arrange(maps, stack=stack, flatten=flatten), stack=stack and not flatten, info=info)
     writer = WRITERS[output.format]
     if output.path is None:

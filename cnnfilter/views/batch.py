@@ -128,7 +128,7 @@ class Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        from cnnfilter.views.maps import console
+        from cnnfilter.views.console import console
 
         self._began = time.monotonic()
         self._bar = RichProgress(

@@ -1,42 +1,21 @@
-"""Maps in the terminal, as numbers and as pictures, and the console that they are printed on."""
+"""Maps in the terminal, as numbers and as pictures."""
 
 from __future__ import annotations
 
 import math
-import os
-import sys
 from collections.abc import Sequence
-from functools import cache
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.color import Color
-from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from cnnfilter.images.display import extent_of
-
-#: Columns when the output is no terminal: wide enough that rows stay whole.
-PIPE_WIDTH = 160
-
-
-@cache
-def console(*, stderr: bool = False) -> Console:
-    """Return the console for results, or the one for messages."""
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
-
-
-def draws_blocks(out: Console) -> bool:
-    """Say whether a console shows colours, and half blocks in them."""
-    return out.color_system is not None and not out.no_color and out.encoding.startswith("utf")
-
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -54,7 +54,7 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as RichProgress
 
-            from cnnfilter.views.maps import console
+            from cnnfilter.views.console import console
 
             columns = (
                 BarColumn(),
