@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnnfilter.api import conv2d, conv_transpose2d
-    from cnnfilter.core.activations import activate
+    from cnnfilter.core.activate import activate
     from cnnfilter.core.dense import dense
     from cnnfilter.core.fractional import fractional_pool2d
     from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
@@ -30,7 +30,7 @@ _HOMES = {
     "global_pool2d": "cnnfilter.core.pooling",
     "adaptive_pool2d": "cnnfilter.core.pooling",
     "fractional_pool2d": "cnnfilter.core.fractional",
-    "activate": "cnnfilter.core.activations",
+    "activate": "cnnfilter.core.activate",
     "dense": "cnnfilter.core.dense",
     "load_kernel": "cnnfilter.library",
     "list_kernels": "cnnfilter.library",

@@ -27,7 +27,7 @@ def _names(module: str, table: str) -> Callable[[str], list[str]]:
 
 kernel_names = _names("library", "list_kernels")
 padding_modes = _names("core.shapes", "PADDING_MODES")
-activation_names = _names("core.words", "ACTIVATIONS")
+activation_names = _names("core.activations", "ACTIVATIONS")
 pool_names = _names("core.pools", "POOL_NAMES")
 combinations = _names("run.options", "COMBINATIONS")
 tools = _names("library.conventions", "CONVENTIONS")

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from cnnfilter.cli.words import check_inputs, in_place, is_folder, typed
+from cnnfilter.core.activate import activation_name
 from cnnfilter.core.pools import parse_pool
-from cnnfilter.core.words import activation_name
 from cnnfilter.errors import CnnFilterError, ParameterError, UnknownNameError, closest
 from cnnfilter.files import quoted
 from cnnfilter.library.catalog import entries, search_path

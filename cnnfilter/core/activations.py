@@ -1,298 +1,382 @@
-"""Activations: a function applied to every value, or along an axis."""
+"""Every activation: its function from one block to another, and all that is known of it, in one place each.
+
+A function has the signature ``function(x, out, spare, *, parameters)``: `x` is read, `out` gets the result, `spare` is
+for whatever is needed in between. All three are float32 or float64 arrays of one shape, small enough for the cache, and
+none overlaps another. So nothing is allocated, and three things that are slow in NumPy are avoided: fresh memory;
+`maximum` and `minimum` with a scalar, which are vectorised for two arrays only; and masks, which cost a branch for
+each value. Floating-point warnings are off meanwhile; the formulas are arranged so that an overflow ends in the
+right limit. Those along an axis get blocks ``(outer, axis, inner)`` with the whole axis in the middle.
+
+A new activation is a function here with its row above it: commands, networks, help, completion and ONNX know it then.
+"""
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from cnnfilter.core.arrays import Array, computing_type, doubt_first_axis, real_array
-from cnnfilter.core.functions import ALONG_AXIS, CELLWISE
-from cnnfilter.core.missing import along_present, ignores
-from cnnfilter.core.rows import for_each
-from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
-from cnnfilter.errors import ParameterError, ShapeError
+from cnnfilter.core.arrays import Array
+from cnnfilter.core.erf import ERF_AS_TANH, erf, erfc_tail, polynomial
 
-__all__ = ["ACTIVATIONS", "activate", "elementwise"]
+#: gelu's ``erf(x / sqrt(2))`` as ``tanh(x * P(x**2))``: the same polynomial, with the root of 2 taken in.
+GELU_AS_TANH = tuple(c * math.sqrt(0.5) * 0.5**power for power, c in enumerate(ERF_AS_TANH))
+#: The cubic of Hendrycks and Gimpel (2016), which PyTorch calls ``approximate="tanh"``.
+GELU_CUBIC = (math.sqrt(2 / math.pi), math.sqrt(2 / math.pi) * 0.044715)
+#: Where float64's gelu is taken from the complementary error function: 1 + erf has lost digits there. In float32, where
+#: it would double the time, gelu is right to 2e-7, as PyTorch's is.
+GELU_TAIL = -1.0
+#: ``(x - tanh(x)) / x**3`` in powers of x**2, and up to where it is used, by the bytes of a value.
+TANH_SERIES = (1 / 3, -2 / 15, 17 / 315, -62 / 2835, 1382 / 155925)
+TANH_NEAR = {4: 0.25, 8: 0.03}
+#: The fixed point of mean 0 and variance 1 (Klambauer and others, 2017, arXiv:1706.02515).
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
-#: Values of a block: with its result and scratch beside it, it stays in a second-level cache.
-BLOCK = 1 << 16
-#: Blocks that a thread takes at a time.
-RUN = 8
-#: Each thread's memory for intermediate values.
-_buffers = threading.local()
+Function: TypeAlias = Callable[..., None]
 
+#: An operator of ONNX, its inputs, and its attributes where it has some.
+Expression: TypeAlias = tuple[Any, ...]
 
-def activate(
-    image: ArrayLike,
-    name: str,
-    *,
-    axis: int | None = None,
-    missing: str = "propagate",
-    threads: int | None = None,
-    **parameters: Any,
-) -> Array:
-    """Apply an activation to every value of an array, or along one of its axes.
-
-    Parameters
-    ----------
-    image
-        An array of any shape and real type: an image, feature maps, a vector of scores. float64 is computed in
-        float64, everything else in float32.
-    name
-        A name in `ACTIVATIONS`, or one of its aliases.
-    axis
-        For softmax, log-softmax, softmin, glu, and prelu with several weights: the axis along which they work. By
-        default a vector's only axis, or the channel axis of an image ``(C, H, W)`` or ``(N, C, H, W)``. Weights of
-        prelu in any other number are spread over the array from its last axis on, as in ONNX: for an image
-        ``(3, 4, 5)``, three weights are one for each channel (PyTorch), five one for each column.
-    missing
-        ``propagate``: softmax and its kind give NaN all along an axis with NaN in it. ``ignore``: NaN is a value that
-        is missing; the others share what there is, and it stays NaN.
-    threads
-        At most this many; all cores by default. The result does not depend on it.
-    **parameters
-        The activation's own parameters, by the names in `ACTIVATIONS`. The defaults are PyTorch's.
-
-    Returns
-    -------
-    numpy.ndarray
-        An array of the same shape; glu halves the axis.
-
-    Raises
-    ------
-    UnknownNameError
-        If the activation or a parameter is unknown.
-    ParameterError
-        If a value is of the wrong kind or out of its range, or the axis does not exist or cannot be guessed.
-    ShapeError
-        If the array is empty, glu's axis cannot be halved, or prelu's weights are not as many as the channels.
-
-    Warns
-    -----
-    LayoutWarning
-        If softmax, its kin or glu take an array's first axis, and its channels seem to come last.
-
-    Notes
-    -----
-    Infinities and NaN are values like any other and raise no warning. Beyond input and output it takes about a
-    megabyte for each thread; an input whose axes lie in another order in memory is copied once.
-
-    References
-    ----------
-    .. [1] D. Hendrycks and K. Gimpel, "Gaussian error linear units", 2016, arXiv:1606.08415.
-    .. [2] D. Misra, "Mish: a self regularized non-monotonic activation function", 2019, arXiv:1908.08681.
-
-    Examples
-    --------
-    >>> activate([-2, -1, 0, 1], "leaky-relu", negative_slope=0.5)
-    array([-1. , -0.5,  0. ,  1. ], dtype=float32)
-    >>> activate([2.5, 1.8, 0.2], "softmax").round(2)
-    array([0.63, 0.31, 0.06])
-    """
-    values = real_array(image, "image")
-    if values.size == 0:
-        raise ShapeError(f"the image is empty: shape {values.shape}")
-    name, full = check_activation(name, parameters)
-    over_what_is_there = ignores(missing)
-    if axis is not None and not takes_axis(name):
-        raise ParameterError(f"{name} takes no axis: it works on each value alone")
-    if axis is None and ACTIVATIONS[name].over_axis:
-        doubt_first_axis(image)
-    if name == "glu":
-        return _glu(values, find_axis(values.shape, axis, name), threads)
-    if name == "prelu" and real_array(full["weight"], "weight of prelu").size != 1:
-        return _prelu(values, axis, full["weight"], threads)
-    if ACTIVATIONS[name].over_axis:
-        axis = find_axis(values.shape, axis, name)
-
-        def along(values: Array) -> Array:
-            return _along_axis(values, axis, ALONG_AXIS[name], threads)
-
-        return along_present(along, values, name) if over_what_is_there else along(values)
-    return _cell_by_cell(values, _cell_function(name, full), threads)
+#: What stands for the values in an expression: all of them, and the two halves along the channels.
+X, FIRST, SECOND = "x", "first half of x", "second half of x"
 
 
-def elementwise(name: str, **parameters: Any) -> Callable[[Array], None]:
-    """Return a function that applies an activation in place to a float32 or float64 block of any shape.
+class Activation(NamedTuple):
+    """All that is known of one activation.
 
     Parameters
     ----------
-    name
-        An activation that works on each value alone.
-    **parameters
-        Its parameters.
-
-    Raises
-    ------
-    UnknownNameError
-        If the activation or a parameter is unknown.
-    ParameterError
-        If a parameter is wrong, or the activation works along an axis.
-
-    Examples
-    --------
-    >>> block = np.array([[-1.0, 2.0, -3.0]])
-    >>> elementwise("relu")(block)
-    >>> block
-    array([[0., 2., 0.]])
+    function
+        ``function(x, out, spare, *, parameters)``.
+    formula
+        The function in one line, x being one value.
+    onnx
+        The same in ONNX: an operator, what it takes (``X``, a parameter's name, a number, or another expression),
+        and its attributes by name, each a parameter's name or a value.
+    parameters
+        Each parameter's name and default.
+    aliases
+        Other names for the same function.
+    over_axis
+        True where values along an axis act on one another (softmax), so that no cell stands alone.
     """
-    name, full = check_activation(name, parameters)
-    if ACTIVATIONS[name].over_axis:
-        raise ParameterError(f"{name} works along an axis, not on each value alone (use activate)")
-    function = _cell_function(name, full)
 
-    def apply(block: Array) -> None:
-        flat = np.ascontiguousarray(block).reshape(-1)
-        with np.errstate(all="ignore"):
-            for start in range(0, flat.size, BLOCK):
-                out = flat[start : start + BLOCK]
-                x, spare = _scratch(2, out.shape, out.dtype)
-                np.copyto(x, out)
-                function(x, out, spare)
-        if not np.shares_memory(flat, block):
-            block[...] = flat.reshape(block.shape)
-
-    return apply
+    function: Function
+    formula: str
+    onnx: Expression
+    parameters: Mapping[str, float | str] = MappingProxyType({})
+    aliases: tuple[str, ...] = ()
+    over_axis: bool = False
 
 
-def _cell_function(name: str, parameters: dict[str, Any]) -> Callable[..., None]:
-    """Return the function ``(x, out, spare)`` of an activation with these parameters."""
-    if name == "prelu":
-        weight = real_array(parameters["weight"], "weight of prelu")
-        if weight.size != 1:
-            raise ParameterError(f"prelu with {weight.size} weights works along an axis (use activate)")
-        parameters = {"weight": weight.item()}
-    return partial(CELLWISE[name], **parameters)
+#: Every activation by its name. The defaults are PyTorch's.
+ACTIVATIONS: dict[str, Activation] = {}
 
 
-def _prelu(values: Array, axis: int | None, weight: Any, threads: int | None) -> Array:
-    """Return prelu with a weight for each cell of the axis, or with weights spread over the array as NumPy does."""
-    weights = real_array(weight, "weight of prelu").astype(computing_type(values))
-    channels = values.shape[-3] if values.ndim in (3, 4) else values.shape[0] if values.ndim == 1 else 0
-    if axis is not None or weights.shape == (channels,):
-        axis = find_axis(values.shape, axis, "prelu")
-        if weights.shape != (values.shape[axis],):
-            raise ShapeError(
-                f"prelu has weights {weights.shape} for {values.shape[axis]} channels: give one, or one for each"
-            )
-        return _along_axis(values, axis, partial(CELLWISE["prelu"], weight=weights[:, None]), threads)
-    try:
-        slopes = np.broadcast_to(weights, values.shape)
-    except ValueError:
-        raise ShapeError(
-            f"prelu has weights {weights.shape} for {channels or 'no'} channels and an array {values.shape}: give one, "
-            "one for each channel, or weights that NumPy spreads over the array"
-        ) from None
-    out: Array = np.array(values, computing_type(values))  # a copy
-    with np.errstate(all="ignore"):
-        np.multiply(out, slopes, out=out, where=out < 0)
-    return out
+def _activation(
+    name: str, formula: str, onnx: Expression, *, aliases: tuple[str, ...] = (), over_axis: bool = False
+) -> Callable[[Function], Function]:
+    """Return what makes a function an activation; its parameters are the function's own, with their defaults."""
+
+    def add(function: Function) -> Function:
+        parameters = MappingProxyType(getattr(function, "__kwdefaults__", None) or {})
+        ACTIVATIONS[name] = Activation(function, formula, onnx, parameters, aliases, over_axis)
+        return function
+
+    return add
 
 
-def _scratch(count: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> list[Array]:
-    """Return `count` arrays of this thread's, whatever they hold: fresh memory would cost more than the work."""
-    size = math.prod(shape)
-    needed = count * max(size, BLOCK) * dtype.itemsize
-    kept: Array | None = getattr(_buffers, "kept", None)
-    if kept is None or kept.nbytes < needed:
-        raw = np.empty(needed + 64, np.uint8)
-        start = -raw.ctypes.data % 64  # on a cache line: vectors that straddle two lines are slower
-        kept = _buffers.kept = raw[start : start + needed]
-    return list(kept[: count * size * dtype.itemsize].view(dtype).reshape((count, *shape)))
+def _split(x: Array, out: Array, spare: Array) -> None:
+    """Put the positive part of x in `out` and the negative part in `spare`."""
+    spare.fill(0)
+    np.maximum(x, spare, out=out)
+    np.minimum(x, spare, out=spare)
 
 
-def _cell_by_cell(values: Array, function: Callable[..., None], threads: int | None) -> Array:
-    """Return `function` of every value, block by block."""
-    out: Array = np.empty(values.shape, computing_type(values))
-    source, target = _readable(values).reshape(-1), out.reshape(-1)
-
-    def work(start: int) -> None:
-        for first in range(start, min(start + RUN * BLOCK, target.size), BLOCK):
-            _compute(function, source[first : first + BLOCK], target[first : first + BLOCK])
-
-    for_each(work, range(0, target.size, RUN * BLOCK), threads)
-    return out
+def _keep(x: Array, drop: Array, out: Array) -> None:
+    """Put x in `out`, and 0 where `drop` is True, by masking the bits of x."""
+    mask = out.view(f"i{out.itemsize}")
+    np.copyto(mask, drop)
+    mask -= 1  # all ones where nothing is dropped
+    np.bitwise_and(mask, x.view(mask.dtype), out=mask)
 
 
-def _along_axis(values: Array, axis: int, function: Callable[..., None], threads: int | None) -> Array:
-    """Return `function` of blocks ``(outer, axis, inner)``, each with the whole axis."""
-    length, inner = values.shape[axis], math.prod(values.shape[axis + 1 :])
-    out: Array = np.empty((values.size // (length * inner), length, inner), computing_type(values))
-    source = _readable(values).reshape(out.shape)
-    columns = min(inner, max(1, BLOCK // length))
-    rows = max(1, BLOCK // (length * columns)) if columns == inner else 1
-
-    def work(corner: tuple[int, int]) -> None:
-        here = slice(corner[0], corner[0] + rows), slice(None), slice(corner[1], corner[1] + columns)
-        _compute(function, source[here], out[here])
-
-    corners = [(row, column) for row in range(0, len(out), rows) for column in range(0, inner, columns)]
-    for_each(work, corners, threads)
-    return out.reshape(values.shape)
+def _log1p_exp_of_minus_abs(x: Array, out: Array) -> None:
+    """Put ``log(1 + exp(-abs(x)))`` in `out`: what softplus adds to the positive part."""
+    np.abs(x, out=out)
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    np.log1p(out, out=out)
 
 
-def _readable(values: Array) -> Array:
-    """Return the values in the order of their axes in memory, copied only where they are not."""
-    return values if values.flags.c_contiguous else values.astype(computing_type(values), order="C")
+@_activation("relu", "max(x, 0)", ("Relu", X))
+def _relu(x: Array, out: Array, spare: Array) -> None:
+    spare.fill(0)
+    np.maximum(x, spare, out=out)
 
 
-def _compute(function: Callable[..., None], x: Array, out: Array) -> None:
-    """Call `function` on one block, converted first if it has to be."""
-    spare, converted = _scratch(2, out.shape, out.dtype)
-    if x.dtype != out.dtype or not x.flags.aligned:
-        np.copyto(converted, x)
-        x = converted
-    function(x, out, spare)
+@_activation(
+    "leaky-relu",
+    "x where x > 0, else negative_slope*x",
+    ("LeakyRelu", X, {"alpha": "negative_slope"}),
+    aliases=("leakyrelu", "lrelu"),
+)
+def _leaky_relu(x: Array, out: Array, spare: Array, *, negative_slope: float | Array = 0.01) -> None:
+    _split(x, out, spare)
+    spare *= negative_slope
+    out += spare
 
 
-def _glu(values: Array, axis: int, threads: int | None) -> Array:
-    """Return the first half along the axis, times the sigmoid of the second half."""
-    halved(values.shape, axis)
-    first, second = np.split(values, 2, axis=axis)
-    out = activate(second, "sigmoid", threads=threads)
-    with np.errstate(all="ignore"):
-        out *= first
-    return out
+@_activation(
+    "prelu",
+    "x where x > 0, else weight*x; weights: one, one per channel, or as NumPy spreads them",
+    ("PRelu", X, "weight"),
+)
+def _prelu(x: Array, out: Array, spare: Array, *, weight: float | Array = 0.25) -> None:
+    _leaky_relu(x, out, spare, negative_slope=weight)
 
 
-def halved(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    """Return the shape that glu leaves.
-
-    Raises
-    ------
-    ShapeError
-        If the axis has an odd number of cells.
-
-    Examples
-    --------
-    >>> halved((4, 5, 6), 0)
-    (2, 5, 6)
-    """
-    if shape[axis] % 2:
-        raise ShapeError(f"glu halves axis {axis}, which has {shape[axis]} cells; it needs an even number")
-    return (*shape[:axis], shape[axis] // 2, *shape[axis + 1 :])
+@_activation("relu6", "min(max(x, 0), 6)", ("Clip", X, 0.0, 6.0))
+def _relu6(x: Array, out: Array, spare: Array) -> None:
+    np.clip(x, 0, 6, out=out)
 
 
-def find_axis(shape: tuple[int, ...], axis: int | None, name: str) -> int:
-    """Return the axis that is meant, from 0: the one given, a vector's only one, or an image's channels.
+@_activation("elu", "x where x > 0, else alpha*(exp(x) - 1)", ("Elu", X, {"alpha": "alpha"}))
+def _elu(x: Array, out: Array, spare: Array, *, alpha: float = 1.0) -> None:
+    _split(x, out, spare)
+    np.expm1(spare, out=spare)
+    spare *= alpha
+    out += spare
 
-    Raises
-    ------
-    ParameterError
-        If there is no such axis, or none is meant.
-    """
-    if axis is not None:
-        if isinstance(axis, bool) or not isinstance(axis, int) or not -len(shape) <= axis < len(shape):
-            raise ParameterError(f"{name}: no axis {axis!r} in an array of shape {shape}")
-        return axis % len(shape)
-    if len(shape) in (1, 3, 4):
-        return 1 if len(shape) == 4 else 0
-    if len(shape) == 2 and 1 in shape:
-        return shape.index(max(shape))  # a row or a column of scores is a vector
-    raise ParameterError(f"{name} needs an axis: an array of shape {shape} has no channels (axis=-1 is along each row)")
+
+@_activation("selu", "1.0507*x where x > 0, else 1.0507*1.67326*(exp(x) - 1)", ("Selu", X))
+def _selu(x: Array, out: Array, spare: Array) -> None:
+    _elu(x, out, spare, alpha=SELU_ALPHA)
+    out *= SELU_SCALE
+
+
+@_activation("celu", "x where x > 0, else alpha*(exp(x/alpha) - 1)", ("Celu", X, {"alpha": "alpha"}))
+def _celu(x: Array, out: Array, spare: Array, *, alpha: float = 1.0) -> None:
+    _split(x, out, spare)
+    spare /= alpha
+    np.expm1(spare, out=spare)
+    spare *= alpha
+    out += spare
+
+
+@_activation("gelu", "x/2 * (1 + erf(x / sqrt(2)))", ("Gelu", X, {"approximate": "approximate"}))
+def _gelu(x: Array, out: Array, spare: Array, *, approximate: str = "none") -> None:
+    if approximate == "none" and x.dtype == np.float64:
+        out[...] = erf(x * math.sqrt(0.5))
+    else:
+        np.multiply(x, x, out=spare)
+        polynomial(spare, GELU_CUBIC if approximate == "tanh" else GELU_AS_TANH, out)
+        out *= x
+        np.tanh(out, out=out)
+    out += 1
+    out *= 0.5
+    out *= x
+    if approximate == "none" and x.dtype == np.float64:
+        tail = _below(x, GELU_TAIL)
+        far = x[tail]
+        out[tail] = far * 0.5 * erfc_tail(far * -math.sqrt(0.5))
+
+
+def _below(x: Array, limit: float) -> Array:
+    """Return where `x` is below `limit`, as indices: few cells are mended one by one."""
+    return np.flatnonzero(x < limit)
+
+
+def _largest_power(x: Array) -> float:
+    """Return the largest power of e that the type of `x` holds."""
+    return math.log(float(np.finfo(x.dtype).max))
+
+
+@_activation("sigmoid", "1 / (1 + exp(-x))", ("Sigmoid", X), aliases=("logistic",))
+def _sigmoid(x: Array, out: Array, spare: Array) -> None:
+    np.negative(x, out=out)
+    np.exp(out, out=out)
+    out += 1
+    np.reciprocal(out, out=out)
+    tail = _below(x, -_largest_power(x))  # there exp(-x) is infinite, and exp(x) is not yet 0
+    out[tail] = np.exp(x[tail])
+
+
+#: Of the second half; the first half is multiplied in.
+_activation(
+    "glu",
+    "a * sigmoid(b), a and b being the halves of x along the axis",
+    ("Mul", FIRST, ("Sigmoid", SECOND)),
+    over_axis=True,
+)(_sigmoid)
+
+
+@_activation(
+    "hard-sigmoid",
+    "min(max(x + 3, 0), 6) / 6",
+    ("HardSigmoid", X, {"alpha": 1 / 6, "beta": 0.5}),
+    aliases=("hardsigmoid",),
+)
+def _hard_sigmoid(x: Array, out: Array, spare: Array) -> None:
+    np.add(x, 3, out=out)
+    np.clip(out, 0, 6, out=out)
+    out /= 6
+
+
+@_activation("log-sigmoid", "-log(1 + exp(-x))", ("Neg", ("Softplus", ("Neg", X))), aliases=("logsigmoid",))
+def _log_sigmoid(x: Array, out: Array, spare: Array) -> None:
+    _log1p_exp_of_minus_abs(x, spare)
+    out.fill(0)
+    np.minimum(x, out, out=out)
+    out -= spare
+
+
+@_activation("tanh", "(exp(x) - exp(-x)) / (exp(x) + exp(-x))", ("Tanh", X))
+def _tanh(x: Array, out: Array, spare: Array) -> None:
+    np.tanh(x, out=out)
+
+
+@_activation("hard-tanh", "min(max(x, min), max)", ("Clip", X, "min", "max"), aliases=("hardtanh",))
+def _hard_tanh(x: Array, out: Array, spare: Array, *, min: float = -1.0, max: float = 1.0) -> None:
+    np.clip(x, min, max, out=out)
+
+
+@_activation("tanhshrink", "x - tanh(x)", ("Sub", X, ("Tanh", X)))
+def _tanhshrink(x: Array, out: Array, spare: Array) -> None:
+    np.tanh(x, out=out)
+    np.subtract(x, out, out=out)
+    near = np.flatnonzero(np.abs(x) < TANH_NEAR[x.itemsize])  # where the two are all but equal
+    small = x[near]
+    squares = small * small
+    out[near] = small * squares * polynomial(squares, TANH_SERIES)
+
+
+@_activation("softsign", "x / (1 + abs(x))", ("Softsign", X))
+def _softsign(x: Array, out: Array, spare: Array) -> None:
+    np.abs(x, out=spare)
+    spare += 1
+    np.divide(x, spare, out=out)
+
+
+@_activation(
+    "softplus",
+    "log(1 + exp(beta*x)) / beta, and x itself where beta*x > threshold",
+    ("Where", ("Greater", ("Mul", X, "beta"), "threshold"), X, ("Div", ("Softplus", ("Mul", X, "beta")), "beta")),
+)
+def _softplus(x: Array, out: Array, spare: Array, *, beta: float = 1.0, threshold: float = 20.0) -> None:
+    np.multiply(x, beta, out=out)
+    _log1p_exp_of_minus_abs(out, spare)
+    spare *= out <= threshold
+    spare /= beta
+    np.clip(x, 0, np.inf, out=out)  # and not beta*x, which may be more than the type holds
+    out += spare
+
+
+@_activation(
+    "softshrink",
+    "x - lambd where x > lambd, x + lambd where x < -lambd, else 0",
+    ("Shrink", X, {"lambd": "lambd", "bias": "lambd"}),
+)
+def _softshrink(x: Array, out: Array, spare: Array, *, lambd: float = 0.5) -> None:
+    np.clip(x, -lambd, lambd, out=out)
+    np.subtract(x, out, out=out)
+
+
+@_activation("hardshrink", "x where abs(x) > lambd, else 0", ("Shrink", X, {"lambd": "lambd"}))
+def _hardshrink(x: Array, out: Array, spare: Array, *, lambd: float = 0.5) -> None:
+    np.abs(x, out=spare)
+    _keep(x, spare <= lambd, out)
+
+
+@_activation("silu", "x / (1 + exp(-x))", ("Mul", X, ("Sigmoid", X)), aliases=("swish",))
+def _silu(x: Array, out: Array, spare: Array) -> None:
+    np.negative(x, out=spare)
+    np.exp(spare, out=spare)
+    spare += 1
+    np.divide(x, spare, out=out)
+    tail = _below(x, -_largest_power(x))
+    far = x[tail]
+    out[tail] = np.where(np.isinf(far), out[tail], far * np.exp(far))
+
+
+@_activation("hard-swish", "x * min(max(x + 3, 0), 6) / 6", ("HardSwish", X), aliases=("hardswish",))
+def _hard_swish(x: Array, out: Array, spare: Array) -> None:
+    _hard_sigmoid(x, out, spare)
+    out *= x
+
+
+@_activation("mish", "x * tanh(log(1 + exp(x)))", ("Mul", X, ("Tanh", ("Softplus", X))))
+def _mish(x: Array, out: Array, spare: Array) -> None:
+    """Use that ``tanh(log(1 + e)) = n / (n + 2)`` with ``n = e*(e + 2)``: nothing cancels, and from x = 20 it is 1."""
+    np.clip(x, -np.inf, 20, out=spare)
+    np.exp(spare, out=spare)
+    np.add(spare, 2, out=out)
+    spare *= out
+    np.add(spare, 2, out=out)
+    spare /= out
+    np.multiply(x, spare, out=out)
+
+
+@_activation("threshold", "x where x > threshold, else value", ("Where", ("Greater", X, "threshold"), X, "value"))
+def _threshold(x: Array, out: Array, spare: Array, *, threshold: float = 0.0, value: float = 0.0) -> None:
+    drop = x <= threshold
+    spare.fill(value)
+    _keep(spare, ~drop, out)
+    _keep(x, drop, spare)
+    out += spare
+
+
+@_activation("step", "1 where x > 0, else 0", ("Where", ("Greater", X, 0.0), 1.0, 0.0), aliases=("heaviside",))
+def _step(x: Array, out: Array, spare: Array) -> None:
+    np.sign(x, out=out)
+    spare.fill(0)
+    np.maximum(out, spare, out=out)
+
+
+@_activation("abs", "abs(x)", ("Abs", X))
+def _abs(x: Array, out: Array, spare: Array) -> None:
+    np.abs(x, out=out)
+
+
+@_activation("square", "x * x", ("Mul", X, X))
+def _square(x: Array, out: Array, spare: Array) -> None:
+    np.square(x, out=out)
+
+
+@_activation("identity", "x", ("Identity", X), aliases=("linear",))
+def _identity(x: Array, out: Array, spare: Array) -> None:
+    np.copyto(out, x)
+
+
+def _total(x: Array) -> Array:
+    """Return the sums along the middle axis, added up in float64."""
+    return x.sum(axis=1, keepdims=True, dtype=np.float64).astype(x.dtype)  # type: ignore[no-any-return]
+
+
+@_activation("softmax", "exp(x) / sum(exp(x)) along the axis", ("Softmax", X, {"axis": 1}), over_axis=True)
+def _softmax(x: Array, out: Array, spare: Array) -> None:
+    np.subtract(x, x.max(axis=1, keepdims=True), out=out)  # the largest becomes exp(0), so nothing overflows
+    np.exp(out, out=out)
+    out /= _total(out)
+
+
+@_activation(
+    "log-softmax",
+    "x - log(sum(exp(x))) along the axis",
+    ("LogSoftmax", X, {"axis": 1}),
+    aliases=("logsoftmax",),
+    over_axis=True,
+)
+def _log_softmax(x: Array, out: Array, spare: Array) -> None:
+    np.subtract(x, x.max(axis=1, keepdims=True), out=out)
+    np.exp(out, out=spare)
+    out -= np.log(_total(spare))
+
+
+@_activation("softmin", "exp(-x) / sum(exp(-x)) along the axis", ("Softmax", ("Neg", X), {"axis": 1}), over_axis=True)
+def _softmin(x: Array, out: Array, spare: Array) -> None:
+    np.negative(x, out=spare)
+    _softmax(spare, out, spare)

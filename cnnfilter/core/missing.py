@@ -16,8 +16,14 @@ import numpy as np
 from cnnfilter.core.arrays import Array, computing_type, real_array
 from cnnfilter.core.rows import Source
 from cnnfilter.core.shapes import Border
-from cnnfilter.core.words import MISSING
 from cnnfilter.errors import ParameterError, lookup
+
+#: What becomes of a window with NaN in it.
+MISSING = {
+    "propagate": "a window with NaN gives NaN",
+    "ignore": "NaN is a cell that is missing: weights are renormalised over what is there",
+}
+
 
 #: The share of its absolute weights that a kernel must sum to: with less, what is left of it says nothing.
 LEAST_SUM = 0.01

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cnnfilter.core.words import activation_name
+from cnnfilter.core.activate import activation_name
 from cnnfilter.networks.pools import pooling_of
 from cnnfilter.networks.spec import Layer, Network
 

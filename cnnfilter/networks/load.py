@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 import msgspec
 import numpy as np
 
+from cnnfilter.core.activate import parse_activation
 from cnnfilter.core.pools import POOL_FORMULAS, Pooling, parse_pool
 from cnnfilter.core.shapes import pair, parse_border, resolve_pads
-from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import CnnFilterError, KernelFileError, closest
 from cnnfilter.library.document import Document, read_document
 from cnnfilter.library.numbers import MatrixError, matrix

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from cnnfilter.core.activate import parse_activation
 from cnnfilter.core.rows import source_position
 from cnnfilter.core.shapes import Pads, Pair, pair, parse_border, resolve_pads
-from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import OutputError
 from cnnfilter.files import atomic_output, check_outputs, quoted
 from cnnfilter.networks.convs import pads_of

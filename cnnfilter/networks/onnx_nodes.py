@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from cnnfilter.core.activate import check_activation
+from cnnfilter.core.activations import ACTIVATIONS, FIRST, SECOND, Expression, X
 from cnnfilter.core.fractional import draw_samples, fractional_pool2d
 from cnnfilter.core.pools import Pooling
 from cnnfilter.core.reduce import Windows, plan_windows
 from cnnfilter.core.shapes import pair
-from cnnfilter.core.words import ACTIVATIONS, FIRST, SECOND, Expression, X, check_activation
 from cnnfilter.networks.pools import pooling_of
 from cnnfilter.networks.spec import Array
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from cnnfilter.core.activations import activate
+from cnnfilter.core.activate import activate, parse_activation
 from cnnfilter.core.arrays import computing_type
 from cnnfilter.core.blas import blas_in_one_thread
 from cnnfilter.core.conv import conv2d
 from cnnfilter.core.dense import dense
 from cnnfilter.core.rows import for_each
 from cnnfilter.core.transpose import conv_transpose2d
-from cnnfilter.core.words import parse_activation
 from cnnfilter.errors import CnnFilterError, ShapeError
 from cnnfilter.networks.convs import pads_of
 from cnnfilter.networks.pools import pooling_of
@@ -166,7 +165,7 @@ def _activation(layer: Layer, inputs: Sequence[Array], threads: int | None) -> A
 
 def _over_channels(values: Array, function: Callable[..., Array], name: str) -> Array:
     """Apply an activation; those that work along an axis work over the channels, axis 1."""
-    from cnnfilter.core.words import takes_axis
+    from cnnfilter.core.activate import takes_axis
 
     if not takes_axis(name):
         return function(values)

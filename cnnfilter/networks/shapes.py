@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cnnfilter.core.words import ACTIVATIONS, parse_activation
+from cnnfilter.core.activate import parse_activation
+from cnnfilter.core.activations import ACTIVATIONS
 from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.networks.convs import plan_conv, plan_conv_transpose
 from cnnfilter.networks.flow import Flow, LayerFacts, check_bias, everything, joined

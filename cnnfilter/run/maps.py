@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from cnnfilter.core.activate import check_activation, takes_axis
+from cnnfilter.core.activations import ACTIVATIONS
 from cnnfilter.core.conv import Convolution, plan_source
 from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.plan import Sizes
 from cnnfilter.core.rows import Scratch, map_in_threads, thread_count
-from cnnfilter.core.words import ACTIVATIONS, check_activation, takes_axis
 from cnnfilter.errors import ShapeError
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.run.adopt import Way, way_of
@@ -354,7 +355,7 @@ def after(values: Array, options: Options, *, activated: bool = False) -> Array:
         parameters = dict(options.activation.parameters)
         if takes_axis(options.activation.name) and "axis" not in parameters:
             parameters["axis"] = _activation_axis(values.shape, options.activation.name)
-        from cnnfilter.core.activations import activate
+        from cnnfilter.core.activate import activate
 
         values = activate(
             values, options.activation.name, missing=options.missing, threads=options.threads, **parameters
@@ -368,7 +369,7 @@ def activated_shape(shape: tuple[int, int, int], options: Options) -> tuple[int,
     """Return the shape that an activation leaves: glu halves the axis that it works along."""
     if options.activation is None or not takes_axis(options.activation.name):
         return shape
-    from cnnfilter.core.activations import find_axis, halved
+    from cnnfilter.core.activate import find_axis, halved
 
     name, axis = options.activation.name, options.activation.parameters.get("axis", None)
     axis = find_axis(shape, _activation_axis(shape, name) if axis is None else axis, name)
@@ -413,6 +414,6 @@ def _fused(options: Options) -> Callable[[Array], None] | None:
     name, parameters = check_activation(options.activation.name, options.activation.parameters)
     if ACTIVATIONS[name].over_axis or np.ndim(parameters.get("weight", 0)):
         return None
-    from cnnfilter.core.activations import elementwise
+    from cnnfilter.core.activate import elementwise
 
     return elementwise(name, **parameters)

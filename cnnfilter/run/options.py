@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnnfilter.core.activate import parse_activation
+from cnnfilter.core.missing import MISSING
 from cnnfilter.core.plan import ENGINE_NAMES
 from cnnfilter.core.shapes import Pair, pair, parse_border, resolve_pads
-from cnnfilter.core.words import MISSING, parse_activation
 from cnnfilter.errors import ParameterError, lookup
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import json
 import sys
 import textwrap
 
-from cnnfilter.core.words import ACTIVATIONS, Activation
+from cnnfilter.core.activations import ACTIVATIONS, Activation
 from cnnfilter.views.terminal import terminal_width, write
 
 

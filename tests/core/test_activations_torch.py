@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cnnfilter.core.activations import activate
-from cnnfilter.core.words import ACTIVATIONS
+from cnnfilter.core.activate import activate
+from cnnfilter.core.activations import ACTIVATIONS
 
 torch = pytest.importorskip("torch")
 f = torch.nn.functional

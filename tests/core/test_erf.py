@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from cnnfilter.core.functions import GELU_AS_TANH, erf, polynomial
+from cnnfilter.core.activations import GELU_AS_TANH
+from cnnfilter.core.erf import erf, polynomial
 
 POINTS = np.concatenate([
     np.linspace(-7, 7, 20001), np.geomspace(1e-30, 1, 500), -np.geomspace(1e-30, 1, 500),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from network_files import network_of, write_network
 
-from cnnfilter.core.words import ACTIVATIONS
+from cnnfilter.core.activations import ACTIVATIONS
 from cnnfilter.errors import KernelFileError, OutputError, ParameterError, ShapeError
 from cnnfilter.networks import run_layers
 
