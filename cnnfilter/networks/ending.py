@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from cnnfilter.core.activate import activation_name
-from cnnfilter.networks.pools import pooling_of
-from cnnfilter.networks.spec import Layer, Network
+from cnnfilter.networks.layers.base import Layer
+from cnnfilter.networks.spec import Network
 
 Shape = tuple[int, ...]
 
@@ -43,10 +42,6 @@ class Ending(NamedTuple):
     note: str = ""
 
 
-#: Activations that decide; all others give values.
-_ACTIVATIONS = {"softmax": "softmax", "log-softmax": "log-softmax", "sigmoid": "sigmoid", "hard-sigmoid": "sigmoid"}
-
-
 def network_ending(network: Network) -> Ending:
     """Return what a network file ends in.
 
@@ -55,38 +50,18 @@ def network_ending(network: Network) -> Ending:
     layers = {layer.name: layer for layer in network.layers}
     last = network.layers[-1]
     found: Layer | None = last
-    while found is not None and _is_passage(found):
+    while found is not None and found.passes:
         found = layers.get(found.sources[0])
     if found is None:
         return Ending(last.name, last.name, "other", last.kind)
-    return Ending(last.name, found.name, _kind(found, layers), _operation(found))
-
-
-def _operation(layer: Layer) -> str:
-    """Return what a layer does, in a word: the activation's name, or its kind."""
-    return activation_name(layer.settings.activation.partition(":")[0]) if layer.kind == "activation" else layer.kind
-
-
-def _is_passage(layer: Layer) -> bool:
-    """Say whether a layer hands its values on as they are."""
-    return layer.kind in ("dropout", "flatten") or _operation(layer) == "identity"
+    return Ending(last.name, found.name, _kind(found, layers), found.operation)
 
 
 def _kind(layer: Layer, layers: dict[str, Layer]) -> str:
     """Return the kind of an ending by its deciding layer."""
-    if layer.kind == "softmax":
-        return "softmax"
-    if layer.kind == "activation":
-        return _ACTIVATIONS.get(_operation(layer), "other")
+    if layer.ending not in ("", "linear"):
+        return layer.ending
     found: Layer | None = layer
-    while found is not None and (_is_passage(found) or _is_mean(found)):
+    while found is not None and (found.passes or found.keeps_sums):
         found = layers.get(found.sources[0])
-    return "linear" if found is not None and found.kind in ("dense", "conv", "conv-transpose") else "other"
-
-
-def _is_mean(layer: Layer) -> bool:
-    """Say whether a layer makes weighted sums of weighted sums."""
-    settings = layer.settings
-    if layer.kind == "pool":
-        return pooling_of(settings).kind in ("avg", "sum")
-    return layer.kind == "normalize" and settings.method == "batch"
+    return "linear" if found is not None and found.ending == "linear" else "other"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ParameterError
 from cnnfilter.files import quoted
@@ -16,7 +17,7 @@ from cnnfilter.networks.load import load_network
 from cnnfilter.networks.plan import UNKNOWN, LayerPlan, NetworkPlan, Outline, plan_network
 from cnnfilter.networks.results import LayerResult, measure_layer
 from cnnfilter.networks.run import run_layers
-from cnnfilter.networks.spec import Array, Input, Layer, Network
+from cnnfilter.networks.spec import Input, Network
 
 ONNX_SUFFIX = ".onnx"
 
@@ -134,7 +135,7 @@ class FileModel(NamedTuple):
 
     def outline(self) -> tuple[Outline, ...]:
         """Return the layers where no size is known: how many maps, or values, their weights make."""
-        return tuple(Outline(layer.name, layer.kind, _open_shape(layer)) for layer in self.network.layers)
+        return tuple(Outline(layer.name, layer.kind, layer.open_shape) for layer in self.network.layers)
 
     def ready(self, threads: int | None = None) -> None:
         """A network that was loaded can be run."""
@@ -142,15 +143,6 @@ class FileModel(NamedTuple):
     def run(self, image: Array, *, threads: int | None = None, keep: Sequence[str] | None = None) -> dict[str, Array]:
         """Return the layers' outputs."""
         return run_layers(self.network, image, threads=threads, keep=keep)
-
-
-def _open_shape(layer: Layer) -> tuple[int | str, ...]:
-    """Return what the weights alone say of a layer's shape."""
-    if layer.kind == "conv":
-        return len(layer.weights["weights"]), "?", "?"
-    if layer.kind == "conv-transpose":
-        return layer.weights["weights"].shape[1] * layer.settings.groups, "?", "?"
-    return (len(layer.weights["weights"]),) if layer.kind == "dense" else ("?",)
 
 
 #: Rows and columns that a network of any size is planned for, in turn, until every layer fits.

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.shapes import Pair
 from cnnfilter.library.onnx_arrays import Held
-from cnnfilter.networks.flow import Jump
-from cnnfilter.networks.spec import Array
+from cnnfilter.networks.layers.base import Jump
 
 #: Stands for a receptive field that is not known.
 NO_FIELD: Pair = (0, 0)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.arrays import exactly
+from cnnfilter.core.arrays import Array, exactly
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, ShapeError, lookup
 from cnnfilter.files import quoted
@@ -20,7 +20,7 @@ from cnnfilter.networks.onnx_facts import constant_names, node_outline, node_pla
 from cnnfilter.networks.onnx_session import first_line, make_session, require_onnx, run_session
 from cnnfilter.networks.plan import NetworkPlan, Outline
 from cnnfilter.networks.prepare import check_whole
-from cnnfilter.networks.spec import Array, Input, Sides
+from cnnfilter.networks.spec import Input, Sides
 
 #: What numbers of channels look like: they tell which end of an input's shape they are at.
 CHANNELS = (1, 3, 4)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, TypeVar
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import CnnFilterError, KernelFileError, MissingExtraError, ResourceError, ShapeError
 from cnnfilter.files import quoted
-from cnnfilter.networks.spec import Array
 
 Value = TypeVar("Value")
 

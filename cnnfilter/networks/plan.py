@@ -9,9 +9,8 @@ from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.networks.ending import Ending, network_ending
-from cnnfilter.networks.flow import Flow, LayerFacts
-from cnnfilter.networks.shapes import PLANNERS
-from cnnfilter.networks.spec import INPUT, Layer, Network
+from cnnfilter.networks.layers.base import Flow, Layer, LayerFacts
+from cnnfilter.networks.spec import INPUT, Network
 
 #: Stands for a side that cannot be told.
 UNKNOWN = -1
@@ -143,7 +142,7 @@ def plan_network(
     for layer in network.layers:
         inputs = [flows[source] for source in layer.sources]
         try:
-            facts = PLANNERS[layer.kind](layer, inputs, itemsize)
+            facts = layer.plan(inputs, itemsize)
         except CnnFilterError as error:
             failure = _message(network, layer, inputs, error)
             if partial:
@@ -162,7 +161,7 @@ def _message(network: Network, layer: Layer, inputs: Sequence[Flow], error: CnnF
     taken = " and ".join(
         f"{'x'.join(map(str, flow.shape))} from {source}" for source, flow in zip(layer.sources, inputs, strict=True)
     )
-    weights = layer.weights.get("weights")
+    weights = layer.arrays.get("weights")
     own = f", its weights are {'x'.join(map(str, weights.shape)) or 'one number'}" if weights is not None else ""
     return f"layer {layer.name!r} ({layer.kind}) takes {taken}{own}: {error}"
 
@@ -176,8 +175,7 @@ def _layer_plan(layer: Layer, inputs: Sequence[Flow], facts: LayerFacts) -> Laye
         warnings=facts.warnings,
     )  # fmt: skip
     before = inputs[0].shape
-    slides = layer.kind in ("conv", "pool") and getattr(layer.settings, "mode", "window") == "window"
-    if slides and len(before) == 3 and max(before[1:]) > 1 and max(plan.shape[1:]) == 1:
+    if layer.slides and len(before) == 3 and max(before[1:]) > 1 and max(plan.shape[1:]) == 1:
         text = f"the maps vanish to one value each ({before[1]}x{before[2]} to 1x1): nothing is left to slide over"
         plan = plan._replace(warnings=(*plan.warnings, text))
     return plan

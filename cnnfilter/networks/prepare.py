@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cnnfilter.core.arrays import exactly
+from cnnfilter.core.arrays import Array, exactly
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ParameterError, ShapeError
-from cnnfilter.networks.spec import Array, Input
+from cnnfilter.networks.spec import Input
 
 #: Luma weights of ITU-R BT.601, as Pillow and OpenCV use them.
 LUMA = (0.299, 0.587, 0.114)

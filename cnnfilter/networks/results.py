@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.shapes import Pair
 from cnnfilter.networks.ending import Ending
 from cnnfilter.networks.plan import LayerPlan
-from cnnfilter.networks.spec import Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

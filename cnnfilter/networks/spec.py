@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.shapes import Pair
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from cnnfilter.networks.layers.base import Layer
 
 #: Rows and columns, None where a model leaves one open.
 Sides = tuple[int | None, int | None]
@@ -73,36 +69,6 @@ class Input:
         if columns is not None:
             return max(1, round(size[0] * columns / size[1])), columns
         return size
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Layer:
-    """One layer.
-
-    Parameters
-    ----------
-    name
-        Unique in the network.
-    kind
-        A key of `cnnfilter.networks.schema.LAYER_KINDS`.
-    sources
-        The layers that it takes, or `INPUT`.
-    settings
-        The layer's keys, as in the file.
-    weights
-        Its arrays, by the key that names them: ``weights``, ``bias``, ``mean``, ``variance``.
-    """
-
-    name: str
-    kind: str
-    sources: tuple[str, ...]
-    settings: Any
-    weights: Mapping[str, Array] = field(default_factory=dict)
-
-    @property
-    def parameters(self) -> int:
-        """Numbers that training would have found."""
-        return sum(array.size for array in self.weights.values())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.library.arrays import READERS
 from cnnfilter.library.numbers import MatrixError, describe, matrix, number
-from cnnfilter.networks.spec import Array
 
 #: Endings of the files that hold arrays.
 ARRAY_SUFFIXES = (".npz", ".npy", ".safetensors")

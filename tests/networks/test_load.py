@@ -177,7 +177,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
     (tmp_path / "way").symlink_to(tmp_path / "inner")  # a link to the folder itself is the user's own way in
     np.savez(tmp_path / "inner" / "own.npz", w=np.ones((1, 1, 2, 2)))
     write_network(tmp_path / "inner", [{"kind": "conv", "weights": "own.npz#w"}], size=[5, 6])
-    assert load_network(tmp_path / "way" / "net.json").layers[0].weights["weights"].shape == (1, 1, 2, 2)
+    assert load_network(tmp_path / "way" / "net.json").layers[0].weights.shape == (1, 1, 2, 2)
 
 
 def test_weights_of_every_kind_of_file_are_the_same(tmp_path):
@@ -187,7 +187,7 @@ def test_weights_of_every_kind_of_file_are_the_same(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + array.tobytes())
     for weights in ("weights.npz#w", "#w", "w.npy", "w.safetensors#w", array.tolist()):
         network = network_of(tmp_path, [{"kind": "conv", "weights": weights}], {"w": array}, size=[5, 6])
-        np.testing.assert_array_equal(network.layers[0].weights["weights"], array)
+        np.testing.assert_array_equal(network.layers[0].weights, array)
 
 
 def test_yaml_and_json_say_the_same(tmp_path):

@@ -15,9 +15,11 @@ from cnnfilter.networks import run_layers
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
+from cnnfilter.core.activations import ACTIVATIONS as EXPORTED  # noqa: E402
+from cnnfilter.networks.layers.activation import ActivationLayer  # noqa: E402
+from cnnfilter.networks.layers.base import Layer  # noqa: E402
 from cnnfilter.networks.model import open_model  # noqa: E402
-from cnnfilter.networks.onnx_export import EXPORTERS, TOLERANCE, export_network  # noqa: E402
-from cnnfilter.networks.onnx_nodes import ACTIVATIONS as EXPORTED  # noqa: E402
+from cnnfilter.networks.onnx_export import TOLERANCE, export_network  # noqa: E402
 from cnnfilter.networks.schema import LAYER_KINDS  # noqa: E402
 
 RNG = np.random.default_rng(9)
@@ -99,20 +101,21 @@ def test_exported_layers_compute_the_same(case, tmp_path):
 def test_an_export_is_held_against_numbers_of_both_signs(tmp_path, monkeypatch, right, wrong):
     network = network_of(tmp_path, [{"kind": "activation", "activation": right}], channels=1, size=[4, 5])
 
-    def export(graph, layer, _):
+    def export(layer, graph, _):
         taken = layer.sources[0]
         for kind in wrong[:-1]:
             taken = graph.node(kind, [taken])
         graph.node(wrong[-1], [taken], layer.name)
 
-    monkeypatch.setitem(EXPORTERS, "activation", export)
+    monkeypatch.setattr(ActivationLayer, "export", export)
     with pytest.raises(OutputError, match="ONNX Runtime differs by"):
         export_network(network, tmp_path / "net.onnx")
     assert not (tmp_path / "net.onnx").exists()
 
 
 def test_every_kind_of_layer_and_activation_can_be_exported():
-    assert set(EXPORTERS) == set(LAYER_KINDS)
+    assert {one.kind for one in Layer.__subclasses__()} == set(LAYER_KINDS)
+    assert all("export" in vars(one) for one in Layer.__subclasses__())
     assert set(EXPORTED) == set(ACTIVATIONS)
 
 

@@ -1,135 +1,124 @@
-"""ONNX graphs under construction: nodes and constants, activations from their expressions, poolings."""
+"""Pooling: over windows, over everything, to a size, or over windows drawn at random."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from msgspec import Meta
 
-from cnnfilter.core.activate import check_activation
-from cnnfilter.core.activations import ACTIVATIONS, FIRST, SECOND, Expression, X
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.fractional import draw_samples, fractional_pool2d
-from cnnfilter.core.pools import Pooling
+from cnnfilter.core.pools import POOL_FORMULAS, POOL_MODES, Pooling, parse_pool
 from cnnfilter.core.reduce import Windows, plan_windows
 from cnnfilter.core.shapes import pair
-from cnnfilter.networks.pools import pooling_of
-from cnnfilter.networks.spec import Array
+from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Padding, Reader, Size, skips
 
-#: The version of ONNX's operators that is written: the first with Gelu.
-OPSET = 20
-#: The version of the file format, which ONNX Runtime 1.17 and later reads.
-IR_VERSION = 9
+if TYPE_CHECKING:
+    from cnnfilter.networks.onnx_graph import Graph
 
-
-class Graph:
-    """Collects nodes in order.
-
-    Parameters
-    ----------
-    onnx
-        The module.
-    dtype
-        The type of all numbers.
-    """
-
-    def __init__(self, onnx: Any, dtype: str = "float32") -> None:
-        self.onnx, self.dtype = onnx, np.dtype(dtype)
-        self.nodes: list[Any] = []
-        self.arrays: list[Any] = []
-        self._count = 0
-
-    def constant(self, values: Any, name: str = "") -> str:
-        """Store an array; numbers with a point take the graph's type, whole ones stay int64."""
-        array = np.asarray(values)
-        array = array.astype(np.int64 if array.dtype.kind in "iu" else self.dtype)
-        name = name or self._fresh("constant")
-        self.arrays.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
-        return name
-
-    def node(self, kind: str, inputs: list[str], out: str = "", **attributes: Any) -> str:
-        """Add a node and return the name of what it computes."""
-        out = out or self._fresh(kind.lower())
-        self.nodes.append(self.onnx.helper.make_node(kind, inputs, [out], name=f"{out}/{kind}", **attributes))
-        return out
-
-    def split(self, taken: str, axis: int) -> tuple[str, str]:
-        """Halve a tensor along an axis."""
-        first, second = self._fresh("half"), self._fresh("half")
-        self.nodes.append(
-            self.onnx.helper.make_node(
-                "Split", [taken], [first, second], name=f"{first}/Split", axis=axis, num_outputs=2
-            )
-        )
-        return first, second
-
-    def _fresh(self, base: str) -> str:
-        """Return a name that no layer can have: layers' names hold no slash."""
-        self._count += 1
-        return f"{base}/{self._count}"
-
-    def model(self, name: str, feed: tuple[str, tuple[Any, ...]], out: tuple[str, tuple[Any, ...]]) -> Any:
-        """Return the whole as a model of one input and one output; a side that is text stays open."""
-        helper = self.onnx.helper
-        kind = helper.np_dtype_to_tensor_dtype(self.dtype)
-        graph = helper.make_graph(
-            self.nodes, name or "network", [helper.make_tensor_value_info(feed[0], kind, feed[1])],
-            [helper.make_tensor_value_info(out[0], kind, out[1])], self.arrays,
-        )  # fmt: skip
-        return helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="cnnfilter"
-        )
-
-
-def whole_array(values: Array | float, count: int) -> Array:
-    """Return one number, or one for each, as an array of `count`."""
-    return np.broadcast_to(np.asarray(values, np.float64), (count,))
-
-
-def export_activation(graph: Graph, name: str, parameters: dict[str, Any], taken: str, axes: int, out: str) -> None:
-    """Add the nodes of an activation of a tensor with so many axes, the batch's included."""
-    given = dict(parameters)
-    weight = given.pop("weight", None)
-    name, full = check_activation(name, given)
-    known: dict[Any, str] = {X: taken}
-    if weight is not None or "weight" in full:
-        slopes = np.atleast_1d(np.asarray(full["weight"] if weight is None else weight, np.float64))
-        full["weight"] = slopes.reshape(-1, *(1,) * (axes - 2))
-    _add(graph, ACTIVATIONS[name].onnx, full, known, out)
-
-
-def _add(graph: Graph, expression: Expression, parameters: dict[str, Any], known: dict[Any, str], out: str = "") -> str:
-    """Add an expression; return the name of its result. `known` holds the names of what has been added already."""
-    operator, *taken = expression
-    names = taken.pop() if isinstance(taken[-1], dict) else {}
-    attributes = {key: _value(parameters, value) for key, value in names.items()}
-    inputs = [_input(graph, one, parameters, known) for one in taken]
-    return graph.node(operator, inputs, out, **attributes)
-
-
-def _input(graph: Graph, one: Any, parameters: dict[str, Any], known: dict[Any, str]) -> str:
-    """Return the name of what an operator takes: the values, a half of them, a constant, or another result."""
-    if one in (FIRST, SECOND) and FIRST not in known:
-        known[FIRST], known[SECOND] = graph.split(known[X], 1)
-    if one not in known:
-        made = isinstance(one, tuple)
-        known[one] = _add(graph, one, parameters, known) if made else graph.constant(_value(parameters, one))
-    return known[one]
-
-
-def _value(parameters: dict[str, Any], word: Any) -> Any:
-    """Return a parameter's value, numbers with a point; what is no parameter's name stands for itself."""
-    value = parameters[word] if isinstance(word, str) and word in parameters else word
-    return float(value) if word is not value and isinstance(value, int | float) else value
-
-
+Ratio = Annotated[float | list[float], Meta(description="Between 0 and 1: one number, or rows and columns.")]
 Shape = tuple[int, ...]
 
+#: Keys that are sizes, in any of the forms that a network file takes.
+_SIZES = ("size", "stride", "output_size")
+#: The keys that each mode takes, of those that have no value of their own.
+_TAKES: dict[str, set[str]] = {
+    "window": {"size", "stride"},
+    "global": set(),
+    "adaptive": {"output_size"},
+    "fractional": {"size", "output_size", "output_ratio"},
+}
 
-def export_pool(graph: Graph, settings: Pooling, taken: str, shape: Shape, out: str) -> None:
-    """Add the nodes of a pooling of any mode; `shape` is ``(C, H, W)`` of what it takes."""
-    pooling = pooling_of(settings)
-    _MODES[pooling.mode](graph, pooling, taken, shape, out)
+
+class Pool(LayerEntry, tag_field="kind", tag="pool", frozen=True, kw_only=True):
+    """Pooling over windows, over everything (global), to a size (adaptive), or over random windows (fractional)."""
+
+    pool: Annotated[
+        str,
+        Meta(description="max, min, avg, sum or lp; or all of it as on the command line: max:3:2:ceil, global-avg."),
+    ]
+    mode: Literal["window", "global", "adaptive", "fractional"] = "window"
+    size: Size | None = None
+    stride: Size | None = None
+    padding: Padding = 0
+    dilation: Size = 1
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+    p: float = 2
+    output_size: Size | None = None
+    output_ratio: Ratio | None = None
+    seed: int = 0
+
+    def load(self, name: str, sources: tuple[str, ...], reader: Reader) -> PoolLayer:
+        """Return the layer."""
+        for key in ("stride", "dilation", "size", "output_size"):
+            if getattr(self, key) is not None:
+                reader.pair(key)
+        pooling = self._one_text(reader) if self.pool not in POOL_FORMULAS else self._by_keys(reader)
+        return PoolLayer(name=name, sources=sources, pooling=pooling, keeps_sums=pooling.kind in ("avg", "sum"))
+
+    def _one_text(self, reader: Reader) -> Pooling:
+        """Return a pooling that is one text, as on the command line: no other key means anything beside it."""
+        with reader.at("pool"):
+            pooling = parse_pool(self.pool)
+        for key in Pooling._fields[1:]:
+            if getattr(self, key) != Pooling._field_defaults.get(key, "window"):
+                reader.fail(key, f"means nothing beside pool: {self.pool}, which says it all")
+        return pooling
+
+    def _by_keys(self, reader: Reader) -> Pooling:
+        """Return a pooling that is said key by key: each mode has its own."""
+        reader.padding()
+        takes = _TAKES[self.mode]
+        given = {key for key in ("size", "stride", "output_size", "output_ratio") if getattr(self, key) is not None}
+        for key in sorted(given - takes):
+            reader.fail(key, f"means nothing for a pooling of mode {self.mode}")
+        if "size" in takes and "size" not in given:
+            reader.fail("", f"size is missing: a pooling of mode {self.mode} has windows")
+        if self.mode == "adaptive" and "output_size" not in given:
+            reader.fail("", "output_size is missing: adaptive pooling needs it")
+        if self.mode == "fractional" and len(given & {"output_size", "output_ratio"}) != 1:
+            reader.fail("", "fractional pooling needs either output_size or output_ratio")
+        placed, named = POOL_MODES[self.mode]
+        words = {key: getattr(self, key) for key in (*placed, *named)}
+        sizes = {key: pair(words[key], key) for key in _SIZES if words.get(key) is not None}
+        return Pooling(self.pool, self.mode, **(words | sizes))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PoolLayer(Layer):
+    """A pooling of any mode."""
+
+    pooling: Pooling
+
+    kind = "pool"
+
+    @property
+    def slides(self) -> bool:  # type: ignore[override]
+        """Only a pooling over windows does."""
+        return self.pooling.mode == "window"
+
+    def plan(self, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
+        """Plan as the pooling itself does."""
+        flow = inputs[0]
+        channels, *size = flow.maps
+        plan = self.pooling.plan((size[0], size[1]))
+        field, jump = (None, None) if flow.field is None or flow.jump is None else plan.seen(flow.field, flow.jump)
+        return LayerFacts(
+            flow=Flow(shape=(channels, *plan.out), field=field, jump=jump), rows=plan.texts[0], columns=plan.texts[1],
+            dropped=plan.dropped, warnings=() if plan.stride is None else skips(plan.span, plan.stride),
+        )  # fmt: skip
+
+    def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
+        """Pool."""
+        return self.pooling.run(inputs[0], threads)
+
+    def export(self, graph: Graph, shapes: Sequence[Shape]) -> None:
+        """Add the nodes of a pooling of any mode."""
+        _EXPORTERS[self.pooling.mode](graph, self.pooling, self.sources[0], shapes[0], self.name)
 
 
 def _windows(graph: Graph, s: Pooling, taken: str, shape: Shape, out: str) -> None:
@@ -255,7 +244,7 @@ def _fractional(graph: Graph, s: Pooling, taken: str, shape: Shape, out: str) ->
     _slide(graph, Pooling(s.kind), laid, plan_windows(cells.shape[1:], window, None, 0, 1, False), out)
 
 
-_MODES: dict[str, Callable[[Graph, Pooling, str, Shape, str], None]] = {
+_EXPORTERS: dict[str, Callable[[Graph, Pooling, str, Shape, str], None]] = {
     "window": _windows,
     "global": _global,
     "adaptive": _adaptive,

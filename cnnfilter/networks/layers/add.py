@@ -1,0 +1,49 @@
+"""The sum of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cnnfilter.core.arrays import Array
+from cnnfilter.errors import ShapeError
+from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, joined
+
+if TYPE_CHECKING:
+    from cnnfilter.networks.onnx_graph import Graph
+
+
+class Add(LayerEntry, tag_field="kind", tag="add", frozen=True, kw_only=True):
+    """The sum of two or more layers of one shape."""
+
+    joins = True
+
+    def load(self, name: str, sources: tuple[str, ...], reader: Reader) -> AddLayer:
+        """Return the layer."""
+        return AddLayer(name=name, sources=sources)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AddLayer(Layer):
+    """A sum."""
+
+    kind = "add"
+
+    def plan(self, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
+        """Plan: all shapes must be one."""
+        if len({flow.shape for flow in inputs}) > 1:
+            shown = " and ".join("x".join(map(str, flow.shape)) for flow in inputs)
+            raise ShapeError(f"add needs one shape, got {shown} (same padding and stride on both ways keep them equal)")
+        return LayerFacts(flow=joined(inputs, inputs[0].shape))
+
+    def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
+        """Return the sum."""
+        total: Array = inputs[0] + inputs[1]
+        for values in inputs[2:]:
+            total += values
+        return total
+
+    def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Add a Sum."""
+        graph.node("Sum", list(self.sources), self.name)

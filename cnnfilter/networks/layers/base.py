@@ -1,0 +1,293 @@
+"""What every kind of layer is made of: its entry in a file, what reads it, its record, and what flows through it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, NoReturn
+
+import numpy as np
+from msgspec import Meta, Struct, field
+
+from cnnfilter.core.arrays import Array
+from cnnfilter.core.shapes import PaddingLike, Pair, pair, resolve_pads
+from cnnfilter.errors import ShapeError
+from cnnfilter.library.document import Document
+from cnnfilter.networks.place import Place
+from cnnfilter.networks.weights import ARRAY_SUFFIXES, resolve_array, resolve_kernels
+
+if TYPE_CHECKING:
+    from cnnfilter.networks.onnx_graph import Graph  # what exports it is only loaded to export
+
+Name = Annotated[str, Meta(pattern=r"^\w[\w.+-]{0,79}$", description="Letters, digits, and . + - _ after the first.")]
+Count = Annotated[int, Meta(ge=1)]
+Size = Annotated[int | str | list[int], Meta(description="n, or rows and columns: 2, '2,3' or [2, 3].")]
+Padding = Annotated[
+    int | str | list[Any],
+    Meta(description="valid, same, full, n, 'rows,cols', 'top,bottom,left,right' or [[top, bottom], [left, right]]."),
+]
+Weights = Annotated[
+    int | float | str | list[Any],
+    Meta(
+        description="FILE.npz#NAME, FILE.npy or FILE.safetensors#NAME beside the network file; #NAME of the file that "
+        "the network's own weights names; or numbers in place, as lists or as text whose rows end in a semicolon."
+    ),
+]
+
+#: Input rows and columns from one value to the next.
+Jump = tuple[float, float]
+
+
+class LayerEntry(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What every layer has."""
+
+    #: Whether it takes two layers or more.
+    joins: ClassVar[bool] = False
+
+    name: Annotated[Name | None, Meta(description="Its kind and a number where left out: conv1.")] = None
+    from_: Annotated[
+        str | list[str], Meta(description="The layers that it takes, or input; the one before where left out.")
+    ] = field(default=[], name="from")
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return the word for layers like this."""
+        return str(cls.__struct_config__.tag)
+
+    @property
+    def called(self) -> str:
+        """What a layer without a name is called, a number behind it."""
+        return self.kind()
+
+    def load(self, name: str, sources: tuple[str, ...], reader: Reader) -> Layer:
+        """Return the layer: its words checked and made into numbers, its arrays read.
+
+        Raises
+        ------
+        KernelFileError
+            At the first word that is not understood, or means nothing there.
+        """
+        raise NotImplementedError
+
+
+class Flow(NamedTuple):
+    """What leaves a layer: its shape, and how it lies over the network's input."""
+
+    shape: tuple[int, ...]
+    field: Pair | None
+    jump: Jump | None
+
+    @property
+    def maps(self) -> tuple[int, int, int]:
+        """The shape, which must be that of maps."""
+        if len(self.shape) != 3:
+            raise ShapeError(f"it needs maps (C, H, W), got a vector of {self.shape[0]} (flatten comes after it)")
+        channels, height, width = self.shape
+        return channels, height, width
+
+    def slid(self, span: Pair, stride: Pair) -> tuple[Pair | None, Jump | None]:
+        """Return field and jump after a window of `span` input cells that moves by `stride`.
+
+        ``field = field + (span - 1) * jump``, ``jump = jump * stride``
+        """
+        if self.field is None or self.jump is None:
+            return None, None
+        rows, columns = (f + math.ceil((s - 1) * j) for f, s, j in zip(self.field, span, self.jump, strict=True))
+        return (rows, columns), (self.jump[0] * stride[0], self.jump[1] * stride[1])
+
+    def everything(self) -> Flow:
+        """Return the same shape, every value of which sees all that came in."""
+        return self._replace(field=None, jump=None)
+
+
+class LayerFacts(NamedTuple):
+    """What a layer says of itself before it runs."""
+
+    flow: Flow
+    macs: int = 0
+    rows: str = ""
+    columns: str = ""
+    dropped: Pair = (0, 0)
+    engine: str = ""
+    work_bytes: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer:
+    """One layer of a network that was read: each kind is a record of its own, which plans, runs and exports itself.
+
+    Parameters
+    ----------
+    name
+        Unique in the network.
+    sources
+        The layers that it takes, or ``input``.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+
+    #: The word for layers like this in a network file.
+    kind: ClassVar[str]
+    #: The fields that hold arrays; None where a layer has none.
+    array_fields: ClassVar[tuple[str, ...]] = ()
+    #: What a network is that ends in it: ``softmax``, ``log-softmax``, ``sigmoid``, ``linear``, ``other``; or nothing.
+    ending: str = ""
+    #: Whether it hands its values on as they are, or makes weighted sums of weighted sums.
+    passes: bool = False
+    keeps_sums: bool = False
+    #: Whether it is a window that slides over maps.
+    slides: ClassVar[bool] = False
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """Its arrays, by the key that names them in a file: ``weights``, ``bias``, ``mean``, ``variance``."""
+        found = {key: getattr(self, key) for key in self.array_fields}
+        return {key: array for key, array in found.items() if array is not None}
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that training would have found."""
+        return sum(array.size for array in self.arrays.values())
+
+    @property
+    def operation(self) -> str:
+        """What it does, in a word."""
+        return self.kind
+
+    def in_type(self, dtype: np.dtype[Any]) -> Layer:
+        """Return the layer with its arrays in the type that is computed in."""
+        changed: dict[str, Any] = {
+            key: array.astype(dtype) for key, array in self.arrays.items() if array.dtype != dtype
+        }
+        return replace(self, **changed) if changed else self
+
+    def channels(self, before: Sequence[int | None]) -> int | None:
+        """Return how many channels leave it, where that is known without sizes."""
+        return before[0]
+
+    @property
+    def open_shape(self) -> tuple[int | str, ...]:
+        """What its arrays alone say of its shape."""
+        return ("?",)
+
+    def plan(self, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
+        """Return shape, receptive field and cost, or say why the inputs do not fit."""
+        raise NotImplementedError
+
+    def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
+        """Return the output for inputs ``(N, C, H, W)`` or ``(N, n)``."""
+        raise NotImplementedError
+
+    def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Add the layer to an ONNX graph; `shapes` are those of its inputs, without the batch's axis."""
+        raise NotImplementedError
+
+    def check_bias(self, maps: int) -> None:
+        """Raise unless a bias is one number, or one for each output."""
+        bias = self.arrays.get("bias")
+        if bias is not None and bias.shape not in ((), (1,), (maps,)):
+            raise ShapeError(f"bias {bias.shape} must be one number, or ({maps},)")
+
+    def export_arrays(self, graph: Graph, maps: int) -> list[str]:
+        """Store weights and bias under the names that PyTorch would give them."""
+        arrays = self.arrays
+        names = [graph.constant(arrays["weights"], f"{self.name}.weight")]
+        if "bias" in arrays:
+            bias = np.broadcast_to(np.asarray(arrays["bias"].reshape(-1), np.float64), (maps,))
+            names.append(graph.constant(bias, f"{self.name}.bias"))
+        return names
+
+
+class Reader:
+    """Reads the values of one layer's entry; errors get the file, the line and the dotted field.
+
+    Parameters
+    ----------
+    document, index
+        Where the entry stands.
+    entry
+        The entry.
+    folder, default
+        Where files are, and which of them a text such as ``#conv1.weight`` means.
+    before
+        Channels of the layers that it takes, where they are known.
+    files
+        Gets the files that are read.
+    """
+
+    def __init__(
+        self, document: Document, index: int, entry: LayerEntry, folder: Path, default: str,
+        before: Sequence[int | None], files: list[Path],
+    ) -> None:  # fmt: skip
+        self.document, self.index, self.entry = document, index, entry
+        self.folder, self.default, self.before, self.files = folder, default, before, files
+
+    def fail(self, key: str, reason: str) -> NoReturn:
+        """Raise for one key of the entry, or without a key for the whole."""
+        self.document.fail(("layers", self.index, *([key] if key else [])), reason)
+
+    def at(self, key: str) -> Place:
+        """Return a block in which errors are those of one key."""
+        return Place(self.document, ("layers", self.index, key))
+
+    def pair(self, key: str, minimum: int = 1) -> Pair:
+        """Return a key as rows and columns."""
+        with self.at(key):
+            return pair(getattr(self.entry, key), key, minimum=minimum)
+        raise AssertionError
+
+    def padding(self) -> PaddingLike:
+        """Return the padding, whose form is checked: what it means depends on the size."""
+        padding: PaddingLike = getattr(self.entry, "padding")  # noqa: B009 - only some entries have one
+        with self.at("padding"):
+            resolve_pads(padding, (9, 9), (1, 1), (1, 1), (1, 1))
+        return padding
+
+    def array(self, key: str) -> Array | None:
+        """Return one array, or None where none is named."""
+        value = getattr(self.entry, key)
+        if value is None:
+            return None
+        with self.at(key):
+            name = (value.partition("#")[0] or self.default) if isinstance(value, str) else ""
+            if name.lower().endswith(ARRAY_SUFFIXES):
+                self.files.append(self.folder / name)
+            return resolve_array(value, self.folder, self.default)
+        raise AssertionError
+
+    def kernels(self, specs: Sequence[str], groups: int) -> Array:
+        """Return the filter bank that kernel specs make."""
+        channels = self.before[0]
+        with self.at("kernels"):
+            depth = None if channels is None else max(1, channels // groups)
+            bank, files = resolve_kernels(list(specs), self.folder, depth, groups)
+            self.files += files
+            return bank
+        raise AssertionError
+
+    def check_axes(self, weights: Array, *axes: str) -> Array:
+        """Refuse weights of other axes than the kind of layer has, whether or not its input's size is known."""
+        if weights.ndim != len(axes):
+            has = f"shape {weights.shape}" if weights.ndim else "one number"
+            self.fail("weights", f"expected ({', '.join(axes)}), got {has}")
+        return weights
+
+
+def skips(span: Pair, stride: Jump) -> tuple[str, ...]:
+    """Warn of windows that never touch some of the input."""
+    if stride[0] > span[0] or stride[1] > span[1]:
+        return (f"stride {stride[0]},{stride[1]} is larger than the window {span[0]}x{span[1]}: cells are never seen",)
+    return ()
+
+
+def joined(inputs: Sequence[Flow], shape: tuple[int, ...]) -> Flow:
+    """Return the flow of several: the largest field, and the jump where all agree."""
+    known = [flow.field for flow in inputs if flow.field is not None]
+    field = None
+    if len(known) == len(inputs):
+        field = (max(one[0] for one in known), max(one[1] for one in known))
+    return Flow(shape=shape, field=field, jump=inputs[0].jump if len({flow.jump for flow in inputs}) == 1 else None)

@@ -1,0 +1,155 @@
+"""Convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from msgspec import Meta, field
+
+from cnnfilter.core.arrays import Array
+from cnnfilter.core.conv import conv2d, plan_source
+from cnnfilter.core.rows import NoPixels, source_position
+from cnnfilter.core.shapes import PaddingLike, Pads, Pair, formula, parse_border, resolve_pads
+from cnnfilter.errors import ShapeError
+from cnnfilter.networks.layers.base import (
+    Count,
+    Flow,
+    Layer,
+    LayerEntry,
+    LayerFacts,
+    Padding,
+    Reader,
+    Size,
+    Weights,
+    skips,
+)
+
+if TYPE_CHECKING:
+    from cnnfilter.networks.onnx_graph import Graph
+
+
+class Conv(LayerEntry, tag_field="kind", tag="conv", frozen=True, kw_only=True):
+    """Convolution: one of kernels and weights, (K, C/groups, kH, kW)."""
+
+    kernels: Annotated[str | list[str], Meta(description="Kernel specs, as on the command line.")] = field(
+        default_factory=list
+    )
+    weights: Weights | None = None
+    bias: Weights | None = None
+    stride: Size = 1
+    padding: Padding = "valid"
+    padding_mode: str = "zeros"
+    dilation: Size = 1
+    groups: Count = 1
+    flip: bool = False
+
+    def load(self, name: str, sources: tuple[str, ...], reader: Reader) -> ConvLayer:
+        """Return the layer; a kernel that is to be flipped is turned here."""
+        stride, dilation = reader.pair("stride"), reader.pair("dilation")
+        if bool(self.kernels) == (self.weights is not None):
+            reader.fail("", f"expected one of kernels and weights, got {'both' if self.kernels else 'none of them'}")
+        padding = reader.padding()
+        with reader.at("padding_mode"):
+            parse_border(self.padding_mode)
+        weights, bias = reader.array("weights"), reader.array("bias")
+        if weights is None:
+            weights = reader.kernels([self.kernels] if isinstance(self.kernels, str) else self.kernels, self.groups)
+        reader.check_axes(weights, "K", "C/groups", "kH", "kW")
+        return ConvLayer(
+            name=name, sources=sources, weights=weights[..., ::-1, ::-1] if self.flip else weights, bias=bias,
+            stride=stride, padding=padding, padding_mode=self.padding_mode, dilation=dilation, groups=self.groups,
+            flip=self.flip,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ConvLayer(Layer):
+    """A convolution; `weights` are turned already where `flip` says that they were to be."""
+
+    weights: Array
+    bias: Array | None
+    stride: Pair
+    padding: PaddingLike
+    padding_mode: str
+    dilation: Pair
+    groups: int
+    flip: bool
+
+    kind = "conv"
+    array_fields = ("weights", "bias")
+    ending: str = "linear"
+    slides = True
+
+    def channels(self, before: Sequence[int | None]) -> int | None:
+        """One for each filter."""
+        return len(self.weights)
+
+    @property
+    def open_shape(self) -> tuple[int | str, ...]:
+        """One map for each filter."""
+        return len(self.weights), "?", "?"
+
+    def _pads(self, size: Pair) -> Pads:
+        """Return the border of maps of `size`; a kernel that is turned takes its middle along."""
+        rows, columns = self.weights.shape[-2:]
+        return resolve_pads(self.padding, size, (rows, columns), self.stride, self.dilation, flip=self.flip)
+
+    def plan(self, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
+        """Plan the convolution as its engine would compute it."""
+        shape = inputs[0].maps
+        if self.weights.ndim != 4:
+            raise ShapeError(
+                f"weights {self.weights.shape} must be (K, C/groups, kH, kW) = (K, {shape[0] // self.groups}, kH, kW)"
+            )
+        job = plan_source(
+            NoPixels(), (1, *shape), self.weights, np.dtype(f"f{itemsize}"), bias=self.bias, stride=self.stride,
+            padding=self._pads((shape[1], shape[2])), padding_mode=self.padding_mode, dilation=self.dilation,
+            groups=self.groups,
+        )  # fmt: skip
+        sizes = job.plan.sizes
+        added = (sizes.pads.rows, sizes.pads.columns)
+        terms = list(zip(sizes.size, added, sizes.kernel, sizes.stride, sizes.dilation, strict=True))
+        field, jump = inputs[0].slid(sizes.span, sizes.stride)
+        dropped = tuple((n + p - span) % step for (n, p, _, step, _), span in zip(terms, sizes.span, strict=True))
+        return LayerFacts(
+            flow=Flow(shape=(sizes.filters, *sizes.out), field=field, jump=jump), macs=sizes.macs,
+            rows=formula(*terms[0]), columns=formula(*terms[1]), dropped=(dropped[0], dropped[1]),
+            engine=f"{job.plan.engine}: {job.plan.why}", work_bytes=job.plan.strip_bytes,
+            warnings=skips(sizes.span, sizes.stride),
+        )  # fmt: skip
+
+    def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
+        """Convolve; the weights are turned already, and so must be what "same" means."""
+        height, width = inputs[0].shape[-2:]
+        return conv2d(
+            inputs[0], self.weights, bias=self.bias, stride=self.stride,
+            padding=self._pads((height, width)) if self.flip else self.padding, padding_mode=self.padding_mode,
+            dilation=self.dilation, groups=self.groups, threads=threads,
+        )  # fmt: skip
+
+    def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Add a Conv, and before it what makes a border that is not of zeros."""
+        size, taken = (shapes[0][1], shapes[0][2]), self.sources[0]
+        pads = self._pads(size)
+        if self.padding_mode != "zeros" and pads:
+            taken, pads = _bordered(graph, taken, self.padding_mode, pads, size), Pads()
+        graph.node(
+            "Conv", [taken, *self.export_arrays(graph, len(self.weights))], self.name, strides=self.stride,
+            dilations=self.dilation, group=self.groups, pads=[pads.top, pads.left, pads.bottom, pads.right],
+            kernel_shape=self.weights.shape[2:],
+        )  # fmt: skip
+
+
+def _bordered(graph: Graph, taken: str, mode: str, pads: Pads, size: Pair) -> str:
+    """Return a tensor with a border: a constant one by padding, others by gathering rows and columns again."""
+    border = parse_border(mode)
+    if border.mode == "constant":
+        amounts = graph.constant([0, 0, pads.top, pads.left, 0, 0, pads.bottom, pads.right])
+        return graph.node("Pad", [taken, amounts, graph.constant(border.value)])
+    for axis, (before, after) in enumerate(((pads.top, pads.bottom), (pads.left, pads.right))):
+        cells = [source_position(i, size[axis], border.mode) for i in range(-before, size[axis] + after)]
+        taken = graph.node("Gather", [taken, graph.constant(np.array(cells, np.int64))], axis=axis + 2)
+    return taken

@@ -1,0 +1,72 @@
+"""Dense."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cnnfilter.core.arrays import Array
+from cnnfilter.core.dense import dense
+from cnnfilter.errors import ShapeError
+from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, Weights
+
+if TYPE_CHECKING:
+    from cnnfilter.networks.onnx_graph import Graph
+
+
+class Dense(LayerEntry, tag_field="kind", tag="dense", frozen=True, kw_only=True):
+    """Weighted sums of all inputs: weights (out, in)."""
+
+    weights: Weights
+    bias: Weights | None = None
+
+    def load(self, name: str, sources: tuple[str, ...], reader: Reader) -> DenseLayer:
+        """Return the layer."""
+        weights, bias = reader.array("weights"), reader.array("bias")
+        assert weights is not None
+        return DenseLayer(name=name, sources=sources, weights=reader.check_axes(weights, "out", "in"), bias=bias)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DenseLayer(Layer):
+    """Weighted sums of everything."""
+
+    weights: Array
+    bias: Array | None
+
+    kind = "dense"
+    array_fields = ("weights", "bias")
+    ending: str = "linear"
+
+    def channels(self, before: Sequence[int | None]) -> int | None:
+        """A vector has none."""
+        return None
+
+    @property
+    def open_shape(self) -> tuple[int | str, ...]:
+        """One value for each row of weights."""
+        return (len(self.weights),)
+
+    def plan(self, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
+        """Plan: it needs a vector, as long as its rows of weights."""
+        weights, shape = self.weights, inputs[0].shape
+        if len(shape) != 1:
+            count = math.prod(shape)
+            raise ShapeError(
+                f"dense needs a vector, got {shape}: put a flatten before it, {'*'.join(map(str, shape))} = {count}"
+            )
+        if weights.ndim != 2 or weights.shape[1] != shape[0]:
+            raise ShapeError(f"weights {weights.shape} must be (out, in) = (out, {shape[0]})")
+        self.check_bias(len(weights))
+        text = f"weights {weights.shape[0]} x {weights.shape[1]} times {shape[0]} = {len(weights)}"
+        return LayerFacts(flow=Flow(shape=(len(weights),), field=None, jump=None), macs=weights.size, rows=text)
+
+    def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
+        """Return ``(N, out)``."""
+        return dense(inputs[0], self.weights, self.bias)
+
+    def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Add a Gemm."""
+        graph.node("Gemm", [self.sources[0], *self.export_arrays(graph, len(self.weights))], self.name, transB=1)
