@@ -6,9 +6,9 @@ import pytest
 from cnnfilter.images.picture import Picture
 from cnnfilter.library import search_path
 from cnnfilter.library.conventions import adopt_words, load_as
-from cnnfilter.run.image import Request, do_image, kernel_steps
+from cnnfilter.run import maps as rooms
+from cnnfilter.run.image import Request, do_image, kernel_steps, plan_image
 from cnnfilter.run.options import make_options
-from cnnfilter.run.source import PictureSource
 
 #: The words that a tool has an opinion on, as `convolve` has them where they are not typed.
 WORDS = {"range": "stored", "padding": "valid", "padding_mode": "zeros", "flip": False, "dtype": "float32"}
@@ -39,8 +39,7 @@ def request_of(tool, specs, words):
     others = {name: value for name, value in words.items() if name not in WORDS}
     options = make_options(**others, **adopt_words(tool, WORDS | adopted, frozenset(adopted)))
     kernels = [kernel for spec in specs for kernel in load_as(spec, tool, search_path())]
-    return Request(steps=kernel_steps(kernels, options), options=options, display="auto", keep=True,
-                   kernels=tuple(kernels))  # fmt: skip
+    return Request(steps=kernel_steps(kernels, options), options=options, display="auto", keep=True)
 
 
 def filtered(tool, array, *specs, **words):
@@ -54,7 +53,8 @@ def alpha_of(tool, array, spec, **words):
     """The transparency that the picture of a map has."""
     picture = picture_of(array)
     request = request_of(tool, [spec], words).on(picture)
-    return request.steps[0].alpha(PictureSource(picture, request.options))
+    (work,) = plan_image(request, picture)
+    return rooms.alpha_of(work.plan.source, work.plan.ways[0])
 
 
 def random_array(rng, *, depth, channels, size):

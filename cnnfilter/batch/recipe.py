@@ -146,12 +146,11 @@ class Convolve:
 
     @cached_property
     def _request(self) -> Request:
-        """The request, built once in each process: its steps hold functions, which do not travel."""
+        """The request, checked and built once in each process."""
         return Request(
             steps=kernel_steps(self.kernels, self.options), options=self.options,
             display=self.display, colormap=self.colormap, compress=self.compress, scale=self.scale,
             zoom=self.zoom, flatten=self.flatten, keep=bool(self.measures), max_pixels=self.max_pixels,
-            kernels=self.kernels,
         )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:

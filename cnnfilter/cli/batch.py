@@ -17,6 +17,9 @@ Inputs = Annotated[
         help="Folders, quoted patterns ('scans/**/*.tif'), files, @LIST with one path a line, or URLs.",
     ),
 ]
+Output = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="FOLDER", rich_help_panel=_OUTPUT, help="Folder or URL.")
+]
 Include = Annotated[
     list[str] | None,
     typer.Option(
@@ -124,7 +127,9 @@ def batch(
     model: ModelFlags,
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
-    output: OutputFlags,
+    output: Output = None,
+    format: flags.Formats = None,
+    flatten: flags.Flatten = False,
     stack: flags.Stack = False,
     save: flags.SaveLayers = None,
     tables: TableFlags,
@@ -150,25 +155,23 @@ def batch(
     if status is not None:
         folders.show_status(status, json=json)
         return
-    if not inputs or output.output is None:
+    if not inputs or output is None:
         raise ParameterError("batch needs what to do and where results go (cnnfilter batch FOLDER -k KERNEL -o OUT)")
     check_inputs([name for name in inputs if not name.startswith("@")], "batch", step.kernel_dir or ())
     given = flags.given(context)
     folders.check_words(given)
     of_model, reading = folders.reading_of(model.layout, frame, truncated=allow_truncated, network=network is not None)
     looks = folders.looks(
-        output, tables, pictures, draws=network is None or bool(save), max_pixels=limits.max_pixels,
+        OutputFlags(output, format, flatten), tables, pictures, draws=network is None or bool(save), max_pixels=limits.max_pixels,
         threads=workers.threads, reading=reading,
     )  # fmt: skip
     if network is not None:
         values = pixels.range if "range" in given else None
         recipe = folders.network_recipe(network, save or (), step.dtype, looks, model, range=values, layout=of_model)
     else:
-        recipe = folders.kernel_recipe(
-            kernel, pixels, step, given, {**looks, "stack": stack, "flatten": output.flatten}
-        )
+        recipe = folders.kernel_recipe(kernel, pixels, step, given, {**looks, "stack": stack, "flatten": flatten})
     setup = folders.setup_of(
-        inputs, output.output, recipe, workers, limits, include=include, exclude=exclude, resume=resume,
+        inputs, output, recipe, workers, limits, include=include, exclude=exclude, resume=resume,
         overwrite=overwrite, reads=folders.kernel_files_read(step.kernel_dir) if network is None else (),
     )  # fmt: skip
     folders.go(setup, recipe, tables, json=json, quiet=quiet)

@@ -40,9 +40,7 @@ def convolve(
     check_given(kernel, "'--kernel' / '-k'", "-k sobel-x", images, "convolve")
     check_inputs(images, "convolve", step.kernel_dir or ())
     kernels, options = shared.filters_of(kernel, pixels, step, threads, flags.given(context))
-    request = shared.request_of(
-        options, kernel_steps(kernels, options), view, limits, pictures, kernels=kernels, flatten=output.flatten
-    )
+    request = shared.request_of(options, kernel_steps(kernels, options), view, limits, pictures, flatten=output.flatten)
     read = files_read(kernels, search_path(step.kernel_dir or ()))
     files = shared.files_of(stored, limits, output, stack=stack, also_read=read)
     shared.run(images, request, files, view)

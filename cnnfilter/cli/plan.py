@@ -56,5 +56,5 @@ def plan(
     plans.check_pictures(names, size, step.kernel_dir or ())
     kernels, options = shared.filters_of(kernel, pixels, step, threads, given)
     steps = kernel_steps(kernels, options)
-    request = shared.request_of(options, steps, view, limits, pictures, kernels=kernels, flatten=output.flatten)
+    request = shared.request_of(options, steps, view, limits, pictures, flatten=output.flatten)
     plans.plan_pictures(request, names, size, shared.files_of(stored, limits, output, stack=stack), view)

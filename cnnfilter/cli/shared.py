@@ -91,11 +91,11 @@ def filters_of(
 
 def request_of(
     options: Options, steps: tuple[Step, ...], view: ViewFlags, limits: LimitFlags, pictures: PictureFlags, *,
-    kernels: tuple[Kernel, ...] = (), flatten: bool = False,
+    flatten: bool = False,
 ) -> Request:  # fmt: skip
     """Return what the flags ask for of every picture."""
     return Request(
-        steps=steps, options=options, kernels=kernels, flatten=flatten, keep=view.table or view.preview,
+        steps=steps, options=options, flatten=flatten, keep=view.table or view.preview,
         preview=view.preview, at=position(view.at), max_memory=memory_limit(limits.max_memory),
         max_pixels=limits.max_pixels, **looks_of(pictures),
     )  # fmt: skip

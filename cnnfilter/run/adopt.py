@@ -34,6 +34,8 @@ class Way(NamedTuple):
 
     Attributes
     ----------
+    kernel
+        The kernel, as the tool takes it for pictures of this type.
     weights
         The kernel as it is slid, unless ``options.flip`` turns it once more.
     options
@@ -58,6 +60,7 @@ class Way(NamedTuple):
         What was done, for the user.
     """
 
+    kernel: Kernel
     weights: Array
     options: Options
     order: str = ""
@@ -139,7 +142,7 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
         If the tool does not filter pictures of this type.
     """
     if not options.tool:
-        return Way(weights=kernel.weights, options=options)
+        return Way(kernel, kernel.weights, options)
     kernel = suited_kernel(kernel, options, picture)
     its = CONVENTIONS[options.tool]
     method = _method(kernel.own, options)
@@ -147,7 +150,7 @@ def way_of(kernel: Kernel, options: Options, picture: Picture) -> Way:
     _check_type(its, options.tool, picture)
     top = int(np.iinfo(picture.dtype).max) if options.range == "stored" and _is_whole(picture) else 0
     way = Way(
-        weights=_slid(kernel, its, options), options=_its_options(kernel, its, options),
+        kernel=kernel, weights=_slid(kernel, its, options), options=_its_options(kernel, its, options),
         rounding=its.rounding if options.cast and top else "", top=top, root_mean=its.root_mean,
         copies_border=options.copy_border and method not in PASSES and not _joins(options, picture),
     )  # fmt: skip
@@ -391,13 +394,13 @@ def call_of(kernel: Kernel, tool: str) -> str:
     return CONVENTIONS[tool].call
 
 
-def notes_on(kernels: Sequence[Kernel], ways: Sequence[Way | None]) -> tuple[str, ...]:
+def notes_on(ways: Sequence[Way]) -> tuple[str, ...]:
     """Return what the user should know about kernels, and about how a tool that is adopted applies them."""
-    adopted = [way.note for way in ways if way is not None and way.note]
-    return tuple(dict.fromkeys([*(note for kernel in kernels for note in kernel.warnings), *adopted]))
+    warnings = [note for way in ways for note in way.kernel.warnings]
+    return tuple(dict.fromkeys([*warnings, *(way.note for way in ways if way.note)]))
 
 
-def convention_of(ways: Sequence[Way | None]) -> dict[str, str]:
+def convention_of(ways: Sequence[Way]) -> dict[str, str]:
     """Return what was adopted, as a dump records it."""
-    notes = dict.fromkeys(way.note for way in ways if way is not None and way.note)
+    notes = dict.fromkeys(way.note for way in ways if way.note)
     return {"convention": "; ".join(notes)} if notes else {}

@@ -84,8 +84,8 @@ class Settings(NamedTuple):
             range=self.range, dtype="float64",
         )  # fmt: skip
         return Way(
-            weights=_TURNS[self.flip](self.kernel), options=options, rounding=self.rounding,
-            top=WHITE if self.rounding else 0, copies_border=self.border == "copy",
+            kernel=Kernel("kernel", "", self.kernel), weights=_TURNS[self.flip](self.kernel), options=options,
+            rounding=self.rounding, top=WHITE if self.rounding else 0, copies_border=self.border == "copy",
         )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ class Settings(NamedTuple):
 _TURNS = {"none": lambda kernel: kernel, "both": lambda kernel: kernel[::-1, ::-1], "rows": lambda kernel: kernel[::-1]}
 
 
-class Step(NamedTuple):
+class Change(NamedTuple):
     """What changing one part changes.
 
     Attributes
@@ -145,7 +145,7 @@ class Comparison(NamedTuple):
     tools: tuple[str, str]
     calls: tuple[str, str]
     facts: dict[str, tuple[str, str]]
-    steps: tuple[Step, ...]
+    steps: tuple[Change, ...]
     sample: Array
     results: tuple[Array, Array]
 
@@ -279,12 +279,12 @@ def _arithmetic(way: Way) -> str:
     return f"{way.options.dtype}, in the tool's order" if way.order else str(way.options.dtype)
 
 
-def _steps(first: Side, last: Side, picture: Picture) -> list[Step]:
+def _steps(first: Side, last: Side, picture: Picture) -> list[Change]:
     """Return what leads from one result to the other, one part at a time."""
     if _same(first.settings, last.settings):
         return []
     source = PictureSource(picture, Options())
-    steps: list[Step] = []
+    steps: list[Change] = []
     here, result = first.settings, first.result
     plain = here._replace(arithmetic="float64")
     result = _add(steps, "arithmetic", (here, plain), (result, _run(plain, source)), always=False)
@@ -321,7 +321,7 @@ def _run(settings: Settings, source: PictureSource) -> Array:
 
 
 def _add(
-    steps: list[Step], part: str, states: tuple[Settings, Settings], results: tuple[Array, Array], *,
+    steps: list[Change], part: str, states: tuple[Settings, Settings], results: tuple[Array, Array], *,
     always: bool = True,
 ) -> Array:  # fmt: skip
     """Add a step, unless it changes nothing and needs not be said; return the result that it leads to."""
@@ -331,7 +331,7 @@ def _add(
     return results[1]
 
 
-def _step(part: str, states: tuple[Settings, Settings], results: tuple[Array, Array]) -> Step:
+def _step(part: str, states: tuple[Settings, Settings], results: tuple[Array, Array]) -> Change:
     """Return what differs between two results, cell by cell where both have the cell."""
     rows, columns = (max(state.kernel.shape[axis] for state in states) for axis in range(2))
     cut = _shared(states, results)
@@ -340,7 +340,7 @@ def _step(part: str, states: tuple[Settings, Settings], results: tuple[Array, Ar
     changed = difference > tolerance
     whole_maps = all(state.border != "valid" for state in states)
     inner = changed[rows // 2 : -(rows // 2) or None, columns // 2 : -(columns // 2) or None]
-    return Step(
+    return Change(
         part=part, before=_words(states[0], part), after=_words(states[1], part), changed=int(changed.sum()),
         cells=changed.size, inside=int((inner if whole_maps else changed).sum()), largest=float(difference.max()),
         added=results[1].size - results[0].size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import distinct_kernels
-from cnnfilter.run.adopt import Way, check_adopted, convention_of, notes_on, suited, suited_kernel, way_of
+from cnnfilter.run.adopt import check_adopted, convention_of, notes_on, suited, way_of
 from cnnfilter.run.combine import angle_note, auto_display, check_kernels, step_title
 from cnnfilter.run.look import (
     Alpha,
@@ -31,9 +31,9 @@ from cnnfilter.run.look import (
     notes_on_maps,
 )
 from cnnfilter.run.maps import MapPlan, Maps, alpha_of, as_bank, plan_maps
-from cnnfilter.run.memory import Cost, check_cost, cost_of, held_for, is_deep, made_together
+from cnnfilter.run.memory import check_cost, cost_of, held_for, is_deep, made_together
 from cnnfilter.run.options import Options
-from cnnfilter.run.outputs import DUMP_FORMATS, Output
+from cnnfilter.run.outputs import DUMP_FORMATS, Output, write_dump
 from cnnfilter.run.render import draw, draw_sheet, measure, shared_looks
 from cnnfilter.run.results import MapResult, Statistics
 from cnnfilter.run.source import PictureSource
@@ -42,15 +42,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Step(NamedTuple):
-    """One thing to make from every image: its name, how to type it, how the maps are made, and how they are shown."""
+    """One thing to make from every image: its name, how it is typed, and its kernels, combined where several."""
 
     name: str
     spec: str
-    plan: Callable[[PictureSource], MapPlan]
-    auto: Callable[[PictureSource], str]
-    parameters: dict[str, Any]
-    notes: tuple[str, ...] = ()
-    alpha: Callable[[PictureSource], Array | None] | None = None
+    kernels: tuple[Kernel, ...] = ()
 
 
 class Request(NamedTuple):
@@ -69,14 +65,53 @@ class Request(NamedTuple):
     max_memory: int | None = None
     at: Pair | None = None
     max_pixels: int = MAX_PIXELS
-    kernels: tuple[Kernel, ...] = ()
 
     def on(self, picture: Picture) -> Request:
         """Return the request for one picture: what an adopted tool does depends on the type of its pixels."""
-        options = suited(self.options, picture)
-        if not options.tool:
-            return self
-        return self._replace(options=options, steps=kernel_steps(self.kernels, options, picture))
+        return self._replace(options=suited(self.options, picture))
+
+
+class Work(NamedTuple):
+    """One step on one picture, made once: checking, costing, drawing, dumping and results take it.
+
+    Attributes
+    ----------
+    step
+        What is made.
+    plan
+        How: the source, the options for this picture, how each kernel is applied, the shapes.
+    look
+        How the maps are shown; transparency is added once it is known that the picture fits into memory.
+    """
+
+    step: Step
+    plan: MapPlan
+    look: Look
+
+    @property
+    def picture(self) -> Picture:
+        """The picture."""
+        return self.plan.source.picture
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What a dump records of how its numbers were made: what a tool's own function has in place of the job's."""
+        options, ways, kernels = self.plan.options, self.plan.ways, [way.kernel for way in self.plan.ways]
+        if not ways:
+            return _words(options)
+        if options.combine:
+            weights: dict[str, Any] = {"kernels": {one.name: one.weights.tolist() for one in kernels}}
+            return {**weights, **_words(options), **convention_of(ways)}
+        words = _words(ways[0].options._replace(padding=options.padding))
+        return {"kernel": kernels[0].weights.tolist(), **words, **convention_of(ways)}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about kernels, tool and pooling."""
+        options, ways = self.plan.options, self.plan.ways
+        turned = angle_note([way.kernel for way in ways], options.flip) if options.combine == "angle" else ""
+        pooled = "" if options.pool is None else options.pool.note
+        return tuple(dict.fromkeys(filter(None, [*notes_on(ways), turned, pooled])))
 
 
 class Done(NamedTuple):
@@ -87,13 +122,8 @@ class Done(NamedTuple):
     look: Look
 
 
-def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture | None = None) -> tuple[Step, ...]:
+def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
     """Return one step for each kernel, or a single one where they are combined; no two kernels have one name.
-
-    Parameters
-    ----------
-    picture
-        What an adopted tool filters, where that is known already: it decides about notes and weights.
 
     Raises
     ------
@@ -107,52 +137,9 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options, picture: Picture |
     if options.missing == "ignore":
         for kernel in kernels:
             check_sum(kernel.weights, kernel.name)
-    processed = options.pool is not None or options.activation is not None
-    if picture is not None:
-        kernels = [suited_kernel(kernel, options, picture) for kernel in kernels]
-    ways = [None if picture is None else way_of(kernel, options, picture) for kernel in kernels]
-    words = _words(options)
-
-    def notes(group: Sequence[Kernel], its: Sequence[Way | None]) -> tuple[str, ...]:
-        turned = angle_note(group, options.flip) if options.combine == "angle" else ""
-        return tuple(dict.fromkeys(filter(None, [*notes_on(group, its), turned, _pool_note(options)])))
-
-    def kind(group: Sequence[Kernel], source: PictureSource) -> str:
-        banks = [as_bank(kernel.weights, source.shape[1], options)[0] for kernel in group]
-        if options.combine:
-            return auto_display(banks, options.combine, processed)
-        return choose_kind(banks[0], processed=processed)
-
-    def step(kernel: Kernel, way: Way | None) -> Step:
-        pixels = options.cast and not processed and (way is None or bool(way.rounding))
-        return Step(
-            name=kernel.name,
-            spec=kernel.spec,
-            plan=lambda source: plan_maps(source, [kernel], options),
-            auto=lambda source: "clip" if pixels else kind([kernel], source),
-            parameters={"kernel": kernel.weights.tolist(), **_words_of(way, options), **convention_of([way])},
-            notes=notes([kernel], [way]),
-            alpha=lambda source: alpha_of(source, kernel, options),
-        )
-
-    if not options.combine:
-        return tuple(step(kernel, way) for kernel, way in zip(kernels, ways, strict=True))
-    combined = Step(
-        name=options.combine,
-        spec=step_title(kernels, options.combine),
-        plan=lambda source: plan_maps(source, kernels, options),
-        auto=lambda source: kind(kernels, source),
-        parameters={
-            "kernels": {kernel.name: kernel.weights.tolist() for kernel in kernels}, **words, **convention_of(ways)
-        },
-        notes=notes(kernels, ways),
-    )  # fmt: skip
-    return (combined,)
-
-
-def _words_of(way: Way | None, options: Options) -> dict[str, Any]:
-    """Return the options as a dump records them: those that a tool's own function has in place of the job's."""
-    return _words(options if way is None else way.options._replace(padding=options.padding))
+    if options.combine:
+        return (Step(options.combine, step_title(kernels, options.combine), tuple(kernels)),)
+    return tuple(Step(kernel.name, kernel.spec, (kernel,)) for kernel in kernels)
 
 
 def plain_step(name: str, options: Options) -> Step:
@@ -165,26 +152,7 @@ def plain_step(name: str, options: Options) -> Step:
     """
     if options.channels == "sum":
         raise ParameterError("--channels sum adds channels up in a filter, and there is none here (each or gray)")
-
-    def plan(source: PictureSource) -> MapPlan:
-        return plan_maps(source, [], options)
-
-    def auto(_source: PictureSource) -> str:
-        return "clip" if options.pool is None and options.activation is None else "minmax"
-
-    return Step(
-        name=name,
-        spec=name,
-        plan=plan,
-        auto=auto,
-        parameters=_words(options),
-        notes=tuple(filter(None, [_pool_note(options)])),
-    )
-
-
-def _pool_note(options: Options) -> str:
-    """Return what a pooling chose for the user, or nothing."""
-    return "" if options.pool is None else options.pool.note
+    return Step(name, name)
 
 
 def _words(options: Options) -> dict[str, Any]:
@@ -212,50 +180,66 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
         If the job needs more memory than allowed; nothing has been computed then.
     """
     request = request.on(picture)
-    source, plans, cost = plan_image(request, picture, outputs)
-    check_cost(cost, picture.name, request.max_memory)
-    looks = [_look(request, step, source, plan) for step, plan in zip(request.steps, plans, strict=True)]
+    works = plan_image(request, picture)
+    check_works(request, works, outputs)
+    plans = [work.plan for work in works]
+    check_cost(cost_of(request, plans, picture, outputs), picture.name, request.max_memory)
+    works = [_with_alpha(work) for work in works]
     hold = held_for(request, outputs)
 
-    def one(index: int, maps: Maps) -> Done:
-        its = [output for output in outputs if output.label == index]
-        return _one(request, source, index, maps, looks[index], its)
+    def one(index: int, work: Work, maps: Maps) -> Done:
+        return _one(request, work, maps, [output for output in outputs if output.label == index])
 
     if made_together(request, outputs):
         made = [plan.maps(hold) for plan in plans]
         if request.scale == "shared":
-            looks = shared_looks(made, looks)
+            looks = shared_looks(made, [work.look for work in works])
+            works = [work._replace(look=look) for work, look in zip(works, looks, strict=True)]
         stacked = any(output.label is None for output in outputs)
-        done = _stacked(request, source, made, looks, outputs) if stacked else [*map(one, range(len(made)), made)]
+        done = _stacked(request, works, made, outputs) if stacked else [*map(one, range(len(made)), works, made)]
     else:  # a map is gone before the next is made
-        done = [one(index, plan.maps(hold)) for index, plan in enumerate(plans)]
-    return _with_flat_note(done, looks[0].display) if outputs else done
+        done = [one(index, work, work.plan.maps(hold)) for index, work in enumerate(works)]
+    return _with_flat_note(done, works[0].look.display) if outputs else done
 
 
-def plan_image(
-    request: Request, picture: Picture, outputs: Sequence[Output]
-) -> tuple[PictureSource, list[MapPlan], Cost]:
-    """Return how a picture goes through every step, and what that takes; nothing is computed.
+def plan_image(request: Request, picture: Picture) -> list[Work]:
+    """Return how a picture goes through every step; nothing is computed.
 
     Raises
     ------
     ShapeError
-        If a kernel does not fit the picture, colours are to be coloured, or maps of several shapes to be one array.
+        If a kernel does not fit the picture, or colours are to be coloured.
     ParameterError
         If a place that is to be shown lies outside the maps.
+    """
+    source = PictureSource(picture, request.options)
+    return [plan_step(request, step, source) for step in request.steps]
+
+
+def plan_step(request: Request, step: Step, source: PictureSource) -> Work:
+    """Return how a picture goes through one step; `request` is that for this picture."""
+    ways = [way_of(kernel, request.options, source.picture) for kernel in step.kernels]
+    plan = plan_maps(source, ways, request.options)
+    check_place(request.at, plan.shape)
+    check_colormap(request.colormap, plan.shape[0])
+    return Work(step, plan, _look(request, step, plan))
+
+
+def check_works(request: Request, works: Sequence[Work], outputs: Sequence[Output]) -> None:
+    """Raise where the maps cannot become the files that are asked for.
+
+    Raises
+    ------
+    ShapeError
+        If maps of several shapes are to be one array.
     OutputError
         If the maps would be drawn larger than allowed.
     """
-    source = PictureSource(picture, request.options)
-    plans = [step.plan(source) for step in request.steps]
-    for plan in plans:
-        check_place(request.at, plan.shape)
-        check_colormap(request.colormap, plan.shape[0])
+    shapes = [work.plan.shape for work in works]
     if any(output.format not in DUMP_FORMATS.values() for output in outputs):
-        check_zoom([plan.shape for plan in plans], request.zoom, request.max_pixels)
+        check_zoom(shapes, request.zoom, request.max_pixels)
     if not request.flatten and any(output.label is None and output.format in ONE_ARRAY for output in outputs):
-        check_stack(plan.shape[1:] if plan.shape[0] == 1 else plan.shape for plan in plans)
-    return source, plans, cost_of(request, plans, picture, outputs)
+        check_stack(shape[1:] if shape[0] == 1 else shape for shape in shapes)
 
 
 def check_place(at: Pair | None, shape: Sequence[int]) -> None:
@@ -278,19 +262,18 @@ def _with_flat_note(done: list[Done], shared: Display | None) -> list[Done]:
     return [done[0]._replace(result=first._replace(notes=(*first.notes, *notes))), *done[1:]]
 
 
-def _missing_notes(step: Step, options: Options, source: PictureSource) -> tuple[str, ...]:
+def _missing_notes(work: Work) -> tuple[str, ...]:
     """Say how many cells were left out, where that was asked for."""
-    count = source.missing if options.missing == "ignore" else 0
+    count = work.plan.source.missing if work.plan.options.missing == "ignore" else 0
     if not count:
         return ()
     cells = "1 cell of the input is" if count == 1 else f"{count} cells of the input are"
-    filtered = "kernel" in step.parameters or "kernels" in step.parameters
-    return (f"{cells} missing; " + ("weights renormalised over what is there" if filtered else "left out"),)
+    return (f"{cells} missing; " + ("weights renormalised over what is there" if work.step.kernels else "left out"),)
 
 
-def _one(request: Request, source: PictureSource, index: int, maps: Maps, look: Look, outputs: list[Output]) -> Done:
-    """Write the outputs of one kernel."""
-    step, picture = request.steps[index], source.picture
+def _one(request: Request, work: Work, maps: Maps, outputs: list[Output]) -> Done:
+    """Write the outputs of one step."""
+    step, picture, look = work.step, work.picture, work.look
     pictures = [output for output in outputs if output.format not in DUMP_FORMATS.values()]
     displays: Sequence[Display] = ()
     notes: list[str] = []
@@ -300,85 +283,80 @@ def _one(request: Request, source: PictureSource, index: int, maps: Maps, look: 
         notes += lost_profile(picture, look, displays, maps.shape[0], sheet=maps.shape[0] not in (1, 3), kept=kept)
     else:
         facts = measure(maps)
-    info = {"source": picture.name, "kernel": step.name, "spec": step.spec, "parameters": step.parameters}
-    for output in outputs:
-        if output not in pictures:
-            from cnnfilter.run.outputs import write_dump  # its formats take as long to load as a small image to do
-
+    dumps = [output for output in outputs if output not in pictures]
+    if dumps:
+        info = {"source": picture.name, "kernel": step.name, "spec": step.spec, "parameters": work.parameters}
+        for output in dumps:
             write_dump(output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False)
-    return Done(
-        _result(request, source, step, maps, look, facts, displays, outputs, notes),
-        maps if request.keep else None, look,
-    )  # fmt: skip
+    return Done(_result(work, maps, facts, displays, outputs, notes), maps if request.keep else None, look)
 
 
 def _result(
-    request: Request, source: PictureSource, step: Step, maps: Maps, look: Look, facts: Statistics,
-    displays: Sequence[Display], outputs: Sequence[Output], more: Sequence[str],
+    work: Work, maps: Maps, facts: Statistics, displays: Sequence[Display], outputs: Sequence[Output],
+    more: Sequence[str],
 ) -> MapResult:  # fmt: skip
     """Return the summary row; a single channel is no axis."""
-    picture, shape = source.picture, maps.shape
-    notes = [*picture.notes, *_missing_notes(step, request.options, source), *step.notes]
-    if request.options.range == "unit" and not picture.full_scale:
+    picture, step, source, shape = work.picture, work.step, work.plan.source, maps.shape
+    notes = [*picture.notes, *_missing_notes(work), *work.notes]
+    if work.plan.options.range == "unit" and not picture.full_scale:
         notes.append(f"--range unit divided by {picture.white:g}: no value of the input is larger than this white")
     strange = f"holds {facts.nan} NaN and {facts.infinite} infinite values"
     if (facts.nan or facts.infinite) and strange not in picture.notes:
         notes.append(f"its map {step.name} {strange}")
-    notes += notes_on_maps(step.name, facts, displays, source, request.options)
+    notes += notes_on_maps(step.name, facts, displays, source, work.plan.options)
     return MapResult(
         source=picture.name,
         kernel=step.name,
         spec=step.spec,
         shape=shape[1:] if shape[0] == 1 else shape,
         statistics=facts,
-        display=look.said(displays),
+        display=work.look.said(displays),
         outputs=tuple(str(output.path) if output.path else "-" for output in outputs),
         notes=(*notes, *more),
     )
 
 
 def _stacked(
-    request: Request, source: PictureSource, made: list[Maps], looks: list[Look], outputs: Sequence[Output]
-) -> list[Done]:
+    request: Request, works: Sequence[Work], made: Sequence[Maps], outputs: Sequence[Output]
+) -> list[Done]:  # fmt: skip
     """Write all kernels to one file: an array with the kernels in front, or a contact sheet."""
     done: list[Done] = []
-    picture = source.picture
+    picture, names = works[0].picture, [work.step.name for work in works]
     pictures = [output for output in outputs if output.format not in DUMP_FORMATS.values()]
-    names = [step.name for step in request.steps]
     displays: list[Display | None] = [None] * len(made)
     if pictures:
-        facts, displays[:] = draw_sheet(made, looks, names, pictures)
+        facts, displays[:] = draw_sheet(made, [work.look for work in works], names, pictures)
     else:
         facts = [measure(maps) for maps in made]
-    for output in outputs:
-        if output not in pictures:
-            from cnnfilter.run.outputs import write_dump
-
-            specs = [step.spec for step in request.steps]
-            parameters = _words(request.options)
-            if request.options.tool:
-                parameters["conventions"] = {step.name: step.parameters["convention"] for step in request.steps}
-            info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": parameters}
-            held = [(name, maps.hold()) for name, maps in zip(names, made, strict=True)]
+    dumps = [output for output in outputs if output not in pictures]
+    if dumps:
+        parameters = _words(request.options)
+        if request.options.tool:
+            parameters["conventions"] = {work.step.name: work.parameters["convention"] for work in works}
+        specs = [work.step.spec for work in works]
+        info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": parameters}
+        held = [(name, maps.hold()) for name, maps in zip(names, made, strict=True)]
+        for output in dumps:
             write_dump(output, held, info, flatten=request.flatten, stack=True)
-    for step, maps, look, its, display in zip(request.steps, made, looks, facts, displays, strict=True):
+    for work, maps, its, display in zip(works, made, facts, displays, strict=True):
         shown = [display] if display else []
-        notes = lost_profile(picture, look, shown, maps.shape[0], sheet=True, kept=False)
-        result = _result(request, source, step, maps, look, its, shown, outputs, notes)
-        done.append(Done(result, maps if request.keep else None, look._replace(display=display)))
+        notes = lost_profile(picture, work.look, shown, maps.shape[0], sheet=True, kept=False)
+        result = _result(work, maps, its, shown, outputs, notes)
+        done.append(Done(result, maps if request.keep else None, work.look._replace(display=display)))
     return done
 
 
-def _look(request: Request, step: Step, source: PictureSource, plan: MapPlan) -> Look:
-    """Return how one step's maps are shown."""
-    picture, channels = source.picture, plan.shape[0]
+def _look(request: Request, step: Step, plan: MapPlan) -> Look:
+    """Return how one step's maps are shown, but for their transparency."""
+    source, channels = plan.source, plan.shape[0]
+    picture = source.picture
     return Look(
-        kind=auto_kind(picture, step.auto(source)) if request.display == "auto" else request.display,
+        kind=auto_kind(picture, _display(plan)) if request.display == "auto" else request.display,
         colormap=request.colormap,
         compress=request.compress,
         white=source.white,
         bits=16 if is_deep(picture) else 8,
-        alpha=_alpha(step, source, plan) if carries_alpha(picture, channels, request.colormap) else None,
+        alpha=None,
         text={"Kernel": step.spec, "Source": picture.name},
         zoom=request.zoom,
         scale=request.scale,
@@ -387,15 +365,34 @@ def _look(request: Request, step: Step, source: PictureSource, plan: MapPlan) ->
     )
 
 
-def _alpha(step: Step, source: PictureSource, plan: MapPlan) -> Alpha:
+def _display(plan: MapPlan) -> str:
+    """Return the mapping that ``auto`` means: by the kernel's sum, and by what follows it."""
+    options = plan.options
+    processed = options.pool is not None or options.activation is not None
+    if not plan.ways:
+        return "minmax" if processed else "clip"
+    banks = [as_bank(way.kernel.weights, plan.source.shape[1], options)[0] for way in plan.ways]
+    if options.combine:
+        return auto_display(banks, options.combine, processed)
+    pixels = options.cast and not processed and bool(plan.ways[0].rounding)
+    return "clip" if pixels else choose_kind(banks[0], processed=processed)
+
+
+def _with_alpha(work: Work) -> Work:
+    """Return the work with the transparency that its pictures carry over, if they do."""
+    carries = carries_alpha(work.picture, work.plan.shape[0], work.look.colormap)
+    return work._replace(look=work.look._replace(alpha=_alpha(work.plan))) if carries else work
+
+
+def _alpha(plan: MapPlan) -> Alpha:
     """Return the transparency of each output cell: that of the input cell at the middle of its window.
 
     Some tools filter it like a colour.
     """
-    filtered = None if step.alpha is None else step.alpha(source)
+    filtered = alpha_of(plan.source, plan.ways[0]) if plan.ways and not plan.options.combine else None
     if filtered is not None:
         return lambda start, stop: filtered[start:stop]
-    picture = source.picture
+    picture = plan.source.picture
     rows, columns = _centres(plan, (picture.height, picture.width))
 
     def alpha(start: int, stop: int) -> Array:

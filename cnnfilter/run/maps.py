@@ -14,7 +14,6 @@ from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.plan import Sizes
 from cnnfilter.core.rows import Scratch, map_in_threads, thread_count
 from cnnfilter.errors import ShapeError
-from cnnfilter.library.kernel import Kernel
 from cnnfilter.run.adopt import Way, way_of
 from cnnfilter.run.combine import by_channel, combine, same_shape
 from cnnfilter.run.options import Options
@@ -142,56 +141,37 @@ class MapPlan(NamedTuple):
     parts
         The convolutions: none where a picture is pooled or activated as it is, one, or one for each of the kernels
         that are combined where these are of several sizes.
-    way
-        How the tool that is adopted does it; None without a convolution.
+    ways
+        How each kernel is applied; none without a convolution.
     fused
         Whether the activation is applied to each strip.
+    computed
+        Shape of the maps before an activation that needs them whole, and before the pooling.
+    activated
+        Shape of the maps before the pooling.
+    pooling
+        What the pooling does, if there is one.
+    shape
+        Shape of the maps in the end: channels, rows, columns.
+    whole
+        Whether the maps cannot be computed strip by strip, each time anew.
     """
 
     source: PictureSource
     options: Options
-    parts: tuple[ComputedMaps, ...] = ()
-    way: Way | None = None
-    fused: bool = False
+    parts: tuple[ComputedMaps, ...]
+    ways: tuple[Way, ...]
+    fused: bool
+    computed: tuple[int, int, int]
+    activated: tuple[int, int, int]
+    pooling: PoolPlan | None
+    shape: tuple[int, int, int]
+    whole: bool
 
     @property
     def sizes(self) -> Sizes | None:
         """The sizes of the convolution, if there is one."""
         return self.parts[0].sizes if self.parts else None
-
-    @property
-    def computed(self) -> tuple[int, int, int]:
-        """Shape of the maps before an activation that needs them whole, and before the pooling."""
-        channels, rows, columns = self.parts[0].shape if self.parts else self.source.shape[1:]
-        return channels, rows, columns
-
-    @property
-    def activated(self) -> tuple[int, int, int]:
-        """Shape of the maps before the pooling."""
-        if self.options.activation is None or self.fused:
-            return self.computed
-        return activated_shape(self.computed, self.options)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Shape of the maps in the end: channels, rows, columns."""
-        channels, rows, columns = self.activated
-        return (channels, rows, columns) if self.pooling is None else (channels, *self.pooling.out)
-
-    @property
-    def pooling(self) -> PoolPlan | None:
-        """What the pooling does, if there is one."""
-        return None if self.options.pool is None else self.options.pool.plan(self.activated[1:])
-
-    @property
-    def whole(self) -> bool:
-        """Whether the maps cannot be computed strip by strip, each time anew."""
-        return len(self.parts) != 1 or self.by_function or needs_whole(self.options)
-
-    @property
-    def by_function(self) -> bool:
-        """Whether an adopted tool's function makes the maps of whole planes."""
-        return self.way is not None and computes_whole(self.way)
 
     def maps(self, hold: bool) -> Maps:
         """Return the maps; with `hold` they are computed at once and kept, for dumps and tables."""
@@ -200,28 +180,28 @@ class MapPlan(NamedTuple):
         first = self.parts[0]
         if not (hold or self.whole):
             return first
-        if self.by_function and self.way is not None:
-            values = _whole(self.source, self.way)
+        way = self.ways[0]
+        if computes_whole(way):
+            values = _whole(self.source, way)
         elif len(self.parts) == 1:
             values = first.hold()
         else:
-            way = self.way or Way(first.convolution.weights, self.options)
             values = combine(self.options.combine, np.stack([one.hold() for one in self.parts]), way.root_mean)
             values = _cast(way, values)
         return HeldMaps(after(values, self.options, activated=self.fused), self.options.threads, first.sizes)
 
 
-def plan_maps(source: PictureSource, kernels: Sequence[Kernel], options: Options) -> MapPlan:
+def plan_maps(source: PictureSource, ways: Sequence[Way], options: Options) -> MapPlan:
     """Return how a picture goes through a kernel, or through several combined, and through what comes after.
 
     Parameters
     ----------
     source
         The picture.
-    kernels
-        One, unless ``options.combine`` says how several become one map. ``(kH, kW)`` filters each channel by itself
-        (or, with ``channels="sum"``, all of them summed), ``(C, kH, kW)`` is as deep as the picture. None where there
-        is no convolution.
+    ways
+        How each kernel is applied: one, unless ``options.combine`` says how several become one map. ``(kH, kW)``
+        filters each channel by itself (or, with ``channels="sum"``, all of them summed), ``(C, kH, kW)`` is as deep
+        as the picture. None where there is no convolution.
     options
         The job's options.
 
@@ -230,17 +210,26 @@ def plan_maps(source: PictureSource, kernels: Sequence[Kernel], options: Options
     ShapeError
         If a kernel does not fit the picture, or maps that are to be combined differ in size.
     """
-    if not kernels:
-        return MapPlan(source, options)
-    ways = [way_of(kernel, options, source.picture) for kernel in kernels]
-    activation = _fused(options)
-    if share_a_plan(ways):
-        part = _one_plan(source, ways, activation)
-        return MapPlan(source, options, (part,), ways[0], activation is not None and not computes_whole(ways[0]))
-    single = options._replace(combine="", cast=False, activation=None, pool=None)
-    parts = [plan_maps(source, [kernel], single).parts[0] for kernel in kernels]
-    same_shape([kernel.name for kernel in kernels], [one.shape for one in parts], options.combine)
-    return MapPlan(source, options, tuple(parts), ways[0])
+    activation = _fused(options) if ways else None
+    if not ways:
+        parts: tuple[ComputedMaps, ...] = ()
+    elif share_a_plan(ways):
+        parts = (_one_plan(source, ways, activation),)
+    else:
+        alone = options._replace(combine="", cast=False, activation=None, pool=None)
+        apart = [way_of(way.kernel, alone, source.picture) for way in ways]
+        parts = tuple(_one_plan(source, [way], None) for way in apart)
+        same_shape([way.kernel.name for way in ways], [one.shape for one in parts], options.combine)
+    fused = activation is not None and len(parts) == 1 and not computes_whole(ways[0])
+    channels, *size = parts[0].shape if parts else source.shape[1:]
+    computed = (channels, size[0], size[1])
+    activated = computed if options.activation is None or fused else activated_shape(computed, options)
+    pooling = None if options.pool is None else options.pool.plan(activated[1:])
+    return MapPlan(
+        source, options, parts, tuple(ways), fused, computed, activated, pooling,
+        shape=activated if pooling is None else (activated[0], *pooling.out),
+        whole=len(parts) != 1 or computes_whole(ways[0]) or needs_whole(options),
+    )  # fmt: skip
 
 
 def computes_whole(way: Way) -> bool:
@@ -268,12 +257,12 @@ def _floats(source: PictureSource, way: Way) -> Array:
     return _one_plan(source, [plain], None).hold()
 
 
-def alpha_of(source: PictureSource, kernel: Kernel, options: Options) -> Array | None:
+def alpha_of(source: PictureSource, way: Way) -> Array | None:
     """Return transparency ``(oH, oW)`` as the adopted tool filters it, in the picture's type; None where it does not.
 
     ImageMagick filters what light is kept out, so that a kernel that sums to 0 leaves the opaque opaque.
     """
-    way, part = way_of(kernel, options, source.picture), source.of("alpha")
+    part = source.of("alpha")
     if way.alpha == "carried":
         return None
     if way.passes is not None:

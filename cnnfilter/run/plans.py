@@ -12,10 +12,10 @@ from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import OutputError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
-from cnnfilter.run.image import Request, Step, plan_image
-from cnnfilter.run.maps import MapPlan
-from cnnfilter.run.memory import Cost
+from cnnfilter.run.image import Request, Work, check_works, plan_step
+from cnnfilter.run.memory import Cost, cost_of
 from cnnfilter.run.outputs import Output
+from cnnfilter.run.source import PictureSource
 
 #: Steps of one kind after which maps that are gone are warned of.
 FEW_STEPS = 2
@@ -92,19 +92,22 @@ def plan_job(request: Request, picture: Picture, outputs: Sequence[Output]) -> J
     OutputError
         If the maps would be drawn larger than allowed.
     """
-    request, steps = request.on(picture), []
+    request, works, steps = request.on(picture), [], []
+    source = PictureSource(picture, request.options)
     for index, step in enumerate(request.steps):
         own = [one._replace(label=0) for one in outputs if one.label in (None, index)]
         try:
-            _, (plan,), cost = plan_image(request._replace(steps=(step,)), picture, own)
+            works.append(plan_step(request, step, source))
+            check_works(request, works[-1:], own)
         except (OutputError, ShapeError) as error:
             gone = "nothing is left of the maps: " if " // " in str(error) else ""  # it shows the sum
             raise type(error)(f"{_where(picture)}{step.name} on {_size(picture)}: {gone}{error}") from error
-        steps.append(_plan_step(step, plan, cost, picture.notes))
+        steps.append(_plan_step(works[-1], cost_of(request, [works[-1].plan], picture, own)))
     try:
-        return JobPlan(picture.name, tuple(steps), plan_image(request, picture, outputs)[2])
+        check_works(request, works, outputs)
     except (OutputError, ShapeError) as error:
         raise type(error)(f"{_where(picture)}{error}") from error
+    return JobPlan(picture.name, tuple(steps), cost_of(request, [work.plan for work in works], picture, outputs))
 
 
 def _size(picture: Picture) -> str:
@@ -117,8 +120,9 @@ def _where(picture: Picture) -> str:
     return "" if picture.name == _size(picture) else f"{quoted(picture.name)}: "
 
 
-def _plan_step(step: Step, plan: MapPlan, cost: Cost, notes: tuple[str, ...]) -> StepPlan:
-    """Return the plan of one step; `notes` are those on the picture, whose guesses a plan shares with a run."""
+def _plan_step(work: Work, cost: Cost) -> StepPlan:
+    """Return the plan of one step, with the notes on the picture, whose guesses a plan shares with a run."""
+    plan = work.plan
     convolution = plan.parts[0].convolution.plan
     sizes, pooled = convolution.sizes, plan.pooling
     added = (sizes.pads.rows, sizes.pads.columns)
@@ -130,9 +134,9 @@ def _plan_step(step: Step, plan: MapPlan, cost: Cost, notes: tuple[str, ...]) ->
         field, after = pooled.seen(field, jump)
         dropped.append(pooled.dropped)
     return StepPlan(
-        name=step.name, plan=convolution, macs=sum(part.sizes.macs for part in plan.parts), shape=plan.shape,
+        name=work.step.name, plan=convolution, macs=sum(part.sizes.macs for part in plan.parts), shape=plan.shape,
         pooling=() if pooled is None else pooled.texts, field=field, jump=after, dropped=tuple(dropped), cost=cost,
-        notes=(*notes, *step.notes),
+        notes=(*work.picture.notes, *work.notes),
         warnings=_warnings(sizes.size, plan.shape[1:], field, after) if after is not None and shrinks else (),
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from cnnfilter.files import printable
 from cnnfilter.library.conventions import CONVENTIONS
 from cnnfilter.library.passport import Passport, rank_words, symmetry_words
-from cnnfilter.run.between import PARTS, Comparison, Step
+from cnnfilter.run.between import PARTS, Change, Comparison
 from cnnfilter.views.console import console, draws_blocks
 from cnnfilter.views.maps import number_table, preview
 
@@ -227,7 +227,7 @@ def _steps(found: Comparison) -> Table:
     return table
 
 
-def _where(step: Step) -> str:
+def _where(step: Change) -> str:
     """Say where the changed cells are."""
     if step.added and not step.changed:
         return f"{abs(step.added)} cells at the border {'more' if step.added > 0 else 'fewer'}"
