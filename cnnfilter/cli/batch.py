@@ -162,8 +162,8 @@ def batch(
     folders.check_words(given)
     of_model, reading = folders.reading_of(model.layout, frame, truncated=allow_truncated, network=network is not None)
     looks = folders.looks(
-        OutputFlags(output, format, flatten), tables, pictures, draws=network is None or bool(save), max_pixels=limits.max_pixels,
-        threads=workers.threads, reading=reading,
+        OutputFlags(output, format, flatten), tables, pictures, draws=network is None or bool(save),
+        max_pixels=limits.max_pixels, threads=workers.threads, reading=reading,
     )  # fmt: skip
     if network is not None:
         values = pixels.range if "range" in given else None

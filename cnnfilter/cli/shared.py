@@ -16,6 +16,7 @@ from cnnfilter.cli.main import describe, say
 from cnnfilter.cli.words import called, in_place, is_in_place
 from cnnfilter.core.shapes import pair
 from cnnfilter.dumps.names import GRID_EXTENSIONS
+from cnnfilter.dumps.write import DUMP_FORMATS
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
 from cnnfilter.files import printable, quoted
 from cnnfilter.images.frames import ALL, READ, Reading, frame_name, parse_reading
@@ -189,10 +190,6 @@ def formats_of(files: Files) -> list[str]:
     return formats
 
 
-#: Formats that a terminal can view.
-TEXT_FORMATS = ("csv", "json", "mem", "coe", "h")
-
-
 def refuse_terminal(output: str | None, formats: Sequence[str]) -> None:
     """Raise if binary data would go to a terminal, by ``-`` or by the name of its device.
 
@@ -201,18 +198,23 @@ def refuse_terminal(output: str | None, formats: Sequence[str]) -> None:
     OutputError
         With the way out.
     """
-    if output is None or all(form in TEXT_FORMATS for form in formats) or not sys.stdout.isatty():
+    if output is None or all(map(_is_text, formats)) or not sys.stdout.isatty():
         return
     try:
         device = output == "-" or os.path.samestat(os.stat(output), os.fstat(1))  # noqa: PTH116 - beside fstat
     except (OSError, ValueError):
         return
     if device:
-        kind = next(form for form in formats if form not in TEXT_FORMATS)
+        kind = next(form for form in formats if not _is_text(form))
         raise OutputError(
             f"standard output is a terminal, and {kind} is binary (pipe it into a program, redirect it, or name a file "
             "with -o)"
         )
+
+
+def _is_text(form: str) -> bool:
+    """Say whether a terminal can show a format."""
+    return form in DUMP_FORMATS and DUMP_FORMATS[form].text
 
 
 def _is_grid(name: str) -> bool:

@@ -39,10 +39,6 @@ def sniff_grid(data: bytes, name: str) -> str:
     return form if form in ("csv", "json") else "csv"
 
 
-#: Formats of dumps whose stack is one array; the others hold each map by itself.
-ONE_ARRAY = ("npy", "csv", "json")
-
-
 def check_stack(shapes: Iterable[tuple[int, ...]]) -> None:
     """Raise unless all maps of a stack are of one shape.
 

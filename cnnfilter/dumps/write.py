@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,6 +46,8 @@ def rows_as_text(rows: Array, empty: bytes = b"") -> Iterator[bytes]:
     >>> list(rows_as_text(np.array([[0.1, 2.0], [np.nan, -1e-7]], np.float32)))
     [b'0.1,2.0', b'nan,-1e-07']
     """
+    import msgspec  # a picture needs neither this nor zipfile, and both take long to load
+
     count = max(_BLOCK // max(rows.shape[1], 1), 1)
     for start in range(0, len(rows), count):
         block = rows[start : start + count]
@@ -156,13 +156,51 @@ class Dump:
         return np.stack(arrays)  # (K, ...)
 
 
+class DumpFormat(NamedTuple):
+    """One format of dumps.
+
+    Attributes
+    ----------
+    write
+        Takes an open binary file and a dump.
+    one_array
+        Whether a stack becomes one array, so that all of its maps must be of one shape.
+    text
+        Whether a terminal can show it.
+    """
+
+    write: Callable[[BinaryIO, Dump], None]
+    one_array: bool
+    text: bool
+
+
+#: Every format of dumps, by the ending of its files. A new one is a function here with its row above it.
+DUMP_FORMATS: dict[str, DumpFormat] = {}
+
+
+def _format(
+    name: str, *, one_array: bool = True, text: bool = False
+) -> Callable[[Callable[[BinaryIO, Dump], None]], Callable[[BinaryIO, Dump], None]]:
+    """Return what makes a function a format of dumps."""
+
+    def add(write: Callable[[BinaryIO, Dump], None]) -> Callable[[BinaryIO, Dump], None]:
+        DUMP_FORMATS[name] = DumpFormat(write, one_array, text)
+        return write
+
+    return add
+
+
+@_format("npy")
 def write_npy(file: BinaryIO, dump: Dump) -> None:
     """Write one array in NumPy's own format, version 1.0."""
     _write_array(file, dump.array())
 
 
+@_format("npz", one_array=False)
 def write_npz(file: BinaryIO, dump: Dump) -> None:
     """Write each map under its name, made into a safe one, without compression."""
+    import zipfile
+
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in dump.maps:
             member = zipfile.ZipInfo(f"{slug(name)}.npy", _OLDEST)
@@ -171,6 +209,7 @@ def write_npz(file: BinaryIO, dump: Dump) -> None:
                 _write_array(stream, array)
 
 
+@_format("csv", text=True)
 def write_csv(file: BinaryIO, dump: Dump) -> None:
     """Write rows of numbers; with several maps, each row after the name of its map and its own number.
 
@@ -199,6 +238,7 @@ def write_csv(file: BinaryIO, dump: Dump) -> None:
             file.write(b"%b,%d,%b\n" % (cell, number, text))
 
 
+@_format("json", text=True)
 def write_json(file: BinaryIO, dump: Dump) -> None:
     """Write strict JSON: what is known of the numbers, and then the numbers as nested lists, null for NaN."""
     array = dump.array()
@@ -295,12 +335,3 @@ def _nested(array: Array) -> Iterator[bytes]:
             yield b",\n" if index else b""
             yield from _nested(part)
     yield b"]"
-
-
-#: Every dump format: functions of an open binary file and a dump.
-WRITERS: dict[str, Callable[[BinaryIO, Dump], None]] = {
-    "npy": write_npy,
-    "npz": write_npz,
-    "csv": write_csv,
-    "json": write_json,
-}

@@ -9,7 +9,8 @@ import numpy as np
 
 from cnnfilter.core.missing import check_sum
 from cnnfilter.core.shapes import Pair
-from cnnfilter.dumps.names import ONE_ARRAY, check_stack
+from cnnfilter.dumps.names import check_stack
+from cnnfilter.dumps.write import DUMP_FORMATS
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import MAX_PIXELS, Picture
@@ -33,7 +34,7 @@ from cnnfilter.run.look import (
 from cnnfilter.run.maps import MapPlan, Maps, alpha_of, as_bank, plan_maps
 from cnnfilter.run.memory import check_cost, cost_of, held_for, is_deep, made_together
 from cnnfilter.run.options import Options
-from cnnfilter.run.outputs import DUMP_FORMATS, Output, write_dump
+from cnnfilter.run.outputs import Output, write_dump
 from cnnfilter.run.render import draw, draw_sheet, measure, shared_looks
 from cnnfilter.run.results import MapResult, Statistics
 from cnnfilter.run.source import PictureSource
@@ -236,9 +237,10 @@ def check_works(request: Request, works: Sequence[Work], outputs: Sequence[Outpu
         If the maps would be drawn larger than allowed.
     """
     shapes = [work.plan.shape for work in works]
-    if any(output.format not in DUMP_FORMATS.values() for output in outputs):
+    if any(output.format not in DUMP_FORMATS for output in outputs):
         check_zoom(shapes, request.zoom, request.max_pixels)
-    if not request.flatten and any(output.label is None and output.format in ONE_ARRAY for output in outputs):
+    arrays = [one for one in outputs if one.label is None and one.format in DUMP_FORMATS]
+    if not request.flatten and any(DUMP_FORMATS[one.format].one_array for one in arrays):
         check_stack(shape[1:] if shape[0] == 1 else shape for shape in shapes)
 
 
@@ -274,7 +276,7 @@ def _missing_notes(work: Work) -> tuple[str, ...]:
 def _one(request: Request, work: Work, maps: Maps, outputs: list[Output]) -> Done:
     """Write the outputs of one step."""
     step, picture, look = work.step, work.picture, work.look
-    pictures = [output for output in outputs if output.format not in DUMP_FORMATS.values()]
+    pictures = [output for output in outputs if output.format not in DUMP_FORMATS]
     displays: Sequence[Display] = ()
     notes: list[str] = []
     if pictures:
@@ -322,7 +324,7 @@ def _stacked(
     """Write all kernels to one file: an array with the kernels in front, or a contact sheet."""
     done: list[Done] = []
     picture, names = works[0].picture, [work.step.name for work in works]
-    pictures = [output for output in outputs if output.format not in DUMP_FORMATS.values()]
+    pictures = [output for output in outputs if output.format not in DUMP_FORMATS]
     displays: list[Display | None] = [None] * len(made)
     if pictures:
         facts, displays[:] = draw_sheet(made, [work.look for work in works], names, pictures)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 import cnnfilter
-from cnnfilter.dumps.write import WRITERS, Dump
+from cnnfilter.dumps.write import DUMP_FORMATS, Dump
 from cnnfilter.errors import ParameterError, ResourceError, UnknownNameError, closest
 from cnnfilter.files import atomic_output
 from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
@@ -23,7 +23,7 @@ from cnnfilter.images.write import encode_image
 from cnnfilter.networks.plan import LayerPlan
 from cnnfilter.networks.results import LayerResult, NetworkResult, Saved
 from cnnfilter.run.look import check_zoom, flat_note
-from cnnfilter.run.outputs import DUMP_FORMATS, STDOUT, Output, place_outputs
+from cnnfilter.run.outputs import STDOUT, Output, place_outputs
 from cnnfilter.run.render import enlarged, in_color, range_text
 from cnnfilter.text import distinct, slug
 
@@ -215,7 +215,7 @@ def split_drawable(files: Sequence[File], layers: Sequence[LayerResult]) -> tupl
             notes[name] = f"layer {name!r} gives no numbers: nothing is written of it"
         elif not layer.values.size:
             notes[name] = f"layer {name!r} of shape {layer.values.shape} is empty: nothing is written of it"
-        elif output.format in WRITERS or layer.values.ndim <= 3:
+        elif output.format in DUMP_FORMATS or layer.values.ndim <= 3:
             kept.append((output, name, index))
         else:
             shape = " x ".join(map(str, layer.values.shape))
@@ -235,7 +235,7 @@ def write_layers(result: NetworkResult, files: Sequence[File], save: Save) -> Ne
             else:
                 _write(file, result, layers[name], index, output.format, save)
                 saved.append(Saved(path, name, index))
-    drawn = [layers[name] for name in dict.fromkeys(one[1] for one in files if one[0].format not in WRITERS)]
+    drawn = [layers[name] for name in dict.fromkeys(one[1] for one in files if one[0].format not in DUMP_FORMATS)]
     notes = [note for layer in drawn for note in _flat_notes(layer, save)]
     return replace(result, saved=tuple(saved), notes=(*result.notes, *notes))
 
@@ -266,7 +266,7 @@ def _write_all(file: BinaryIO, result: NetworkResult, save: Save) -> list[tuple[
     members = save.members
     held = [layer for layer in result.layers if layer.name in members and layer.values.size]
     maps = [(members[layer.name], np.atleast_1d(layer.values)) for layer in held]
-    WRITERS["npz"](file, Dump(maps, stack=True))
+    DUMP_FORMATS["npz"].write(file, Dump(maps, stack=True))
     return [(layer.name, None, members[layer.name]) for layer in held]
 
 
@@ -274,10 +274,10 @@ def _write(
     file: BinaryIO, result: NetworkResult, layer: LayerResult, index: int | None, form: str, save: Save
 ) -> None:  # fmt: skip
     """Write one file: the numbers as they come, or a picture."""
-    if form in WRITERS:
+    if form in DUMP_FORMATS:
         info = {"source": result.source, "network": result.network, "layer": layer.name, "kind": layer.kind}
         values = layer.values if layer.values.ndim else layer.values.reshape(1)
-        WRITERS[form](file, Dump([(layer.name, values)], info=info))
+        DUMP_FORMATS[form].write(file, Dump([(layer.name, values)], info=info))
         return
     check_zoom([layer.values.shape] if layer.values.ndim > 1 else [], save.zoom, save.max_pixels)
     displays = layer_displays(layer, save.display, save.scale, index)

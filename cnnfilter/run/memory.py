@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from cnnfilter.core.rows import thread_count
+from cnnfilter.dumps.write import DUMP_FORMATS
 from cnnfilter.errors import ResourceError
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.run.look import exact_type
 from cnnfilter.run.maps import MapPlan, held_rows
 from cnnfilter.run.options import DTYPES
-from cnnfilter.run.outputs import DUMP_FORMATS, Output
+from cnnfilter.run.outputs import Output
 
 if TYPE_CHECKING:
     from cnnfilter.run.image import Request
@@ -195,7 +196,7 @@ def is_deep(picture: Picture) -> bool:
 
 def held_for(request: Request, outputs: Sequence[Output]) -> bool:
     """Say whether all maps are held, for dumps, tables, sheets and measures; pictures are made strip by strip."""
-    return request.keep or any(one.label is None or one.format in DUMP_FORMATS.values() for one in outputs)
+    return request.keep or any(one.label is None or one.format in DUMP_FORMATS for one in outputs)
 
 
 def made_together(request: Request, outputs: Sequence[Output]) -> bool:
@@ -225,7 +226,7 @@ def check_cost(cost: Cost, name: str, limit: int | None) -> None:
 
 def _drawing(request: Request, picture: Picture, outputs: Sequence[Output]) -> Drawing:
     """Return what values become in the pictures that are made."""
-    formats = {one.format for one in outputs}.difference(DUMP_FORMATS.values())
+    formats = {one.format for one in outputs}.difference(DUMP_FORMATS)
     exact = exact_type(picture, request.options, request.display, request.colormap)
     return Drawing(
         zoom=request.zoom if formats else 0,
@@ -260,7 +261,7 @@ def _working(plan: MapPlan, hold: bool, drawing: Drawing) -> int:
 
 def _writing(request: Request, sizes: Sizes, output: Output, hold: bool, drawing: Drawing) -> int:
     """Return the bytes that are made of one step's maps for one file."""
-    if output.format in DUMP_FORMATS.values():
+    if output.format in DUMP_FORMATS:
         return sizes.values if request.flatten else 0
     anew, carried = sizes.values - sizes.held(hold), drawing.alpha * sizes.is_picture
     if output.format == "tiff" and drawing.floats:
@@ -296,8 +297,9 @@ def _ordered(all_sizes: Sequence[Sizes], hold: bool) -> int:
 
 def _stacking(request: Request, all_sizes: Sequence[Sizes], output: Output, hold: bool, drawing: Drawing) -> int:
     """Return the bytes that are made of all maps together for one file."""
-    if output.format in DUMP_FORMATS.values():
-        return 0 if output.format == "npz" and not request.flatten else sum(one.values for one in all_sizes)
+    if output.format in DUMP_FORMATS:
+        apart = not (DUMP_FORMATS[output.format].one_array or request.flatten)
+        return 0 if apart else sum(one.values for one in all_sizes)
     color = any(one.channels == 3 for one in all_sizes) or drawing.mapped
     pixels = [  # many channels are a sheet themselves
         drawing.area * one.cells if one.is_picture else _sheet_pixels(one.channels, drawing.area * one.cells)

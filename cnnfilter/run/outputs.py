@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.dumps.names import split_member
+from cnnfilter.dumps.write import DUMP_FORMATS, Dump
 from cnnfilter.errors import OutputError, lookup
 from cnnfilter.files import atomic_output, check_outputs, output_error, quoted
 from cnnfilter.text import Numbering, distinct, file_name, folded, numbered, slug
 
 #: File formats by the endings that name them.
 PICTURE_FORMATS = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp": "webp", "tiff": "tiff", "tif": "tiff"}
-DUMP_FORMATS = {"npy": "npy", "npz": "npz", "csv": "csv", "json": "json"}
-FORMATS = PICTURE_FORMATS | DUMP_FORMATS
+FORMATS = PICTURE_FORMATS | {name: name for name in DUMP_FORMATS}
 
 STDOUT = "-"
 #: The longest ending of a file's name that says its format.
@@ -112,7 +112,7 @@ def check_vectors(formats: Sequence[str]) -> None:
     OutputError
         With the formats that hold a vector.
     """
-    if any(form not in DUMP_FORMATS.values() for form in formats):
+    if any(form not in DUMP_FORMATS for form in formats):
         raise OutputError("--flatten makes a vector, and a vector is no picture (use -f csv, npy, npz or json)")
 
 
@@ -294,10 +294,8 @@ def write_dump(
     output: Output, maps: Sequence[tuple[str, Array]], info: dict[str, Any], *, flatten: bool, stack: bool
 ) -> None:
     """Write maps ``(C, oH, oW)`` to the output's file, all or nothing, or to standard output."""
-    from cnnfilter.dumps.write import WRITERS, Dump  # the door to the formats of dumps: pictures alone need none
-
     dump = Dump(arrange(maps, stack=stack, flatten=flatten), stack=stack and not flatten, info=info)
-    writer = WRITERS[output.format]
+    writer = DUMP_FORMATS[output.format].write
     if output.path is None:
         writer(sys.stdout.buffer, dump)
         sys.stdout.buffer.flush()

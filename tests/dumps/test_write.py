@@ -14,13 +14,13 @@ from hypothesis.extra import numpy as hnp
 
 import cnnfilter
 from cnnfilter.dumps.read import read_grid
-from cnnfilter.dumps.write import WRITERS, Dump, csv_cell, shortest
+from cnnfilter.dumps.write import DUMP_FORMATS, Dump, csv_cell, shortest
 from cnnfilter.errors import ParameterError, ShapeError
 
 
 def written(form, maps, *, stack=False, **info):
     file = io.BytesIO()
-    WRITERS[form](file, Dump([*maps.items()], stack, info))
+    DUMP_FORMATS[form].write(file, Dump([*maps.items()], stack, info))
     return file.getvalue()
 
 
@@ -88,7 +88,7 @@ def test_shortest_numbers_read_back_and_are_short(array):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, bool, ">f4", ">i2"])
-@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("form", DUMP_FORMATS)
 def test_other_types(form, dtype):
     array = np.arange(6).reshape(2, 3).astype(dtype)
     back = read_grid(written(form, {"map": array}), form)
@@ -175,7 +175,7 @@ def test_json_says_what_it_holds():
     text.decode("ascii")
 
 
-@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("form", DUMP_FORMATS)
 def test_bytes_are_always_the_same(form):
     maps = {"a": ramp(5, 6), "b": ramp(5, 6) + 1}
     assert written(form, maps, stack=True, source="x") == written(form, dict(maps), stack=True, source="x")
@@ -229,8 +229,8 @@ class FullDisk(io.RawIOBase):
         return len(data)
 
 
-@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("form", DUMP_FORMATS)
 def test_a_full_disk_keeps_its_number(form):
     with pytest.raises(OSError, match="No space left") as info:
-        WRITERS[form](FullDisk(2000), Dump([("a", ramp(100, 100))]))
+        DUMP_FORMATS[form].write(FullDisk(2000), Dump([("a", ramp(100, 100))]))
     assert info.value.errno == 28
