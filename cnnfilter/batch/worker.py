@@ -8,14 +8,12 @@ import os
 import signal
 import sys
 import threading
-import time
 import warnings
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
-from typing import Any
 
-from cnnfilter.batch.item import Job, Parcel, do_item, pack, quiet_errors
-from cnnfilter.batch.ledger import Planned
+from cnnfilter.batch.item import Job, do_item, pack, quiet_errors
 
 #: Address space beyond the memory limit: libraries and threads reserve more than they use.
 _SLACK = 2 << 30
@@ -30,24 +28,24 @@ _KEPT, _LARGEST = 64 << 20, 32 << 20
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-#: What this process does, set once when it starts.
-_job: tuple[Job, int | None] | None = None
+def serve(pipe: Connection, begin: Callable[[Job, int | None], None], job: Job, limit: int | None) -> None:
+    """Be a worker: do what comes through the pipe, one input after the other, until it is closed.
 
-#: Where this process tells which input it is at, and since when.
-_board: MutableSequence[float] = [-1.0, 0.0]
-
-
-def sit_down(board: MutableSequence[float], target: Callable[..., None], args: tuple[Any, ...]) -> None:
-    """Be a worker process that tells on `board` what it does."""
-    global _board
-    _board = board
-    target(*args)
+    The first message says that it is ready, each other one is an outcome, packed: short enough for one write, so that
+    there is all of it in the pipe or nothing, whenever the process dies.
+    """
+    begin(job, limit)
+    pipe.send(None)
+    while True:
+        try:
+            number, item = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(pack(job, number, do_item(job, item, limit)))
 
 
 def start(job: Job, limit: int | None) -> None:
     """Prepare this process to do inputs of `job`, with `limit` bytes for each."""
-    global _job
-    _job = job, limit
     _leave_signals()
     _end_with_run()
     keep_memory()
@@ -56,17 +54,6 @@ def start(job: Job, limit: int | None) -> None:
     if not os.environ.get("CNNFILTER_DEBUG"):
         quiet_errors()
         warnings.simplefilter("ignore")
-
-
-def work(number: int, item: Planned) -> Parcel:
-    """Do one input; return its outcome, packed. Its number stays on the board if that kills this process."""
-    if _job is None:
-        raise RuntimeError("the worker was not started")
-    _board[1] = time.monotonic()
-    _board[0] = number
-    parcel = pack(_job[0], number, do_item(_job[0], item, _job[1]))
-    _board[0] = -1
-    return parcel
 
 
 def _leave_signals() -> None:

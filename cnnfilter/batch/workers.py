@@ -11,48 +11,24 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, MutableSequence
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
-from functools import partial
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.process import BaseProcess
-from multiprocessing.sharedctypes import RawArray
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any
 
-from cnnfilter.batch.item import Job, Outcome, Parcel, do_item, failed, unpack
+from cnnfilter.batch.item import Job, Outcome, do_item, failed, unpack
 from cnnfilter.batch.ledger import Planned
-from cnnfilter.batch.worker import SIGNALS, sit_down, start, work
+from cnnfilter.batch.worker import SIGNALS, serve, start
 from cnnfilter.core.blas import begin_in_one_thread
 from cnnfilter.errors import CnnFilterError, ResourceError
-
-if TYPE_CHECKING:
-    from multiprocessing.context import BaseContext
 
 #: How often a process is looked at before it is taken to have more than one thread.
 _LOOKS = 10
 
 
-class Seat(NamedTuple):
-    """A worker process, and memory that it shares with the run: which input it is at, and since when."""
-
-    process: BaseProcess
-    board: MutableSequence[float]
-
-    def at(self) -> int | None:
-        """Return the number of the input that the worker is at, or was at when it died."""
-        number = int(self.board[0])
-        return None if number < 0 else number
-
-    def late(self, limit: float) -> int | None:
-        """Return the number of the input that the worker has been at for more than some seconds."""
-        number = self.at()
-        return number if time.monotonic() - self.board[1] > limit else None
-
-
 class Context:
-    """What `concurrent.futures` takes for a multiprocessing context; it remembers the processes that it starts."""
+    """How processes start here: forked where that is safe, else from a server that has imported everything."""
 
     def __init__(self) -> None:
         if may_fork():
@@ -62,16 +38,10 @@ class Context:
             self._context.set_forkserver_preload(["cnnfilter.batch.workers", "cnnfilter.cli"])
         else:
             self._context = multiprocessing.get_context("spawn")
-        self.seats: list[Seat] = []
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-    def Process(self, *, target: Callable[..., None], args: tuple[Any, ...]) -> BaseProcess:  # noqa: N802 - their name
+    def Process(self, *, target: Callable[..., None], args: tuple[Any, ...]) -> BaseProcess:  # noqa: N802 - its name
         """Return a process that is not started yet."""
-        board = RawArray("d", [-1.0, 0.0])
-        process: BaseProcess = self._context.Process(target=sit_down, args=(board, target, args))
-        self.seats.append(Seat(process, board))
+        process: BaseProcess = self._context.Process(target=target, args=args)
         return process
 
 
@@ -123,19 +93,22 @@ def warm_up() -> None:
     gc.freeze()  # what is here stays: a worker that looks through it would copy its pages
 
 
-#: Inputs that wait at the workers' door for each worker, so that none stands idle.
-QUEUED = 3
+#: Inputs that a worker has in hand: the one that it is at, and one that waits, so that it never stands idle.
+IN_HAND = 2
+
+#: Inputs that are taken from the plan ahead of the workers, for each.
+AHEAD = 4
 
 #: Seconds between two looks at the clock, at most.
 TICK = 0.5
 
-#: Seconds beyond an image's time limit after which workers that hand nothing back are taken for stuck.
+#: Seconds that a worker gets to be ready, beyond an image's time limit.
 GRACE = 10.0
 
-#: Seconds that workers get to end when one of them died.
+#: Seconds that a worker which closed its pipe gets to end.
 PATIENCE = 2.0
 
-#: Pools in a row that may break before one input was begun.
+#: Workers in a row that may end before they are ready.
 FALSE_STARTS = 3
 
 
@@ -171,131 +144,146 @@ def each_local(
         If workers die before they begin.
     """
     warm_up()
+    crew = _Crew(job, limit, workers, timeout)
     waiting = enumerate(items)
-    opened: dict[int, Planned] = {}
-    false_starts = 0
-    while _take(waiting, opened, workers) or opened:
-        pool = _Pool(job, limit, min(workers, len(opened)), timeout)
+    try:
+        while crew.take(waiting):
+            yield from crew.round()
+    finally:
+        crew.end()
+
+
+class _Worker:
+    """A worker process, its own pipe, and the inputs that it has in hand; it is at the first of them."""
+
+    def __init__(self, context: Context, job: Job, limit: int | None) -> None:
+        self.hand: deque[int] = deque()
+        self.ready, self.late, self.since = False, False, time.monotonic()
+        self.pipe, theirs = multiprocessing.Pipe()
         try:
-            yield from pool.outcomes(opened, waiting)
+            self.process = context.Process(target=serve, args=(theirs, start, job, limit))
+            self.process.start()
+        except BaseException:
+            self.pipe.close()
+            raise
         finally:
-            pool.end()
-        blamed = pool.blamed() if pool.died else {}
-        false_starts = 0 if blamed or pool.fruitful else false_starts + 1
-        if false_starts == FALSE_STARTS:
-            why = pool.trouble or "they end as soon as they start"
-            raise ResourceError(f"no worker can be started: {why} (-j takes fewer, -j 0 works without them)")
-        for number in blamed.keys() & opened.keys():
-            yield failed(job, opened.pop(number), blamed[number], again=True)
+            theirs.close()  # so that its death, and nothing else, closes the pipe
 
+    def give(self, number: int, item: Planned) -> None:
+        """Hand over an input. If the worker is dead, that is seen when it is heard."""
+        if not self.hand:
+            self.since = time.monotonic()
+        self.hand.append(number)
+        with contextlib.suppress(OSError):
+            self.pipe.send((number, item))
 
-def _take(waiting: Iterator[tuple[int, Planned]], opened: dict[int, Planned], workers: int) -> dict[int, Planned]:
-    """Open some inputs ahead of the workers; return the new ones."""
-    new = dict(itertools.islice(waiting, max(0, workers * (1 + QUEUED) - len(opened))))
-    opened.update(new)
-    return new
-
-
-class _StartError(Exception):
-    """A process could not be started; the cause says why."""
-
-
-class _Pool:
-    """Worker processes until one of them dies."""
-
-    def __init__(self, job: Job, limit: int | None, workers: int, timeout: float) -> None:
-        self.died, self.fruitful, self.trouble = False, False, ""
-        self._job, self._workers, self._timeout = job, workers, timeout
-        self._tick = min(TICK, timeout / 4)
-        self._context = Context()
-        self._moved = time.monotonic()
-        self._look_at = self._moved + self._tick
-        self._late: set[int] = set()
-        self._done: SimpleQueue[tuple[int, Future[Parcel]]] = SimpleQueue()
-        self._pool = ProcessPoolExecutor(
-            workers, mp_context=cast("BaseContext", self._context), initializer=start, initargs=(job, limit)
-        )
-
-    def outcomes(self, opened: dict[int, Planned], waiting: Iterator[tuple[int, Planned]]) -> Iterator[Outcome]:
-        """Do what is opened and what waits; take out of `opened` what is done."""
-        try:
-            with held_signals():  # the first inputs start the workers
-                self._give(opened)
-            while opened:
-                self._look_at_the_clock()
-                try:
-                    number, future = self._done.get(timeout=self._tick)
-                except Empty:
-                    continue
-                parcel = future.result()
-                self.fruitful = True
-                yield self._unpacked(opened.pop(number), parcel)
-                self._moved = time.monotonic()
-                self._give(_take(waiting, opened, self._workers))
-        except BrokenProcessPool:
-            self.died = True
-        except _StartError as error:
-            self.trouble = str(error.__cause__ or "no answer")
-
-    def _unpacked(self, item: Planned, parcel: Parcel) -> Outcome:
-        """Return the outcome that a worker sent."""
-        try:
-            return unpack(parcel)
-        except OSError as error:  # somebody took the file away
-            return failed(self._job, item, f"its outcome was lost: {error}", again=True)
-
-    def _give(self, new: dict[int, Planned]) -> None:
-        """Give the workers some inputs."""
-        for number, item in new.items():
-            try:
-                future = self._pool.submit(work, number, item)
-            except BrokenProcessPool:
-                raise
-            except (OSError, EOFError, RuntimeError) as error:  # no process, no thread, or no server to start them
-                raise _StartError from error
-            future.add_done_callback(partial(self._put, number))
-
-    def _put(self, number: int, future: Future[Parcel]) -> None:
-        """Note that an input is done; the pool's thread calls this."""
-        self._done.put((number, future))
-
-    def _look_at_the_clock(self) -> None:
-        """Kill whoever takes too long, now and then."""
-        now = time.monotonic()
-        if now < self._look_at:
-            return
-        self._look_at = now + self._tick
-        stuck = now - self._moved > self._timeout + GRACE  # somebody holds a lock for ever, or a thread died
-        for seat in self._context.seats:
-            late = seat.late(self._timeout)
-            if late is not None:
-                self._late.add(late)
-            if stuck or late is not None:
-                seat.process.kill()
-        if stuck:
-            raise BrokenProcessPool
+    def watch(self, timeout: float) -> None:
+        """Kill a worker that takes too long."""
+        limit = timeout if self.ready else timeout + GRACE
+        if (self.hand or not self.ready) and time.monotonic() - self.since > limit:
+            self.late = True
+            self.process.kill()
 
     def end(self) -> None:
-        """End every process. If one died, the pool ends the others by SIGTERM, which tells them apart."""
-        for seat in self._context.seats:
-            if self.died:
-                wait_for([seat.process.sentinel], timeout=PATIENCE)
-            if seat.process.pid is not None:
-                seat.process.kill()
-        with contextlib.suppress(RuntimeError):  # its thread may be what could not be started
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        """End the process, whatever it does."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
 
-    def blamed(self) -> dict[int, str]:
-        """Return the inputs that workers died of, and how."""
-        busy = {number: seat for seat in self._context.seats if (number := seat.at()) is not None}
-        dead = {number: seat for number, seat in busy.items() if seat.process.exitcode != -signal.SIGTERM}
-        return {number: self._why(number, seat) for number, seat in (dead or busy).items()}
+    def why(self, timeout: float) -> str:
+        """Return what the worker died of."""
+        if self.late:
+            return f"took longer than {timeout:g} seconds (--timeout raises the limit)"
+        return f"the worker was killed{_told(self.process.exitcode)}"
 
-    def _why(self, number: int, seat: Seat) -> str:
-        """Return what a worker died of."""
-        if number in self._late:
-            return f"took longer than {self._timeout:g} seconds (--timeout raises the limit)"
-        return f"the worker was killed{_told(seat.process.exitcode)}"
+
+class _Crew:
+    """Workers that share nothing: the death of one closes its own pipe, and costs the input that it was at."""
+
+    def __init__(self, job: Job, limit: int | None, most: int, timeout: float) -> None:
+        self.job, self.limit, self.most, self.timeout = job, limit, most, timeout
+        self.tick = min(TICK, timeout / 4)
+        self.context = Context()
+        self.workers: list[_Worker] = []
+        self.opened: dict[int, Planned] = {}
+        self.pending: deque[int] = deque()
+        self.false_starts, self.trouble = 0, ""
+
+    def take(self, waiting: Iterator[tuple[int, Planned]]) -> bool:
+        """Open some inputs ahead of the workers; say whether any is open."""
+        for number, item in itertools.islice(waiting, max(0, self.most * AHEAD - len(self.opened))):
+            self.opened[number] = item
+            self.pending.append(number)
+        return bool(self.opened)
+
+    def round(self) -> Iterator[Outcome]:
+        """Hire, give, listen once, look at the clock; yield what was done, and what was lost."""
+        self._hire()
+        for _ in range(IN_HAND):
+            for worker in self.workers:
+                if self.pending and len(worker.hand) < IN_HAND:
+                    number = self.pending.popleft()
+                    worker.give(number, self.opened[number])
+        heard = wait_for([worker.pipe for worker in self.workers], self.tick)
+        for worker in [one for one in self.workers if one.pipe in heard]:
+            yield from self._hear(worker)
+        for worker in self.workers:
+            worker.watch(self.timeout)
+
+    def _hire(self) -> None:
+        """Start workers up to the number that there is work for; go on with fewer where the system has no more."""
+        wanted = min(self.most, len(self.opened))
+        with held_signals():
+            while len(self.workers) < wanted:
+                try:
+                    self.workers.append(_Worker(self.context, self.job, self.limit))
+                except (OSError, EOFError, RuntimeError) as error:  # no process, or no server to start one
+                    self.trouble = str(error)
+                    if self.workers:
+                        self.most = len(self.workers)
+                        return
+                    self._count_false_start()
+
+    def _hear(self, worker: _Worker) -> Iterator[Outcome]:
+        """Take what a worker has to say: that it is ready, an outcome, or by a closed pipe that it is no more."""
+        try:
+            parcel = worker.pipe.recv()
+        except (EOFError, OSError):
+            yield from self._bury(worker)
+            return
+        worker.since = time.monotonic()
+        if not worker.ready:
+            worker.ready, self.false_starts = True, 0
+            return
+        item = self.opened.pop(worker.hand.popleft())
+        try:
+            yield unpack(parcel)
+        except OSError as error:  # somebody took the file away
+            yield failed(self.job, item, f"its outcome was lost: {error}", again=True)
+
+    def _bury(self, worker: _Worker) -> Iterator[Outcome]:
+        """Give what a dead worker had in hand to others, but for what it was at, which it may have died of."""
+        self.workers.remove(worker)
+        worker.process.join(PATIENCE)
+        worker.end()
+        lost = worker.hand.popleft() if worker.ready and worker.hand else None
+        self.pending.extendleft(reversed(worker.hand))
+        if not worker.ready:
+            self._count_false_start()
+        if lost is not None:
+            yield failed(self.job, self.opened.pop(lost), worker.why(self.timeout), again=True)
+
+    def _count_false_start(self) -> None:
+        """Raise where several workers in a row ended before they were ready."""
+        self.false_starts += 1
+        if self.false_starts == FALSE_STARTS:
+            why = self.trouble or "they end as soon as they start"
+            raise ResourceError(f"no worker can be started: {why} (-j takes fewer, -j 0 works without them)")
+
+    def end(self) -> None:
+        """End every process."""
+        for worker in self.workers:
+            worker.end()
 
 
 def _told(code: int | None) -> str:

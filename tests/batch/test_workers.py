@@ -11,7 +11,7 @@ from pathlib import Path
 import batch_recipes
 import pytest
 
-from cnnfilter.batch import workers
+from cnnfilter.batch import item, workers
 from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
 from cnnfilter.batch.workers import Context
@@ -86,6 +86,17 @@ def test_a_long_outcome_goes_through_a_file(photos, tmp_path):
     lines = (tmp_path / "out" / ".cnnfilter" / "journal.jsonl").read_bytes().splitlines()
     assert max(map(len, lines)) > 1 << 14  # from there on a message takes two writes
     assert not list((tmp_path / "out").rglob("*-part"))
+
+
+def test_half_a_message_costs_its_own_image_alone(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(item, "SHORT", 1 << 30)  # so that every outcome goes through the pipe, however long
+    shutil.copy(photos / "p01.png", photos / "torn.png")
+    kernels = (*load_kernels("bank:laws-5"), *load_kernels("bank:laws-3"))
+    recipe = batch_recipes.Misbehaving(kernels=kernels, options=Options(), marks=str(tmp_path), formats=("png", "npy"))
+    setup = Setup(roots=parse_roots([str(photos)]), output=str(tmp_path / "out"), jobs=2)
+    totals = run_batch(setup, recipe, Silent(), lambda *_: None)
+    assert (totals.ok, totals.failed) == (13, 0)
+    assert (tmp_path / "torn").exists()
 
 
 def session_of(pid):
