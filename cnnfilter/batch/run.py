@@ -31,6 +31,7 @@ from cnnfilter.batch.recipe import Recipe, endings_of, fingerprint
 from cnnfilter.batch.roots import Filters, Root, is_url
 from cnnfilter.batch.stores import check_output, in_this_process_only, join_url, write_object
 from cnnfilter.errors import OutputError, ParameterError, ResourceError
+from cnnfilter.files import printable
 from cnnfilter.images.frames import ALL
 
 #: Failures that are kept for the list at the end; the manifest has them all.
@@ -203,8 +204,6 @@ def _planned(setup: Setup, recipe: Recipe, state: State, used: bool) -> Totals:
 
 def _words(setup: Setup, job: Job, totals: Totals) -> dict[str, object]:
     """Return what the journal says about a run."""
-    from cnnfilter.files import printable
-
     return {
         "program": "cnnfilter", "version": cnnfilter.__version__, "job": job.digest, "planned": totals.planned,
         "passed over": dict(totals.skips), "inputs": [printable(root.path) for root in setup.roots],

@@ -26,31 +26,6 @@ def export(
 
     Example: cnnfilter export samples/digits/digits.yaml -o digits.onnx
     """
-    from cnnfilter.cli.shared import memory_limit
-    from cnnfilter.cli.words import check_network
-    from cnnfilter.core.shapes import rows_by_columns
-    from cnnfilter.errors import OutputError, ParameterError, ShapeError
-    from cnnfilter.files import printable, quoted
-    from cnnfilter.networks.load import load_network
-    from cnnfilter.networks.onnx_export import COMPARED, export_network
-    from cnnfilter.networks.plan import plan_network
-    from cnnfilter.run.network import check_peak
-    from cnnfilter.text import slug
-    from cnnfilter.views.terminal import write
+    from cnnfilter.cli.networks import export_model
 
-    check_network(network)
-    if network.lower().endswith(".onnx"):
-        raise ParameterError(f"{quoted(network)}: is an ONNX model already (export takes a network file)")
-    loaded = load_network(network)
-    target = output or f"{slug(loaded.name)}.onnx"
-    if not target.lower().endswith(".onnx"):
-        raise OutputError(f"{target!r} does not end in .onnx, and ONNX is what export writes")
-    wanted = rows_by_columns(size, "--size") if size else None
-    plan = plan_network(loaded, wanted, partial=True)
-    if plan.failure:
-        raise ShapeError(f"{quoted(network)}: {plan.failure}")
-    check_peak(plan._replace(peak_bytes=COMPARED * plan.peak_bytes), network, memory_limit(max_memory))
-    difference = export_network(loaded, target, wanted)
-    if not quiet:
-        count = len(loaded.layers)
-        write(f"wrote {printable(target)}: {count} layers, checked; ONNX Runtime differs by at most {difference:.1e}")
+    export_model(network, output, size, max_memory, quiet=quiet)

@@ -1,12 +1,13 @@
 """``cnnfilter kernels``: the kernel library."""
 
-from pathlib import Path
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.errors import CnnFilterError
+from cnnfilter.cli.main import describe, say
+from cnnfilter.errors import CnnFilterError, lookup
 
 if TYPE_CHECKING:
     from cnnfilter.library.catalog import Entry
@@ -32,8 +33,8 @@ def list_(
 
     Example: cnnfilter kernels list sobel --family gradient
     """
-    from cnnfilter.errors import CnnFilterError, lookup
     from cnnfilter.library.catalog import entries, search_path
+    from cnnfilter.views import library as views
 
     problems: list[CnnFilterError] = []
     found = [entry for entry in entries(search_path(kernel_dir or ()), problems) if not entry.hidden_by]
@@ -41,8 +42,6 @@ def list_(
         lookup({entry.family: entry for entry in found}, family, "family")
         found = [entry for entry in found if entry.family == family]
     found = [entry for entry in found if all(_mentions(entry, word) for word in words or ())]
-    from cnnfilter.views import library as views
-
     if quiet:
         views.print_names(found)
     elif json:
@@ -52,8 +51,6 @@ def list_(
     else:
         typer.echo(f"no kernel mentions {' '.join(words or ())}")
     if problems:
-        from cnnfilter.cli.main import describe, say
-
         for problem in problems:
             say(describe(problem))
         raise typer.Exit(2)
@@ -66,8 +63,6 @@ def _mentions(entry: "Entry", word: str) -> bool:
 
 def _words(text: str) -> list[str]:
     """Return a name whole, and the words of it or of a sentence."""
-    import re
-
     return [text.lower(), *re.findall(r"\w+", text.lower())]
 
 
@@ -89,28 +84,9 @@ def show(
 
     Example: cnnfilter kernels show 'model.onnx#conv1.weight[:16]' -o filters.png
     """
-    from cnnfilter.library import load_kernels, search_path
+    from cnnfilter.cli.library import show_kernels
 
-    search = search_path(kernel_dir or ())
-    found = load_kernels(kernel, search=search)
-    if output is not None:
-        from cnnfilter.run.kernel_sheet import write_passport, write_sheet
-
-        if len(found) == 1 and found[0].weights.ndim == 2:
-            write_passport(found[0], search, output)
-        else:
-            write_sheet(found, search, output)
-        typer.echo(f"wrote {output}: {len(found)} kernel{'s' * (len(found) > 1)}")
-        return
-    from cnnfilter.library.passport import passport
-    from cnnfilter.views.kernels import passport_json, print_passport
-
-    passports = [passport(one, search) for one in found]
-    if json:
-        print(passport_json(passports))  # noqa: T201
-        return
-    for one in passports:
-        print_passport(one)
+    show_kernels(kernel, output, kernel_dir, json=json)
 
 
 @app.command("export")
@@ -136,40 +112,9 @@ def export(
 
     Example: cnnfilter kernels export sobel-x --to opencv
     """
-    import sys
+    from cnnfilter.cli.library import export_kernels
 
-    from cnnfilter.cli.shared import refuse_terminal
-    from cnnfilter.files import atomic_output, check_outputs
-    from cnnfilter.library import search_path
-    from cnnfilter.library.conventions import CONVENTIONS, load_as
-    from cnnfilter.library.export import export
-    from cnnfilter.library.load import distinct_kernels, files_read
-
-    if to == "npy":
-        refuse_terminal(output or "-", [to])
-    _check_ending(output, to)
-    search = search_path(kernel_dir or ())
-    found = distinct_kernels(load_as(kernel, to if to in CONVENTIONS else "", search))
-    data = export(found, to, image)
-    target = None if output in (None, "-") else Path(str(output))
-    check_outputs([target or 1], (*files_read(found, search), image))
-    if target is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
-    with atomic_output(target) as file:
-        file.write(data)
-
-
-def _check_ending(output: str | None, to: str) -> None:
-    """Raise where a kernel file would have the ending of another form; code goes into any file."""
-    from cnnfilter.errors import ParameterError
-    from cnnfilter.files import quoted
-
-    endings = {"json": (".json",), "yaml": (".yaml", ".yml"), "npy": (".npy",)}.get(to)
-    ending = Path(output or "-").suffix.lower()
-    if endings and ending[1:].isalpha() and ending not in endings:
-        raise ParameterError(f"{quoted(str(output))} ends in {ending[1:]}, but --to says {to} (drop one of them)")
+    export_kernels(kernel, to, image, output, kernel_dir)
 
 
 @app.command("compare")
@@ -186,15 +131,9 @@ def compare(
 
     Example: cnnfilter kernels compare sobel-x --between opencv,skimage
     """
-    from cnnfilter.library import search_path
-    from cnnfilter.run.between import between as compared
-    from cnnfilter.views.kernels import comparison_json, print_comparison
+    from cnnfilter.cli.library import compare_tools
 
-    found = compared(kernel, [tool.strip() for tool in between.split(",")], search_path(kernel_dir or ()))
-    if json:
-        print(comparison_json(found))  # noqa: T201
-    else:
-        print_comparison(found)
+    compare_tools(kernel, between, kernel_dir, json=json)
 
 
 @app.command("path")
@@ -220,28 +159,6 @@ def check(
 
     Example: cnnfilter kernels check mine.yaml
     """
-    from cnnfilter.cli.main import describe, say
-    from cnnfilter.files import printable, quoted
-    from cnnfilter.library import search_path
-    from cnnfilter.library.check import check as checked
-    from cnnfilter.library.check import places
+    from cnnfilter.cli.library import check_files
 
-    search = search_path(kernel_dir or ())
-    failed = False
-    for text in files or map(str, search):
-        try:
-            found = [checked(place, search) for place in places(text)]
-        except CnnFilterError as error:
-            say(describe(error))
-            failed = True
-            continue
-        for one in found:
-            for problem in one.problems:
-                say(describe(problem))
-            if one.more:
-                say(f"{quoted(one.what)}: mistakes in {one.more:,} more kernels and banks (the first ones are listed)")
-            if not one.problems:
-                typer.echo(f"{printable(one.what)}: {one.kernels} kernel{'s' * (one.kernels != 1)}, all well")
-            failed = failed or bool(one.problems)
-    if failed:
-        raise typer.Exit(2)
+    check_files(files, kernel_dir)

@@ -14,7 +14,16 @@ import numpy as np
 import typer
 
 from cnnfilter.cli.flags import ModelFlags, ViewFlags
-from cnnfilter.cli.shared import Files, as_resource, inputs_of, open_image, refuse_terminal, report_failure
+from cnnfilter.cli.shared import (
+    Files,
+    as_resource,
+    inputs_of,
+    memory_limit,
+    open_image,
+    refuse_terminal,
+    report_failure,
+)  # fmt: skip
+from cnnfilter.cli.words import check_network
 from cnnfilter.core.shapes import rows_by_columns
 from cnnfilter.dumps.read import read_grid
 from cnnfilter.errors import (
@@ -30,11 +39,13 @@ from cnnfilter.errors import (
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.sniff import promised
+from cnnfilter.networks.load import load_network
 from cnnfilter.networks.model import Model, whole_plan
+from cnnfilter.networks.plan import plan_network
 from cnnfilter.networks.results import LayerResult, NetworkResult
 from cnnfilter.run.image import check_place
 from cnnfilter.run.layers import File, Save, check_saves, plan_files, select, split_drawable, write_layers
-from cnnfilter.run.network import PREPARATIONS, NetworkOptions, adapt, check_options, classify
+from cnnfilter.run.network import PREPARATIONS, NetworkOptions, adapt, check_options, check_peak, classify
 from cnnfilter.run.options import DTYPES, check_threads
 from cnnfilter.run.outputs import FORMATS, PICTURE_FORMATS, STDOUT, make_folder, parse_formats, read_file
 from cnnfilter.run.results import Failure
@@ -321,3 +332,25 @@ def _input(text: str) -> tuple[str, Any]:
         return name, _numbers("--input", value)
     except ParameterError:
         raise ParameterError(f"--input {name}: {value!r} is no file, and no numbers parted by commas") from None
+
+
+def export_model(path: str, output: str | None, size: str | None, max_memory: str | None, *, quiet: bool) -> None:
+    """Do what `export` does: write a network file as an ONNX model, compared with it first."""
+    from cnnfilter.networks.onnx_export import COMPARED, export_network  # the door to ONNX: `run` seldom needs it
+
+    check_network(path)
+    if path.lower().endswith(".onnx"):
+        raise ParameterError(f"{quoted(path)}: is an ONNX model already (export takes a network file)")
+    network = load_network(path)
+    target = output or f"{slug(network.name)}.onnx"
+    if not target.lower().endswith(".onnx"):
+        raise OutputError(f"{target!r} does not end in .onnx, and ONNX is what export writes")
+    wanted = rows_by_columns(size, "--size") if size else None
+    plan = plan_network(network, wanted, partial=True)
+    if plan.failure:
+        raise ShapeError(f"{quoted(path)}: {plan.failure}")
+    check_peak(plan._replace(peak_bytes=COMPARED * plan.peak_bytes), path, memory_limit(max_memory))
+    difference = export_network(network, target, wanted)
+    if not quiet:
+        count = len(network.layers)
+        write(f"wrote {printable(target)}: {count} layers, checked; ONNX Runtime differs by at most {difference:.1e}")

@@ -9,6 +9,9 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cnnfilter.core import pooling
+from cnnfilter.core.fractional import draw_samples, fractional_pool2d
+from cnnfilter.core.reduce import fractional_size, plan_windows
 from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair, resolve_pads
 from cnnfilter.errors import ParameterError, lookup
 
@@ -154,8 +157,6 @@ class Pooling(NamedTuple):
         The windows of a fractional pooling are those that ``fractional_pool2d`` draws from the same seed for an
         image; each image of a batch has the same.
         """
-        from cnnfilter.core import pooling
-
         if self.mode == "global":
             return pooling.global_pool2d(values, self.kind, missing=missing, threads=threads)[..., None, None]
         if self.mode == "adaptive":
@@ -168,7 +169,6 @@ class Pooling(NamedTuple):
                 ceil_mode=self.ceil_mode, count_include_pad=self.count_include_pad, p=self.p,
                 missing=missing, threads=threads,
             )  # fmt: skip
-        from cnnfilter.core.fractional import draw_samples, fractional_pool2d
 
         return fractional_pool2d(
             values, size, output_size=self.output_size, output_ratio=self.share, kind=self.kind,
@@ -178,8 +178,6 @@ class Pooling(NamedTuple):
 
 def _plan_windows(pooling: Pooling, size: Pair) -> PoolPlan:
     """Plan windows of one size."""
-    from cnnfilter.core.reduce import plan_windows
-
     both = plan_windows(size, pooling.size, pooling.stride, pooling.padding, pooling.dilation, pooling.ceil_mode)
     rows, columns = both
     if pooling.kind in ("max", "min") or (pooling.kind == "avg" and not pooling.count_include_pad):
@@ -214,8 +212,6 @@ def _plan_adaptive(pooling: Pooling, size: Pair) -> PoolPlan:
 
 def _plan_fractional(pooling: Pooling, size: Pair) -> PoolPlan:
     """Plan windows at places drawn from the seed, evenly spread on the whole."""
-    from cnnfilter.core.reduce import fractional_size
-
     window = pair(pooling.size, "size")
     out = fractional_size(size, window, pooling.output_size, pooling.share)
     texts = [f"{k} windows of {w} spread over {n}" for n, k, w in zip(size, out, window, strict=True)]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError
+from cnnfilter.files import file_path, quoted
 from cnnfilter.library.document import Document, Steps, parse_document, read_bytes, read_document
 from cnnfilter.library.numbers import describe
 from cnnfilter.library.spec import DOCUMENT_SUFFIXES, canonical
@@ -166,7 +167,6 @@ def folders(search: Sequence[str | Path] | None) -> list[Path]:
     """
     if search is None:
         return search_path()
-    from cnnfilter.files import file_path
 
     if isinstance(search, str | bytes) or not isinstance(search, Iterable):
         raise ParameterError(f"search is a list of folders, got {describe(search)}")
@@ -181,8 +181,6 @@ def kernel_files(folder: Path) -> list[Path]:
                 item.name for item in items if item.name.lower().endswith(DOCUMENT_SUFFIXES) and item.is_file()
             )
     except PermissionError as error:
-        from cnnfilter.files import quoted
-
         raise ResourceError(f"{quoted(folder)}: {error.strerror} (a kernel folder; check who may read it)") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no folder can have
         raise KernelFileError(str(folder), f"{getattr(error, 'strerror', None) or error} (a kernel folder)") from error

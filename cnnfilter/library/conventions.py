@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfilter.errors import lookup
+from cnnfilter.library.load import kernels_as_named
 
 if TYPE_CHECKING:
     from cnnfilter.library.kernel import Kernel
@@ -242,6 +243,4 @@ def load_as(spec: str, tool: str, search: Sequence[Path]) -> list[Kernel]:
     >>> kernel.name, kernel.shape, kernel.own.call
     ('gaussian-sigma2', (17, 17), 'scipy.ndimage.gaussian_filter(image.astype(float), 2)')
     """
-    from cnnfilter.library.load import kernels_as_named
-
     return kernels_as_named(spec, search=search, tool=tool)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from cnnfilter.errors import KernelFileError, ResourceError
+from cnnfilter.files import quoted
 
 #: Keys and indices from the top of a document.
 Steps: TypeAlias = tuple[str | int, ...]
@@ -347,8 +348,6 @@ def read_bytes(path: str | Path, limit: int = MAX_BYTES) -> bytes:
         with file.open("rb") as stream:
             data = stream.read(limit + 1)
     except PermissionError as error:
-        from cnnfilter.files import quoted
-
         raise ResourceError(f"{quoted(path)}: {error.strerror} (check who may read it)") from error
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise KernelFileError(str(path), getattr(error, "strerror", None) or str(error)) from error

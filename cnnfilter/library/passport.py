@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.errors import CnnFilterError
+from cnnfilter.library.build import parameters_of
 from cnnfilter.library.catalog import Entry, entries, find
 from cnnfilter.library.export.text import whole
 from cnnfilter.library.kernel import Kernel
@@ -155,8 +156,6 @@ def _entry(kernel: Kernel, search: Sequence[Path]) -> Entry | None:
 
 def _of_entry(entry: Entry, search: Sequence[Path]) -> dict[str, Any]:
     """Return what the files say of a kernel."""
-    from cnnfilter.library.build import parameters_of
-
     line = entry.line
     namesakes = [one for one in entries(search) if (one.name, one.kind) == (entry.name, entry.kind) and one.hidden_by]
     return {

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnfilter.errors import KernelFileError, UnknownNameError, closest
 from cnnfilter.files import decoded, quoted
+from cnnfilter.library.build import file_label
 from cnnfilter.library.document import read_bytes
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.numbers import MatrixError, describe, is_bracketed, matrix, number, plane, row_note, split_row
@@ -79,8 +80,6 @@ def read_text_kernels(path: str, member: str = "") -> list[Kernel]:
 
 def _kernel(path: str, name: str, table: Table) -> Kernel:
     """Return one matrix as a kernel."""
-    from cnnfilter.library.build import file_label
-
     stem = Path(path).stem
     label = stem if not name else f"{stem}-{name}" if name.isdecimal() else name
     return Kernel(

@@ -16,6 +16,8 @@ from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, ShapeError, lookup
 from cnnfilter.files import quoted
 from cnnfilter.library.arrays import data_files
+from cnnfilter.library.document import parse_document, read_document
+from cnnfilter.networks.load import read_description
 from cnnfilter.networks.onnx_facts import constant_names, node_outline, node_plans, type_name
 from cnnfilter.networks.onnx_session import first_line, make_session, require_onnx, run_session
 from cnnfilter.networks.plan import NetworkPlan, Outline
@@ -162,9 +164,6 @@ def fitting(feed: Feed, values: Array, path: str) -> Array:
 
 def _described(proto: Any, file: Path, base: Input) -> tuple[Input, tuple[str, ...], tuple[Path, ...]]:
     """Return what is said about the input and the classes: in the file beside the model, else in the model."""
-    from cnnfilter.library.document import parse_document, read_document
-    from cnnfilter.networks.load import read_description
-
     beside = file.with_name(f"{file.name}.yaml")
     if beside.is_file():
         return (*read_description(read_document(beside), base), (beside,))

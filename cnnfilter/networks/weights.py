@@ -12,7 +12,9 @@ from cnnfilter.core.arrays import Array
 from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.library.arrays import READERS
+from cnnfilter.library.load import files_read, load_kernels
 from cnnfilter.library.numbers import MatrixError, describe, matrix, number
+from cnnfilter.library.spec import parse_spec
 
 #: Endings of the files that hold arrays.
 ARRAY_SUFFIXES = (".npz", ".npy", ".safetensors")
@@ -159,8 +161,6 @@ def resolve_kernels(specs: list[str], folder: Path, depth: int | None, groups: i
     CnnFilterError
         If a spec means nothing, or the kernels are not of one size.
     """
-    from cnnfilter.library.load import files_read, load_kernels
-
     kernels = [kernel for spec in specs for kernel in load_kernels(_contained(spec, folder))]
     planes = [kernel.weights for kernel in kernels]
     sizes = {plane.shape[-2:] for plane in planes}
@@ -179,8 +179,6 @@ def resolve_kernels(specs: list[str], folder: Path, depth: int | None, groups: i
 
 def _contained(spec: str, folder: Path) -> str:
     """Return a kernel spec whose file, if it names one, is that of the network's folder."""
-    from cnnfilter.library.spec import parse_spec
-
     parsed = parse_spec(spec)
     if parsed.kind != "file":
         return spec

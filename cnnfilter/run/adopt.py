@@ -15,6 +15,7 @@ from cnnfilter.images.picture import Picture
 from cnnfilter.library.conventions import ALPHA_WORDS, CONVENTIONS, ROUNDING_WORDS, Convention
 from cnnfilter.library.kernel import Kernel, Own
 from cnnfilter.library.spec import parse_spec
+from cnnfilter.run.methods import PILLOW_PASSES, blur_of_sums, box_passes, fixed_point, pass_radius
 from cnnfilter.run.options import Options
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -251,7 +252,6 @@ def _in_fixed_point(way: Way, kernel: Kernel, picture: Picture) -> Way:
     """Take the whole numbers that GaussianBlur makes of its weights."""
     if not way.rounding:
         return way
-    from cnnfilter.run.methods import fixed_point
 
     fixed = fixed_point(way.weights, 8 if way.top == 255 else 16)
     options = way.options._replace(dtype="float32" if way.top == 255 else "float64", engine="banded")
@@ -262,7 +262,6 @@ def _divided_sums(way: Way, kernel: Kernel, picture: Picture) -> Way:
     """Add up whole numbers, and divide as cv2.blur does."""
     if not way.rounding:
         return way
-    from cnnfilter.run.methods import blur_of_sums
 
     return way._replace(
         weights=np.ones_like(way.weights), options=way.options._replace(dtype="float64", engine="banded"),
@@ -272,8 +271,6 @@ def _divided_sums(way: Way, kernel: Kernel, picture: Picture) -> Way:
 
 def _one_pass(way: Way, kernel: Kernel, picture: Picture) -> Way:
     """Take one pass of a box."""
-    from cnnfilter.run.methods import box_passes
-
     radius = (way.weights.shape[0] // 2, way.weights.shape[1] // 2)
     return way._replace(passes=lambda planes: box_passes(planes, radius, 1)) if way.rounding else way
 
@@ -282,7 +279,6 @@ def _three_passes(way: Way, kernel: Kernel, picture: Picture) -> Way:
     """Take the passes of a box that Pillow's Gaussian is made of."""
     if not way.rounding or kernel.own is None:
         return way
-    from cnnfilter.run.methods import PILLOW_PASSES, box_passes, pass_radius
 
     radius = pass_radius(kernel.own.sigma)
     return way._replace(passes=lambda planes: box_passes(planes, (radius, radius), PILLOW_PASSES))

@@ -13,10 +13,12 @@ import cnnfilter
 from cnnfilter.errors import lookup
 from cnnfilter.files import atomic_output, check_outputs
 from cnnfilter.images.display import Extent, resolve, to_pixels
+from cnnfilter.images.passport import LONGEST_NUMBERED, Page, draw_passport
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import files_read
+from cnnfilter.library.passport import passport, rank_words, symmetry_words
 from cnnfilter.run.outputs import PICTURE_FORMATS
 from cnnfilter.text import distinct
 
@@ -79,9 +81,6 @@ def write_passport(kernel: Kernel, search: Sequence[Path], path: str) -> None:
     UnknownNameError
         If its ending is no picture format.
     """
-    from cnnfilter.images.passport import LONGEST_NUMBERED, Page, draw_passport
-    from cnnfilter.library.passport import passport, rank_words, symmetry_words
-
     form = _format(path, [kernel], search)
     one = passport(kernel, search)
     numbered = max(kernel.shape) <= LONGEST_NUMBERED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -247,7 +248,6 @@ def _opened(output: Output) -> Iterator[BinaryIO]:
         with atomic_output(output.path, durable=output.durable) as file:
             yield file
         return
-    import sys
 
     yield sys.stdout.buffer
     sys.stdout.buffer.flush()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnnfilter.errors import OutputError, ShapeError, lookup
+from cnnfilter.images.colour import colour_table
 from cnnfilter.images.display import NUMBERS, Display, parse_display
 from cnnfilter.images.picture import Picture, colours_of
 from cnnfilter.images.png import COMPRESSIONS
@@ -117,8 +118,6 @@ def make_looks(
     if scale is not None:
         lookup(SCALES, scale, "scale")
     if colormap is not None:
-        from cnnfilter.images.colour import colour_table
-
         colour_table(colormap)
     words = {"display": parse_display(display), "colormap": colormap, "compress": compress}
     return {**words, "scale": scale, "zoom": zoom}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from cnnfilter.core.activate import check_activation, takes_axis
+from cnnfilter.core.activate import activate, check_activation, elementwise, find_axis, halved, takes_axis
 from cnnfilter.core.activations import ACTIVATIONS
 from cnnfilter.core.conv import Convolution, plan_source
 from cnnfilter.core.exact import OrderedConvolution
@@ -16,6 +16,7 @@ from cnnfilter.core.rows import Scratch, map_in_threads, thread_count
 from cnnfilter.errors import ShapeError
 from cnnfilter.run.adopt import Way, way_of
 from cnnfilter.run.combine import by_channel, combine, same_shape
+from cnnfilter.run.methods import by_opacity
 from cnnfilter.run.options import Options
 from cnnfilter.run.source import PictureSource
 
@@ -242,7 +243,6 @@ def _whole(source: PictureSource, way: Way) -> Array:
     dtype = np.dtype(way.options.dtype)
     if way.passes is not None:
         return way.passes(source.array()).astype(dtype)
-    from cnnfilter.run.methods import by_opacity
 
     values = by_opacity(_floats(source.of("weighted"), way), _floats(source.of("opacity"), way))
     if way.options.bias is not None:
@@ -344,7 +344,6 @@ def after(values: Array, options: Options, *, activated: bool = False) -> Array:
         parameters = dict(options.activation.parameters)
         if takes_axis(options.activation.name) and "axis" not in parameters:
             parameters["axis"] = _activation_axis(values.shape, options.activation.name)
-        from cnnfilter.core.activate import activate
 
         values = activate(
             values, options.activation.name, missing=options.missing, threads=options.threads, **parameters
@@ -358,7 +357,6 @@ def activated_shape(shape: tuple[int, int, int], options: Options) -> tuple[int,
     """Return the shape that an activation leaves: glu halves the axis that it works along."""
     if options.activation is None or not takes_axis(options.activation.name):
         return shape
-    from cnnfilter.core.activate import find_axis, halved
 
     name, axis = options.activation.name, options.activation.parameters.get("axis", None)
     axis = find_axis(shape, _activation_axis(shape, name) if axis is None else axis, name)
@@ -403,6 +401,5 @@ def _fused(options: Options) -> Callable[[Array], None] | None:
     name, parameters = check_activation(options.activation.name, options.activation.parameters)
     if ACTIVATIONS[name].over_axis or np.ndim(parameters.get("weight", 0)):
         return None
-    from cnnfilter.core.activate import elementwise
 
     return elementwise(name, **parameters)

@@ -17,6 +17,7 @@ from cnnfilter.errors import ImageError, ParameterError, ResourceError, ShapeErr
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.read import open_picture
+from cnnfilter.images.resize import resize
 from cnnfilter.networks.model import FileModel, Model, measure_layers, open_model
 from cnnfilter.networks.plan import NetworkPlan
 from cnnfilter.networks.prepare import prepare, white_of
@@ -156,8 +157,6 @@ def _model(path_or_network: Any) -> Model:
 
 def array_input(values: Array, model: Model) -> Array:
     """Return an array as the model takes it: ``(C, H, W)``, or ``(N, C, H, W)`` for a batch."""
-    from cnnfilter.images.resize import resize
-
     if values.ndim not in (2, 3, 4) or values.size == 0 or values.dtype.kind not in "biuf":
         raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W) of real numbers, got shape {values.shape}")
     dtype = model.takes or computing_type(values)
@@ -184,8 +183,6 @@ def _per_plane(model: Model) -> Any:
 
 def picture_input(picture: Picture, model: Model, dtype: str = "float32") -> Array:
     """Return a picture as the model takes it, ``(C, H, W)``; transparency counts where that makes its channels."""
-    from cnnfilter.images.resize import resize
-
     keeps_alpha = picture.channels == model.input.channels
     planes = picture.array()[: picture.channels - (picture.has_alpha and not keeps_alpha)]
     white = picture.white if _needs_white(model) else 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -288,8 +289,6 @@ def _write_image(output: Output, pixels: Array, text: Mapping[str, str], look: L
 def _write(output: Output, pieces: Iterator[bytes]) -> None:
     """Write the pieces to the output's file, all or nothing, or to standard output."""
     if output.path is None:
-        import sys
-
         for piece in pieces:
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()

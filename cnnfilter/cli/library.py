@@ -1,0 +1,100 @@
+"""What the commands of `kernels` do, but for the list, which needs little: pages, exports, comparisons, checks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from cnnfilter.cli.main import describe, say
+from cnnfilter.cli.shared import refuse_terminal
+from cnnfilter.errors import CnnFilterError, ParameterError
+from cnnfilter.files import atomic_output, check_outputs, printable, quoted
+from cnnfilter.library.catalog import search_path
+from cnnfilter.library.check import check, places
+from cnnfilter.library.conventions import CONVENTIONS, load_as
+from cnnfilter.library.export import export
+from cnnfilter.library.load import distinct_kernels, files_read, load_kernels
+from cnnfilter.library.passport import passport
+from cnnfilter.run.between import between
+from cnnfilter.run.kernel_sheet import write_passport, write_sheet
+from cnnfilter.views.kernels import comparison_json, passport_json, print_comparison, print_passport
+
+
+def show_kernels(spec: str, output: str | None, folders: Sequence[str] | None, *, json: bool) -> None:
+    """Print the passports of kernels, or draw one as a page, several as a sheet."""
+    search = search_path(folders or ())
+    found = load_kernels(spec, search=search)
+    if output is not None:
+        if len(found) == 1 and found[0].weights.ndim == 2:
+            write_passport(found[0], search, output)
+        else:
+            write_sheet(found, search, output)
+        typer.echo(f"wrote {output}: {len(found)} kernel{'s' * (len(found) > 1)}")
+        return
+    passports = [passport(one, search) for one in found]
+    if json:
+        print(passport_json(passports))  # noqa: T201
+        return
+    for one in passports:
+        print_passport(one)
+
+
+def export_kernels(spec: str, to: str, image: str, output: str | None, folders: Sequence[str] | None) -> None:
+    """Print a kernel in the form of a tool, or write it to a file."""
+    if to == "npy":
+        refuse_terminal(output or "-", [to])
+    _check_ending(output, to)
+    search = search_path(folders or ())
+    found = distinct_kernels(load_as(spec, to if to in CONVENTIONS else "", search))
+    data = export(found, to, image)
+    target = None if output in (None, "-") else Path(str(output))
+    check_outputs([target or 1], (*files_read(found, search), image))
+    if target is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    with atomic_output(target) as file:
+        file.write(data)
+
+
+def _check_ending(output: str | None, to: str) -> None:
+    """Raise where a kernel file would have the ending of another form; code goes into any file."""
+    endings = {"json": (".json",), "yaml": (".yaml", ".yml"), "npy": (".npy",)}.get(to)
+    ending = Path(output or "-").suffix.lower()
+    if endings and ending[1:].isalpha() and ending not in endings:
+        raise ParameterError(f"{quoted(str(output))} ends in {ending[1:]}, but --to says {to} (drop one of them)")
+
+
+def compare_tools(spec: str, tools: str, folders: Sequence[str] | None, *, json: bool) -> None:
+    """Print where two tools differ about a kernel."""
+    found = between(spec, [tool.strip() for tool in tools.split(",")], search_path(folders or ()))
+    if json:
+        print(comparison_json(found))  # noqa: T201
+    else:
+        print_comparison(found)
+
+
+def check_files(files: Sequence[str] | None, folders: Sequence[str] | None) -> None:
+    """List what is wrong with kernel files; end with 2 where something is."""
+    search = search_path(folders or ())
+    failed = False
+    for text in files or map(str, search):
+        try:
+            found = [check(place, search) for place in places(text)]
+        except CnnFilterError as error:
+            say(describe(error))
+            failed = True
+            continue
+        for one in found:
+            for problem in one.problems:
+                say(describe(problem))
+            if one.more:
+                say(f"{quoted(one.what)}: mistakes in {one.more:,} more kernels and banks (the first ones are listed)")
+            if not one.problems:
+                typer.echo(f"{printable(one.what)}: {one.kernels} kernel{'s' * (one.kernels != 1)}, all well")
+            failed = failed or bool(one.problems)
+    if failed:
+        raise typer.Exit(2)
