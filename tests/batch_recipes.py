@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from cnnfilter.batch.place import place_of
 from cnnfilter.batch.recipe import Convolve
 from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
@@ -64,9 +65,9 @@ def go(folder, output, *, formats=("png",), kernels=("sobel-x",), measures=(), f
         kernels=tuple(one for spec in kernels for one in load_kernels(spec)), options=Options(), formats=formats,
         measures=measures,
     )  # fmt: skip
-    setup = Setup(roots=parse_roots([str(folder)]), output=str(output), **{"jobs": 0, **more})
+    setup = Setup(roots=parse_roots([str(folder)]), place=place_of(str(output)), **{"jobs": 0, **more})
 
-    def end(state, _totals):
-        finish(str(output), recipe, state, ("jsonl", "csv"), features)
+    def end(ledger):
+        finish(setup.place, recipe, ledger, ("jsonl", "csv"), features)
 
     return run_batch(setup, recipe, Silent(), end)

@@ -21,7 +21,7 @@ import msgspec
 import cnnfilter
 from cnnfilter.batch.item import Job, Outcome, do_item, failed
 from cnnfilter.batch.ledger import Planned
-from cnnfilter.batch.roots import is_url
+from cnnfilter.batch.place import seen_from_anywhere
 from cnnfilter.batch.worker import keep_memory
 from cnnfilter.errors import MissingExtraError, ParameterError, ResourceError
 
@@ -142,7 +142,7 @@ def _lost(client: Any) -> ResourceError:
 
 def _in_full(item: Planned) -> Planned:
     """Return an input whose path means the same in another folder."""
-    return item if is_url(item.source) else msgspec.structs.replace(item, source=os.path.abspath(item.source))  # noqa: PTH100
+    return msgspec.structs.replace(item, source=seen_from_anywhere(item.source))
 
 
 def _do_chunk(

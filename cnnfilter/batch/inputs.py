@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from cnnfilter.batch.roots import LONGEST_LINE, Filters, Root, is_url
+from cnnfilter.batch.roots import LONGEST_LINE, Filters, Root
 from cnnfilter.errors import OutputError, ParameterError
 from cnnfilter.files import quoted
 
@@ -231,8 +231,6 @@ def refuse_nested(roots: Iterable[Root], output: str, filters: Filters) -> None:
     OutputError
         Unless the output is another folder, or excluded.
     """
-    if is_url(output):
-        return
     chain = [
         path for path in (Path(os.path.realpath(output)), *Path(os.path.realpath(output)).parents) if path.exists()
     ]

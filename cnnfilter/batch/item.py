@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +12,17 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import xxhash
 
-from cnnfilter.batch.inputs import STATE_FOLDER, Found
-from cnnfilter.batch.ledger import DONE, FAILED, Planned, Record, Written
+from cnnfilter.batch.inputs import Found
+from cnnfilter.batch.ledger import DONE, FAILED, Planned, Record, Written, digest_of
+from cnnfilter.batch.place import Place, content_of
 from cnnfilter.batch.recipe import Made, Recipe, plan_files
-from cnnfilter.batch.roots import is_url
-from cnnfilter.batch.stores import join_url, object_facts, read_object, write_object
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError, lookup
 from cnnfilter.files import PART_SUFFIX, output_error, quoted
 from cnnfilter.images.frames import ALL, frame_name
 from cnnfilter.images.picture import MOST_FRAMES, Picture
 from cnnfilter.images.read import count_pictures, open_picture
 from cnnfilter.run.outputs import Output
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,14 +33,14 @@ class Job:
     ----------
     recipe
         What to do with each.
-    output
-        Folder or URL that the results go below.
+    place
+        Where the results go.
     digest
         Fingerprint of the parameters.
     """
 
     recipe: Recipe
-    output: str
+    place: Place
     digest: str
 
 
@@ -92,24 +87,14 @@ def _record(job: Job, item: Planned, limit: int | None) -> Record:
     if item.reason:
         raise ImageError(f"{quoted(item.key)}: {item.reason}")
     size, stamp, picture = _open(job, item, limit)
-    if is_url(job.output):
-        with tempfile.TemporaryDirectory(prefix="cnnfilter-") as folder:
-            done, written = _apply(job, item, picture, Path(folder), limit)
-            written = tuple(_put(job, Path(folder), one) for one in written)
-    else:
-        done, written = _apply(job, item, picture, _folder(Path(job.output, item.folder)), limit)
+    with job.place.writing(item.folder) as folder:
+        done, written = _apply(job, item, picture, folder, limit)
+        written = tuple(job.place.put(folder / Path(one.path).name, one) for one in written)
     features = tuple(measure_maps(one.hold(), job.recipe.measures) for one in done) if job.recipe.measures else ()
     notes = tuple(dict.fromkeys(note for one in done for note in one.row.get("notes", ())))
     return Record(
         job.digest, item.key, size, stamp, DONE, "", written, tuple(one.row for one in done), features, notes=notes
     )  # fmt: skip
-
-
-def _put(job: Job, folder: Path, one: Written) -> Written:
-    """Put one output into its store; return it with the tag that tells it from what others may put there."""
-    url = join_url(job.output, one.path)
-    write_object(Path(folder, Path(one.path).name), url)
-    return Written(one.path, one.size, one.digest, (object_facts(url) or (0, ""))[1])
 
 
 def _open(job: Job, item: Planned, limit: int | None) -> tuple[int, str, Picture]:
@@ -119,11 +104,11 @@ def _open(job: Job, item: Planned, limit: int | None) -> tuple[int, str, Picture
         reading = reading._replace(frame=item.frame or 0)
     pixels = job.recipe.max_pixels
     words: dict[str, Any] = {"name": item.key, "max_pixels": pixels, "max_memory": limit, "reading": reading}
-    if is_url(item.source):
-        data = read_object(item.source)
-        return len(data), item.stamp, open_picture(data, **words)
+    content = content_of(item.source)
+    if isinstance(content, bytes):
+        return len(content), item.stamp, open_picture(content, **words)
     before = _stamp(item)
-    picture = open_picture(Path(item.source), **words)
+    picture = open_picture(content, **words)
     if _stamp(item) != before:
         raise ImageError(f"{quoted(item.key)}: changed while it was read")
     return *before, picture
@@ -140,15 +125,6 @@ def _stamp(item: Planned) -> tuple[int, str]:
     return status.st_size, str(status.st_mtime_ns)
 
 
-def _folder(path: Path) -> Path:
-    """Make the folder of some outputs."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(error, path) from error
-    return path
-
-
 def _apply(
     job: Job, item: Planned, picture: Picture, folder: Path, limit: int | None
 ) -> tuple[list[Made], tuple[Written, ...]]:
@@ -161,39 +137,6 @@ def _apply(
     return done, tuple(
         Written(prefix + output.path.name, *digest_of(output.path)) for output in outputs if output.path is not None
     )
-
-
-def digest_of(path: Path) -> tuple[int, str]:
-    """Return the bytes in a file and their 128-bit XXH3 digest."""
-    digest, size = xxhash.xxh3_128(), 0
-    try:
-        with path.open("rb", buffering=0) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-                size += len(block)
-    except OSError as error:
-        raise output_error(error, path) from error
-    return size, digest.hexdigest()
-
-
-def still_there(output: str, record: Record) -> bool:
-    """Say whether everything that a record tells of is still as it was written."""
-    if is_url(output):
-        return all(_is_there(join_url(output, one.path), one) for one in record.outputs)
-    for one in record.outputs:
-        path = Path(output, one.path)
-        try:
-            if path.stat().st_size != one.size or digest_of(path) != (one.size, one.digest):
-                return False
-        except (OSError, ResourceError):
-            return False
-    return True
-
-
-def _is_there(url: str, one: Written) -> bool:
-    """Say whether an object is what we put there: by its size, and its tag or time where the store tells one."""
-    facts = object_facts(url)
-    return facts is not None and facts[0] == one.size and (not one.tag or facts[1] == one.tag)
 
 
 def quiet_errors() -> None:
@@ -305,7 +248,7 @@ def each_frame(found: Iterable[Found]) -> Iterator[Found]:
 def _count(one: Found) -> int:
     """Return how many frames an input has; whoever opens it says what is wrong with it."""
     try:
-        return count_pictures(read_object(one.source) if is_url(one.source) else Path(one.source))
+        return count_pictures(content_of(one.source))
     except CnnFilterError:
         return 1
 
@@ -322,8 +265,7 @@ def pack(job: Job, number: int, outcome: Outcome) -> Parcel:
     data = pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL)
     if len(data) <= SHORT:
         return data
-    folder = Path(tempfile.gettempdir()) if is_url(job.output) else Path(job.output, STATE_FOLDER)
-    path = folder / f".{os.getpid()}-{number}{PART_SUFFIX}"  # swept like any unfinished file
+    path = job.place.state / f".{os.getpid()}-{number}{PART_SUFFIX}"  # swept like any unfinished file
     try:
         path.write_bytes(data)
     except OSError as error:

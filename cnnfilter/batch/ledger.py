@@ -1,24 +1,28 @@
-"""What is remembered of every input, and the journal that remembers it: a line of strict JSON each."""
+"""What is remembered of every input: a SQLite database while it runs, a journal of strict JSON afterwards."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
+import errno
+import hashlib
 import os
+import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
+import xxhash
 
-from cnnfilter.batch.folder import bring_journal, remote_state, state_of
 from cnnfilter.batch.inputs import Found
-from cnnfilter.batch.roots import is_url
-from cnnfilter.errors import OutputError
-from cnnfilter.files import output_error, printable, quoted
+from cnnfilter.errors import OutputError, ResourceError
+from cnnfilter.files import atomic_output, output_error, printable, quoted
 
 DONE, FAILED = "ok", "failed"
+
+_BLOCK = 1 << 20
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -38,6 +42,11 @@ class Planned(msgspec.Struct, frozen=True):
         """Return an input with its key and its place."""
         return cls(key, found.source, found.size, found.stamp, folder, stem, found.reason, found.frame)
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Key, folder and stem."""
+        return self.key, self.folder, self.stem
+
     def at(self, key: str, folder: str, stem: str) -> Planned:
         """Return the same input with another key and place."""
         return msgspec.structs.replace(self, key=key, folder=folder, stem=stem)
@@ -50,6 +59,19 @@ class Written(msgspec.Struct, frozen=True, omit_defaults=True, rename={"digest":
     size: int
     digest: str
     tag: str = ""
+
+
+def digest_of(path: Path) -> tuple[int, str]:
+    """Return the bytes in a file and their 128-bit XXH3 digest."""
+    digest, size = xxhash.xxh3_128(), 0
+    try:
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                size += len(block)
+    except OSError as error:
+        raise output_error(error, path) from error
+    return size, digest.hexdigest()
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"key": "input"}):
@@ -135,26 +157,6 @@ def name_from(words: Mapping[str, Any], field: str) -> str:
     return str(words[field])
 
 
-def plan_line(item: Planned) -> bytes:
-    """Return an input of the plan as one line."""
-    try:
-        return _encode(item) + b"\n"
-    except UnicodeEncodeError:  # a name that is no UTF-8
-        words = msgspec.structs.asdict(item)
-        for name in _NAMES:
-            words |= name_fields(name, words[name])
-        return _encode(words) + b"\n"
-
-
-def plan_item(line: bytes) -> Planned:
-    """Return the input that `plan_line` wrote."""
-    if b"_base64" not in line:
-        return _decode_planned(line)
-    words = msgspec.json.decode(line)
-    names = {name: name_from(words, name) for name in _NAMES}
-    return Planned(**names, size=words["size"], stamp=words["stamp"], reason=words["reason"], frame=words["frame"])
-
-
 def record_line(record: Record) -> bytes:
     """Return a record as one line."""
     if not record.reason:
@@ -177,196 +179,262 @@ def record_from(line: bytes) -> Record:
     return msgspec.convert(words, Record)
 
 
-_NAMES = ("key", "source", "folder", "stem")
 _encode = msgspec.json.Encoder().encode
-_decode_planned = msgspec.json.Decoder(Planned).decode
 _decode_record = msgspec.json.Decoder(Record).decode
 
+
+#: Inputs that are read from the database at a time.
+PAGE = 1000
 
 #: Seconds between two waits for the disk.
 SYNC_EVERY = 1.0
 
+#: Changes with the tables.
+VERSION = 1
 
-class _Head(msgspec.Struct):
-    """The fields by which a line is found again."""
+_SCHEMA = f"""
+PRAGMA user_version = {VERSION};
+CREATE TABLE IF NOT EXISTS plan (number INTEGER PRIMARY KEY, key BLOB, source BLOB, size INTEGER, stamp BLOB,
+    folder BLOB, stem BLOB, reason BLOB, frame INTEGER);
+CREATE TABLE IF NOT EXISTS records (number INTEGER PRIMARY KEY, key BLOB UNIQUE, job TEXT, state TEXT, line BLOB);
+CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY, token TEXT UNIQUE, words BLOB);
+CREATE VIEW IF NOT EXISTS inputs AS SELECT plan.number, CAST(plan.key AS TEXT) AS input, records.job,
+    coalesce(records.state, 'to do') AS state, CAST(records.line AS TEXT) AS record
+    FROM plan LEFT JOIN records USING (key);
+"""
 
-    input: str = ""
-    input_base64: str = ""
-    state: str = ""
-    run: msgspec.Raw = msgspec.Raw(b"")
+#: The records of a job; a journal that was taken up has no plan.
+_OF_JOB = """FROM records WHERE job = ? AND (key IN (SELECT key FROM plan) OR NOT EXISTS (SELECT 1 FROM plan))"""
 
-
-class Journal:
-    """The open journal of one run."""
-
-    def __init__(self, path: Path, *, fresh: bool) -> None:
-        """Open the journal to append to it; a fresh one forgets what was there."""
-        self.path = path
-        self._synced = time.monotonic()
-        try:
-            self._file: BinaryIO = path.open("w+b" if fresh else "a+b", buffering=0)
-            self._drop_torn_line()
-        except OSError as error:
-            raise output_error(error, path) from error
-
-    def _drop_torn_line(self) -> None:
-        """Cut off what follows the last line end: half a line, after a power cut."""
-        end = self._file.seek(0, os.SEEK_END)
-        keep = end
-        while keep:
-            start = max(0, keep - 65536)
-            self._file.seek(start)
-            found = self._file.read(keep - start).rfind(b"\n")
-            if found >= 0:
-                keep = start + found + 1
-                break
-            keep = start
-        if keep != end:
-            self._file.truncate(keep)
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            os.fsync(self._file.fileno())
-        except OSError as problem:
-            if error is None:
-                raise output_error(problem, self.path) from problem
-        finally:
-            self._file.close()
-
-    def begin(self, words: dict[str, Any]) -> None:
-        """Write that a run begins, and with what."""
-        self._append(msgspec.json.encode({"run": words}) + b"\n")
-
-    def add(self, record: Record) -> None:
-        """Write how an input came out."""
-        self._append(record_line(record))
-
-    def _append(self, line: bytes) -> None:
-        """Write one line; half a line that a full disk took is taken back."""
-        try:
-            written = self._file.write(line)
-            while written < len(line):  # a full disk may take a part first
-                written += self._file.write(line[written:])
-            now = time.monotonic()
-            if now - self._synced > SYNC_EVERY:
-                os.fsync(self._file.fileno())
-                self._synced = now
-        except OSError as error:
-            self._drop_torn_line()
-            raise output_error(error, self.path) from error
+#: What the operating system would have said.
+_NUMBERS = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_READONLY": errno.EROFS, "SQLITE_CANTOPEN": errno.EACCES}
 
 
 class Ledger:
-    """The last record of every input, found by name: a digest and a position are all that is held of each."""
+    """What a run remembers, in one SQLite database: what there is to do, how each input came out, and which runs were.
 
-    def __init__(self, path: Path) -> None:
-        self._positions: dict[int, int] = {}
-        self.runs: list[dict[str, Any]] = []
-        self._file: BinaryIO | None = None
-        if not path.exists():
-            return
-        try:
-            self._file = path.open("rb")
-        except OSError as error:
-            raise output_error(error, path) from error
-        decode = msgspec.json.Decoder(_Head).decode
-        position = 0
-        for line in self._file:
-            self._take(line, position, decode)
-            position += len(line)
+    A record is whole or not there, whenever the process dies; what was recorded a second ago survives a power cut.
+    Others may read the database meanwhile; its view ``inputs`` has a row for each input of the plan.
 
-    def _take(self, line: bytes, position: int, decode: Any) -> None:
-        """Note one line; one that cannot be read is as if it were not there."""
-        try:
-            head = decode(line)
-            if head.run:
-                self.runs.append(msgspec.json.decode(head.run))
-            elif head.state and line.endswith(b"\n"):
-                self._positions[hash(head.input_base64 or head.input)] = position
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return
+    The plan is that of the last run, and its names are settled when all of them are known. Records outlive it: so
+    they are two tables, joined by the name of the input, of which each has one record.
+    """
+
+    def __init__(self, path: Path | None = None, *, only_read: bool = False) -> None:
+        """Open the database, one in memory if it has no path."""
+        self.path = path
+        self._synced = time.monotonic()
+        self._only_read = only_read
+        where = f"{path.absolute().as_uri()}?mode={'ro' if only_read else 'rwc'}" if path else ":memory:"
+        with self._told():
+            self._base = sqlite3.connect(where, uri=True, isolation_level=None, timeout=10)
+            (version,) = self._base.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            self._base.close()
+            raise OutputError(f"{quoted(path)}: a newer cnnfilter wrote it (use that, or choose another -o)")
 
     def __enter__(self) -> Ledger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        self.close()
 
-    def __len__(self) -> int:
-        return len(self._positions)
+    def close(self) -> None:
+        """Close the database; it is one file then, unless the disk is full."""
+        if not self._only_read:
+            with contextlib.suppress(sqlite3.Error):  # somebody reads just now: the next run tidies up
+                self._base.execute("PRAGMA busy_timeout = 500")
+                self._base.execute("PRAGMA journal_mode = DELETE")
+        self._base.close()
 
-    def __iter__(self) -> Iterator[Record]:
-        for position in self._positions.values():
-            record = self._read(position)
-            if record is not None:
-                yield record
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what the database says into an error of ours."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            name = "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
+            if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+                hint = "move it away, and --resume goes by the journal beside it"
+                raise OutputError(f"{quoted(self.path)} is damaged: {error} ({hint})") from error
+            system = OSError(_NUMBERS.get(name, errno.EIO), str(error))
+            if name in _NUMBERS:
+                raise output_error(system, self.path or "") from system
+            raise ResourceError(f"{quoted(self.path)}: cannot write: {error}") from system
+
+    @contextlib.contextmanager
+    def renewing(self, *, fresh: bool) -> Iterator[None]:
+        """Write a new plan in the block, all of it or nothing; a fresh one forgets records and runs too."""
+        with self._told():
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                for statement in _SCHEMA.split(";")[:-1]:
+                    self._base.execute(statement)
+                for table in ("plan", *(("records", "runs") if fresh else ())):
+                    self._base.execute(f"DELETE FROM {table}")
+                yield
+                self._base.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
+                    self._base.execute("ROLLBACK")
+                raise
+
+    def plan(self, items: Iterable[Planned]) -> int:
+        """Add inputs to the plan; return how many."""
+        count = 0
+
+        def rows() -> Iterator[tuple[Any, ...]]:
+            nonlocal count
+            for count, item in enumerate(items, 1):
+                yield (count, *map(_stored, msgspec.structs.astuple(item)))
+
+        fields = Planned.__struct_fields__
+        names, marks = ", ".join(("number", *fields)), ", ".join("?" * (1 + len(fields)))
+        self._base.executemany(f"INSERT INTO plan ({names}) VALUES ({marks})", rows())
+        return count
+
+    def move(self, moved: Iterable[tuple[int, Planned]]) -> None:
+        """Give inputs of the plan other names, by their numbers."""
+        rows = ((_stored(one.key), _stored(one.folder), _stored(one.stem), number) for number, one in moved)
+        self._base.executemany("UPDATE plan SET key = ?, folder = ?, stem = ? WHERE number = ?", rows)
+
+    def begin(self, words: dict[str, Any]) -> None:
+        """Write that a run begins, and with what."""
+        self._add_run({**words, "run": os.urandom(8).hex()})
+
+    def _add_run(self, words: dict[str, Any]) -> None:
+        """Add a run."""
+        row = (words["run"], msgspec.json.encode(words))
+        self._base.execute("INSERT OR REPLACE INTO runs (token, words) VALUES (?, ?)", row)
+
+    def follow(self) -> None:
+        """Let others read while records are added, from here to the end."""
+        with self._told():
+            for words in ("journal_mode = WAL", "synchronous = NORMAL"):
+                self._base.execute(f"PRAGMA {words}")
+
+    def add(self, record: Record) -> None:
+        """Write how an input came out."""
+        with self._told():
+            self._insert(record)
+            now = time.monotonic()
+            if now - self._synced > SYNC_EVERY:
+                self._base.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._synced = now
+
+    def _insert(self, record: Record) -> None:
+        """Add a record in place of an earlier one."""
+        words = (_stored(record.key), record.job, record.state, record_line(record))
+        self._base.execute("INSERT OR REPLACE INTO records (key, job, state, line) VALUES (?, ?, ?, ?)", words)
 
     def get(self, key: str) -> Record | None:
         """Return the last record of an input, or None."""
-        if key.isascii():
-            name = key
-        else:
-            fields = name_fields("", key)
-            name = fields.get("_base64") or fields[""]
-        position = self._positions.get(hash(name))
-        record = None if position is None else self._read(position)
-        return record if record is not None and record.key == key else None
+        with self._told():
+            row = self._base.execute("SELECT line FROM records WHERE key = ?", (_stored(key),)).fetchone()
+        return None if row is None else record_from(row[0])
 
-    def _read(self, position: int) -> Record | None:
-        """Return the record at a position."""
-        if self._file is None:
-            return None
-        self._file.seek(position)
+    def runs(self) -> list[dict[str, Any]]:
+        """Return what each run said at its beginning."""
+        with self._told():
+            rows = self._base.execute("SELECT words FROM runs ORDER BY number").fetchall()
+        return [msgspec.json.decode(words) for (words,) in rows]
+
+    def items(self) -> Iterator[tuple[int, Planned]]:
+        """Yield number and input of the plan, in order."""
+        for number, *values in self._pages("plan", ", ".join(Planned.__struct_fields__)):
+            yield number, Planned(*map(_taken, values))
+
+    def in_order(self) -> Iterator[Record]:
+        """Yield the record of every input in the order of the plan."""
+        columns = "key, source, size, stamp, (SELECT line FROM records WHERE records.key = plan.key)"
+        for _, key, source, size, stamp, line in self._pages("plan", columns):
+            record = (
+                Record("", _taken(key), size, _taken(stamp), FAILED, "not done") if line is None else record_from(line)
+            )
+            yield msgspec.structs.replace(record, source=_taken(source))
+
+    def _pages(self, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield number and columns of rows, a page at a time: an open statement keeps the database from tidying up."""
+        words = f"SELECT number, {columns} FROM {table} WHERE number > ? ORDER BY number LIMIT {PAGE}"
+        last = -1
+        while True:
+            with self._told():
+                page = self._base.execute(words, (last,)).fetchall()
+            yield from page
+            if len(page) < PAGE:
+                return
+            last = page[-1][0]
+
+    def counts(self, job: str) -> dict[str, int]:
+        """Return how many inputs came out in each way with these parameters: those of the plan, where there is one."""
+        with self._told():
+            rows = self._base.execute(f"SELECT state, count(*) {_OF_JOB} GROUP BY state", (job,))
+            return dict(rows.fetchall())
+
+    def failures(self, job: str, most: int) -> list[Record]:
+        """Return the first inputs that failed with these parameters."""
+        words = f"SELECT line {_OF_JOB} AND state = '{FAILED}' ORDER BY number LIMIT {most}"
+        with self._told():
+            return [record_from(line) for (line,) in self._base.execute(words, (job,)).fetchall()]
+
+    def export(self, path: Path) -> None:
+        """Write all that is remembered as a journal: a line of strict JSON for each run, and for each record."""
+        with atomic_output(path, durable=False) as file:
+            for words in self.runs():
+                file.write(msgspec.json.encode({"run": words}) + b"\n")
+            for _, line in self._pages("records", "line"):
+                file.write(line)
+
+    def knows(self, journal: Path) -> bool:
+        """Say whether every run that a journal tells of is known here."""
+        with self._told():
+            known = self._base.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchone()
+            tokens = {token for (token,) in self._base.execute("SELECT token FROM runs")} if known else set()
         try:
-            return record_from(self._file.readline())
-        except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
-            return None
+            with journal.open("rb") as file:
+                return bool(known) and all(_token(line) in tokens for line in file if line.startswith(_RUN))
+        except OSError as error:
+            raise output_error(error, journal) from error
+
+    def take(self, journal: Path) -> None:
+        """Go by a journal instead; lines that cannot be read are passed over, such as half a line after a power cut."""
+        try:
+            with self.renewing(fresh=True), journal.open("rb") as file:
+                for line in file:
+                    self._take_line(line)
+        except OSError as error:
+            raise output_error(error, journal) from error
+
+    def _take_line(self, line: bytes) -> None:
+        """Take one line of a journal."""
+        try:
+            if line.startswith(_RUN):
+                self._add_run({**msgspec.json.decode(line)["run"], "run": _token(line)})
+            elif line.endswith(b"\n"):
+                self._insert(record_from(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError):
+            return
 
 
-#: Failures that are named.
-LISTED = 50
+_RUN = b'{"run":'
 
 
-def status_of(output: str) -> dict[str, Any]:
-    """Return the counts of an output folder's journal.
-
-    Raises
-    ------
-    OutputError
-        If no batch wrote there.
-    """
-    state = remote_state(output) if is_url(output) else state_of(output)
-    if is_url(output):
-        bring_journal(state, output)
-    if not state.owned:
-        raise OutputError(f"{quoted(output)}: no batch wrote here, so there is nothing to tell")
-    done = failed = 0
-    failures: list[str] = []
-    with Ledger(state.journal) as ledger:
-        last = ledger.runs[-1] if ledger.runs else {}
-        for record in ledger:
-            if record.job != last.get("job"):
-                continue
-            if record.state == DONE:
-                done += 1
-            else:
-                failed += 1
-                if len(failures) < LISTED:
-                    failures.append(_named(record.key, record.reason))
-    planned = int(last.get("planned", 0))
-    return {
-        "output": output, "planned": planned, "done": done, "failed": failed,
-        "to do": max(0, planned - done), "runs": len(ledger.runs), "version": last.get("version", ""),
-        "job": last.get("job", ""), "failures": failures,
-    }  # fmt: skip
+def _token(line: bytes) -> str:
+    """Return what tells a run from another; journals of before have no such thing, and their line is one."""
+    with contextlib.suppress(msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError):
+        return str(msgspec.json.decode(line)["run"]["run"])
+    return hashlib.sha256(line).hexdigest()
 
 
-def _named(key: str, reason: str) -> str:
-    """Return why an input failed, with its name in front unless the reason has it."""
-    return reason if quoted(key) in reason else f"{quoted(key)}: {reason or 'failed'}"
+def _stored(value: str | int | None) -> bytes | int | None:
+    """Return a value for the database: names are bytes there, for they need not be UTF-8."""
+    return value.encode("utf-8", _ESCAPE) if isinstance(value, str) else value
+
+
+def _taken(value: Any) -> Any:
+    """Return what `_stored` stored."""
+    return value.decode("utf-8", _ESCAPE) if isinstance(value, bytes) else value
+
+
+#: How bytes that are no UTF-8 stand in text.
+_ESCAPE = "surrogateescape" if os.name == "posix" else "surrogatepass"

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cnnfilter.batch.inputs import Found
-from cnnfilter.batch.ledger import Planned, plan_item, plan_line
-from cnnfilter.batch.roots import is_url
+from cnnfilter.batch.ledger import Ledger, Planned
 from cnnfilter.errors import OutputError
 from cnnfilter.files import (
-    atomic_output,
     check_outputs,
     collision_key,
     identity,
-    output_error,
     overwrites,
     printable,
     quoted,
@@ -144,20 +141,20 @@ _FLAGS = "-o or --features"
 
 
 def write_plan(
-    path: Path, found: Iterable[Found], endings: Endings, *, output: Path | None, used: bool = True,
+    ledger: Ledger, found: Iterable[Found], endings: Endings, *, root: Path | None, used: bool = True,
     reads: Sequence[str] = (), writes: Sequence[Path] = (),
 ) -> int:  # fmt: skip
-    """Write the plan of a run; return how many inputs it has.
+    """Write the plan of a run into its ledger; return how many inputs it has.
 
     Parameters
     ----------
-    path
-        The plan's file.
+    ledger
+        Takes the plan; `Ledger.renewing` takes it back if something is wrong.
     found
         Inputs, as a stream.
     endings
         What each becomes.
-    output
+    root
         The output folder; None for a store.
     used
         Whether something is in it already, so that a result may take the place of an input.
@@ -174,56 +171,44 @@ def write_plan(
     Notes
     -----
     Holds 8 bytes of digest, in a set, for each input; a million take about 100 MB. Where inputs share a key or a
-    place, the plan is written a second time, when all names are known.
+    place, those are named again when all names are known.
     """
     others = [read_file(text) for text in reads]
     check_outputs(writes, others, _FLAGS)
     there = {mark: one for one in writes if (mark := identity(one))}
-    used = used and output is not None
+    used = used and root is not None
     inputs = {mark for one in others if (mark := identity(one))} if used else set()
-    places, count = Places(endings), 0
-    with atomic_output(path, durable=False) as file:
+    places = Places(endings)
+
+    def items() -> Iterator[Planned]:
         for one in found:
-            file.write(plan_line(Planned.of(one, *places.note(one.key))))
-            count += 1
-            if not (used or there) or is_url(one.source):
-                continue
-            mark = identity(one.source)
-            if mark in there:
-                raise overwrites(there[mark], _FLAGS)
-            if used and mark:
-                inputs.add(mark)
+            if used or there:
+                mark = identity(one.source)
+                if mark in there:
+                    raise overwrites(there[mark], _FLAGS)
+                if used and mark:
+                    inputs.add(mark)
+            yield Planned.of(one, *places.note(one.key))
+
+    count = ledger.plan(items())
     if not places.settled:
-        with atomic_output(path, durable=False) as file:
-            for item in read_plan(path):
-                file.write(plan_line(item.at(*places.place(item.key))))
-    if output is not None and (wrong := _collision(path, endings, output, inputs, writes)):
-        path.unlink(missing_ok=True)
-        raise wrong
+        named = ((number, item, places.place(item.key)) for number, item in ledger.items())
+        ledger.move((number, item.at(*place)) for number, item, place in named if place != item.place)
+    if root is not None:
+        _check_results(ledger, endings, root, inputs, writes)
     return count
 
 
-def _collision(
-    path: Path, endings: Endings, output: Path, inputs: set[tuple[int, int]], writes: Sequence[Path]
-) -> OutputError | None:
-    """Return the error for a result that would go where an input is, or where another file of the run goes."""
-    base = os.path.realpath(output)
+def _check_results(
+    ledger: Ledger, endings: Endings, root: Path, inputs: set[tuple[int, int]], writes: Sequence[Path]
+) -> None:
+    """Raise if a result would go where an input is, or where another file of the run goes."""
+    base = os.path.realpath(root)
     others = {collision_key(one): one for one in writes if one.name.count(".") > 1}  # as in STEM.KERNEL.csv
-    for item in read_plan(path) if inputs or others else ():
+    for _, item in ledger.items() if inputs or others else ():
         for name in endings.names(item.stem):
-            target = output / item.folder / name
+            target = root / item.folder / name
             if inputs and identity(target) in inputs:
-                return overwrites(target)
+                raise overwrites(target)
             if others and (other := others.get((os.path.join(base, item.folder).rstrip("/"), folded(name)))):  # noqa: PTH118
-                return OutputError(f"{quoted(other)} is a result of {quoted(item.key)} too (choose another --features)")
-    return None
-
-
-def read_plan(path: Path) -> Iterator[Planned]:
-    """Yield the inputs of a plan in order."""
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                yield plan_item(line)
-    except OSError as error:
-        raise output_error(error, path) from error
+                raise OutputError(f"{quoted(other)} is a result of {quoted(item.key)} too (choose another --features)")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import math
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,24 +13,14 @@ from pathlib import Path
 from typing import Protocol
 
 import cnnfilter
-from cnnfilter.batch.folder import (
-    JOURNAL,
-    JournalCopy,
-    State,
-    bring_journal,
-    check_folder,
-    opened,
-    remote_state,
-    state_of,
-    sweep,
-)
-from cnnfilter.batch.inputs import STATE_FOLDER, Skips, counted, find, refuse_nested
-from cnnfilter.batch.item import Job, Outcome, each_frame, still_there
-from cnnfilter.batch.ledger import DONE, Journal, Ledger, Planned, Record
-from cnnfilter.batch.plan import read_plan, write_plan
+from cnnfilter.batch.inputs import STATE_FOLDER, Skips, counted, find
+from cnnfilter.batch.item import Job, Outcome, each_frame
+from cnnfilter.batch.ledger import DONE, Ledger, Planned, Record
+from cnnfilter.batch.place import JOURNAL, Place, held, is_owned, open_ledger, state_files
+from cnnfilter.batch.plan import write_plan
 from cnnfilter.batch.recipe import Recipe, endings_of, fingerprint
-from cnnfilter.batch.roots import Filters, Root, is_url
-from cnnfilter.batch.stores import check_output, in_this_process_only, join_url, write_object
+from cnnfilter.batch.roots import Filters, Root
+from cnnfilter.batch.stores import in_this_process_only
 from cnnfilter.errors import OutputError, ParameterError, ResourceError
 from cnnfilter.files import printable
 from cnnfilter.images.frames import ALL
@@ -40,6 +31,10 @@ LISTED = 1000
 #: Kinds of notes that are kept for the end.
 KINDS = 20
 _DIGITS = re.compile(r"[0-9]+")
+
+#: Seconds between two copies of the journal to a store; more where one takes long, so that it is a twentieth at most.
+COPY_EVERY = 60.0
+SHARE = 20
 
 #: What an engine is: items in, outcomes out, in any order.
 Engine = Callable[..., Iterator[Outcome]]
@@ -64,7 +59,7 @@ class Setup:
     """
 
     roots: Sequence[Root]
-    output: str
+    place: Place
     filters: Filters = field(default_factory=Filters)
     resume: bool = False
     overwrite: bool = False
@@ -128,7 +123,7 @@ class Observer(Protocol):
         ...
 
 
-def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable[[State, Totals], None]) -> Totals:
+def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable[[Ledger], None]) -> Totals:
     """Do everything that a setup asks for.
 
     Parameters
@@ -149,41 +144,56 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
     ResourceError
         If it cannot be written to.
     """
-    remote = is_url(setup.output)
-    if remote:
-        check_output(setup.output)
-    refuse_nested(setup.roots, setup.output, setup.filters)
+    place = setup.place
     engine = engine_of(setup)
-    state = remote_state(setup.output) if remote else state_of(setup.output)
-    used = not remote and check_folder(setup.output, resume=setup.resume, overwrite=setup.overwrite)
-    with opened(state, None if remote else Path(setup.output)):
-        if remote and setup.resume:
-            bring_journal(state, setup.output)
-        owned = state.owned
-        totals = _planned(setup, recipe, state, used)
-        job = Job(recipe, setup.output if remote else os.path.abspath(setup.output), fingerprint(recipe))  # noqa: PTH100
-        if owned and not remote:
-            sweep(Path(setup.output))
-        resuming = setup.resume and owned
-        with (
-            Ledger(state.journal if resuming else Path(os.devnull)) as ledger,
-            Journal(state.journal, fresh=not resuming) as journal,
-        ):
-            journal.begin(_words(setup, job, totals))
-            observer.begin(totals)
-            _Run(setup, job, engine, journal, ledger, observer, totals).all(state)
-        if not totals.stopped:
-            try:
-                finish(state, totals)
-            except (OutputError, ResourceError) as error:  # a full disk, or a folder that was taken away meanwhile
-                totals.stopped = str(error)
-        elif remote:
-            with contextlib.suppress(ResourceError):  # the store may be why the run stopped
-                write_object(state.journal, join_url(setup.output, JOURNAL))
+    used = place.check(setup.roots, setup.filters, ours_or=setup.resume or setup.overwrite)
+    with held(place), open_ledger(place, resume=setup.resume) as ledger:
+        job = Job(recipe, place.seen_from_anywhere(), fingerprint(recipe))
+        if is_owned(place):
+            place.sweep()
+        with ledger.renewing(fresh=not setup.resume):
+            totals = _planned(setup, recipe, ledger, used)
+            ledger.begin(_words(setup, job, totals))
+            if not setup.resume:
+                (place.state / JOURNAL).unlink(missing_ok=True)
+        ledger.follow()
+        observer.begin(totals)
+        try:
+            _Run(setup, job, engine, ledger, observer, totals).all()
+            if not totals.stopped:
+                finish(ledger)
+        except (OutputError, ResourceError) as error:  # a full disk, or a folder that was taken away meanwhile
+            totals.stopped = str(error)
+        finally:
+            with contextlib.suppress(OutputError, ResourceError):  # what is missing may be why it stopped
+                export(ledger, place)
     return totals
 
 
-def _planned(setup: Setup, recipe: Recipe, state: State, used: bool) -> Totals:
+def export(ledger: Ledger, place: Place) -> None:
+    """Write the journal beside the results."""
+    path = place.own(f"{STATE_FOLDER}/{JOURNAL}")
+    ledger.export(path)
+    place.publish(path, f"{STATE_FOLDER}/{JOURNAL}")
+
+
+class _Copies:
+    """Keeps the journal of a store beside the results there, for others to go on from."""
+
+    def __init__(self, ledger: Ledger, place: Place) -> None:
+        self.ledger, self.place = ledger, place
+        self.next = time.monotonic() if place.root is None else math.inf
+
+    def look(self) -> None:
+        """Copy where it is time."""
+        began = time.monotonic()
+        if began >= self.next:
+            export(self.ledger, self.place)
+            now = time.monotonic()
+            self.next = now + max(COPY_EVERY, SHARE * (now - began))
+
+
+def _planned(setup: Setup, recipe: Recipe, ledger: Ledger, used: bool) -> Totals:
     """Write the plan, and count."""
     skips = Skips()
     found = find(setup.roots, setup.filters, skips)
@@ -191,8 +201,8 @@ def _planned(setup: Setup, recipe: Recipe, state: State, used: bool) -> Totals:
         found = each_frame(found)
     lists = (root.path for root in setup.roots if root.kind == "list")
     count = write_plan(
-        state.plan, found, endings_of(recipe), output=None if is_url(setup.output) else Path(setup.output), used=used,
-        reads=(*recipe.reads, *setup.reads, *lists), writes=(*setup.writes, state.journal, state.plan),
+        ledger, found, endings_of(recipe), root=setup.place.root, used=used,
+        reads=(*recipe.reads, *setup.reads, *lists), writes=(*setup.writes, *state_files(setup.place)),
     )  # fmt: skip
     if not count:
         passed = ", ".join(counted(skips.counts))
@@ -219,7 +229,9 @@ def engine_of(setup: Setup) -> Engine:
         return each_on(setup.cluster)
     from cnnfilter.batch.workers import each_here, each_local
 
-    here = setup.jobs == 0 or any(in_this_process_only(text) for text in (setup.output, *(r.path for r in setup.roots)))
+    here = setup.jobs == 0 or any(
+        in_this_process_only(text) for text in (setup.place.name, *(r.path for r in setup.roots))
+    )
     return each_here if here else each_local
 
 
@@ -227,33 +239,30 @@ class _Run:
     """One pass over the plan, and one over what is worth another try."""
 
     def __init__(
-        self, setup: Setup, job: Job, engine: Engine, journal: Journal, ledger: Ledger, observer: Observer,
-        totals: Totals,
-    ) -> None:  # fmt: skip
-        self.setup, self.job, self.engine, self.journal, self.ledger = setup, job, engine, journal, ledger
+        self, setup: Setup, job: Job, engine: Engine, ledger: Ledger, observer: Observer, totals: Totals
+    ) -> None:
+        self.setup, self.job, self.engine, self.ledger = setup, job, engine, ledger
         self.observer, self.totals = observer, totals
-        self.copy: JournalCopy | None = None
+        self.copies = _Copies(ledger, setup.place)
         self.flying: dict[str, str] = {}
         self.dirty: set[str] = set()
 
-    def all(self, state: State) -> None:
+    def all(self) -> None:
         """Do every input of the plan; those that died or were too large for a share again, alone."""
         again: list[Planned] = []
-        self.copy = JournalCopy(state, self.setup.output) if is_url(self.setup.output) else None
         share = None if self.setup.max_memory is None else self.setup.max_memory // max(1, self.setup.jobs)
         try:
-            self._pass(self._open_items(state), again, self.setup.jobs, share)
+            self._pass(self._open_items(), again, self.setup.jobs, share)
             if again and not self.totals.stopped:
                 self._pass(iter(again), None, 1, self.setup.max_memory)
         except ResourceError as error:
             self.totals.stopped = str(error)
         finally:
-            if not is_url(self.setup.output):
-                sweep(Path(self.setup.output), {STATE_FOLDER, *self.flying.values(), *self.dirty})
+            self.setup.place.sweep({STATE_FOLDER, *self.flying.values(), *self.dirty})
 
-    def _open_items(self, state: State) -> Iterator[Planned]:
+    def _open_items(self) -> Iterator[Planned]:
         """Yield what is not done yet."""
-        for item in read_plan(state.plan):
+        for _, item in self.ledger.items():
             if self._is_done(item):
                 self.totals.kept += 1
                 self.observer.kept(item, self.totals)
@@ -267,7 +276,7 @@ class _Run:
             return False
         if (record.size, record.stamp) != (item.size, item.stamp) or item.reason:
             return False
-        return self._same_place(item, record) and still_there(self.setup.output, record)
+        return self._same_place(item, record) and all(map(self.setup.place.holds, record.outputs))
 
     def _same_place(self, item: Planned, record: Record) -> bool:
         """Say whether the results went where the plan has them now."""
@@ -302,9 +311,8 @@ class _Run:
 
     def _take(self, record: Record) -> None:
         """Remember and count one record."""
-        self.journal.add(record)
-        if self.copy is not None:
-            self.copy.look()
+        self.ledger.add(record)
+        self.copies.look()
         for note in record.notes:
             kind = _DIGITS.sub("0", note)
             if len(self.totals.notes) < KINDS:

@@ -11,12 +11,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from cnnfilter.batch.folder import JOURNAL, State, state_of
-from cnnfilter.batch.ledger import FAILED, Ledger, Record
-from cnnfilter.batch.plan import read_plan
+from cnnfilter.batch.inputs import STATE_FOLDER
+from cnnfilter.batch.ledger import Ledger, Record
+from cnnfilter.batch.place import JOURNAL, LEDGER, Place
 from cnnfilter.batch.recipe import Recipe
-from cnnfilter.batch.roots import is_url
-from cnnfilter.batch.stores import join_url, write_object
 from cnnfilter.dumps.write import csv_cell
 from cnnfilter.errors import MissingExtraError, OutputError, lookup
 from cnnfilter.files import atomic_output, collision_key, printable, quoted
@@ -25,7 +23,7 @@ from cnnfilter.text import distinct, folded
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a table, read from the journal whenever they are walked through: none is held.
+    """The rows of a table, read from the ledger whenever they are walked through: none is held.
 
     Attributes
     ----------
@@ -33,7 +31,6 @@ class Table:
         ``kernel.measure``, or ``kernel.channel.measure`` where some input has several channels.
     """
 
-    plan: Path
     ledger: Ledger
     columns: tuple[str, ...]
     channels: tuple[int, ...]
@@ -41,10 +38,10 @@ class Table:
     count: int
 
     @classmethod
-    def of(cls, plan: Path, ledger: Ledger, labels: Sequence[str], measures: Sequence[str]) -> Table:
+    def of(cls, ledger: Ledger, labels: Sequence[str], measures: Sequence[str]) -> Table:
         """Return the table of a finished run: as many channels for each map as the deepest input has."""
         channels, count = [1] * len(labels), 0
-        for record in in_order(plan, ledger):
+        for record in ledger.in_order():
             count += 1
             for index, values in enumerate(record.features):
                 channels[index] = max(channels[index], len(values))
@@ -55,11 +52,11 @@ class Table:
             for measure in measures
         )
         columns = distinct(words, folded)
-        return cls(plan, ledger, columns, tuple(channels), len(measures), count)
+        return cls(ledger, columns, tuple(channels), len(measures), count)
 
     def rows(self) -> Iterator[tuple[str, list[float]]]:
         """Yield key and values of each input; NaN where it has no such channel, or failed."""
-        for record in in_order(self.plan, self.ledger):
+        for record in self.ledger.in_order():
             values: list[float] = []
             for index, depth in enumerate(self.channels):
                 given = record.features[index] if record.features else ()
@@ -144,13 +141,6 @@ COLUMNS = (
     "input", "state", "reason", "size", "kernel", "spec", "shape", "min", "max", "mean", "nonzero", "nan", "infinite",
     "display", "class", "score", "prediction", "outputs", "source",
 )  # fmt: skip
-
-
-def in_order(plan: Path, ledger: Ledger) -> Iterator[Record]:
-    """Yield the record of every input in the order of the plan."""
-    for item in read_plan(plan):
-        record = ledger.get(item.key) or Record("", item.key, item.size, item.stamp, FAILED, "not done")
-        yield msgspec.structs.replace(record, source=item.source)
 
 
 def write_manifest(path: Path, records: Iterable[Record], form: str) -> None:
@@ -239,7 +229,7 @@ MANIFESTS: dict[str, Callable[[Path, Iterable[Record]], None]] = {
 }
 
 
-def check_finish(output: str, forms: Sequence[str], features: str | None) -> tuple[Path, ...]:
+def check_finish(place: Place, forms: Sequence[str], features: str | None) -> tuple[Path, ...]:
     """Return the files on this machine that a run ends with; raise if one could not be written.
 
     Raises
@@ -251,7 +241,7 @@ def check_finish(output: str, forms: Sequence[str], features: str | None) -> tup
         lookup(MANIFESTS, form, "manifest format")
     if "parquet" in forms:
         pyarrow()
-    manifests = () if is_url(output) else tuple(Path(manifest_path(output, form)) for form in forms)
+    manifests = tuple(place.own(manifest_name(form)) for form in forms)
     if features is None:
         return manifests
     check_table(features)
@@ -261,31 +251,26 @@ def check_finish(output: str, forms: Sequence[str], features: str | None) -> tup
     return (*manifests, *table)
 
 
-def manifest_path(output: str, form: str = "jsonl") -> str:
-    """Return where the manifest of an output is."""
-    name = f"manifest.{form}"
-    return join_url(output, name) if is_url(output) else str(Path(output, name))
+def manifest_name(form: str) -> str:
+    """Return the name of a manifest."""
+    return f"manifest.{form}"
 
 
-def places_of(output: str, forms: Sequence[str], features: str | None, *, finished: bool) -> dict[str, list[str]]:
-    """Return where everything is that a run wrote; manifest and table are there once it is finished."""
-    journal = join_url(output, JOURNAL) if is_url(output) else str(state_of(output).journal)
-    places = {"results": [output], "journal": [journal]}
+def places_of(place: Place, forms: Sequence[str], features: str | None, *, finished: bool) -> dict[str, list[str]]:
+    """Return where everything is that a run wrote; journal, manifest and table are there once it is finished."""
+    places = {"results": [place.name], "ledger": [str(place.state / LEDGER)]}
     if finished:
-        places["manifest"] = [manifest_path(output, form) for form in forms]
+        places["journal"] = [place.address(f"{STATE_FOLDER}/{JOURNAL}")]
+        places["manifest"] = [place.address(manifest_name(form)) for form in forms]
         places |= {"features": [features]} if features is not None else {}
     return places
 
 
-def finish(output: str, recipe: Recipe, state: State, forms: Sequence[str], features: str | None) -> None:
+def finish(place: Place, recipe: Recipe, ledger: Ledger, forms: Sequence[str], features: str | None) -> None:
     """Write the manifest in each form, and the feature table where one is asked for."""
-    with Ledger(state.journal) as ledger:
-        for form in forms:
-            target = state.folder / f"manifest.{form}" if is_url(output) else Path(manifest_path(output, form))
-            write_manifest(target, in_order(state.plan, ledger), form)
-            if is_url(output):
-                write_object(target, manifest_path(output, form))
-        if features is not None:
-            write_table(Path(features), Table.of(state.plan, ledger, recipe.labels, recipe.measures))
-    if is_url(output):
-        write_object(state.journal, join_url(output, JOURNAL))
+    for form in forms:
+        target = place.own(manifest_name(form))
+        write_manifest(target, ledger.in_order(), form)
+        place.publish(target, manifest_name(form))
+    if features is not None:
+        write_table(Path(features), Table.of(ledger, recipe.labels, recipe.measures))

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cnnfilter.batch.item import parse_measures
-from cnnfilter.batch.ledger import status_of
+from cnnfilter.batch.ledger import Ledger
+from cnnfilter.batch.place import place_of, status_of
 from cnnfilter.batch.recipe import Convolve, Recipe, given_of, make_classify
 from cnnfilter.batch.roots import Filters, parse_roots, plain
-from cnnfilter.batch.run import Setup, Totals, run_batch
+from cnnfilter.batch.run import Setup, run_batch
 from cnnfilter.batch.tables import check_finish, finish, places_of
 from cnnfilter.cli.flags import LimitFlags, ModelFlags, OutputFlags, PictureFlags, PixelFlags, StepFlags
 from cnnfilter.cli.main import say
@@ -34,7 +35,6 @@ from cnnfilter.run.outputs import parse_formats
 from cnnfilter.views.batch import observer_for, print_end, print_status
 
 if TYPE_CHECKING:
-    from cnnfilter.batch.folder import State
     from cnnfilter.cli.batch import TableFlags, WorkerFlags
 
 #: Flags that mean something only with kernels, and only with a network.
@@ -123,7 +123,7 @@ def setup_of(
     if not 0 < timeout < 1e9:
         raise ParameterError(f"--timeout takes seconds above 0, got {timeout}")
     return Setup(
-        roots=parse_roots(inputs), output=plain(output), filters=Filters.of(include, exclude), jobs=jobs,
+        roots=parse_roots(inputs), place=place_of(plain(output)), filters=Filters.of(include, exclude), jobs=jobs,
         timeout=timeout, max_memory=memory_limit(limits.max_memory), cluster=workers.cluster, **words,
     )  # fmt: skip
 
@@ -131,10 +131,10 @@ def setup_of(
 def go(setup: Setup, recipe: Recipe, tables: TableFlags, *, json: bool, quiet: bool) -> None:
     """Run, show how it goes, and exit with the code that the outcome stands for."""
     forms = tuple(dict.fromkeys(tables.manifest or ("jsonl", "csv")))
-    setup = replace(setup, writes=check_finish(setup.output, forms, tables.features))
+    setup = replace(setup, writes=check_finish(setup.place, forms, tables.features))
 
-    def end(state: State, _totals: Totals) -> None:
-        finish(setup.output, recipe, state, forms, tables.features)
+    def end(ledger: Ledger) -> None:
+        finish(setup.place, recipe, ledger, forms, tables.features)
 
     with contextlib.closing(observer_for(json=json, quiet=quiet)) as observer:
         try:
@@ -143,7 +143,7 @@ def go(setup: Setup, recipe: Recipe, tables: TableFlags, *, json: bool, quiet: b
             observer.close()
             say_resume()
             raise
-    places = places_of(setup.output, forms, tables.features, finished=not totals.stopped)
+    places = places_of(setup.place, forms, tables.features, finished=not totals.stopped)
     print_end(totals, places=places, json=json, quiet=quiet)
     if totals.stopped:
         say(totals.stopped)

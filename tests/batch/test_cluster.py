@@ -12,6 +12,7 @@ import batch_recipes
 import pytest
 
 from cnnfilter.batch import cluster as cluster_module
+from cnnfilter.batch.place import place_of
 from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
 from cnnfilter.library import load_kernels
@@ -131,7 +132,9 @@ def test_a_lost_scheduler_stops_the_run_and_resume_ends_it(many, tmp_path, run, 
 def test_an_image_that_hangs_on_a_cluster_is_given_up(photos, tmp_path):
     shutil.copy(photos / "p01.png", photos / "hang.png")
     recipe = batch_recipes.Misbehaving(kernels=tuple(load_kernels("sobel-x")), options=Options())
-    setup = Setup(roots=parse_roots([str(photos)]), output=str(tmp_path / "out"), cluster="local:2", timeout=4.0)
+    setup = Setup(
+        roots=parse_roots([str(photos)]), place=place_of(str(tmp_path / "out")), cluster="local:2", timeout=4.0
+    )
     totals = run_batch(setup, recipe, Silent(), lambda *_: None)
     assert (totals.ok, totals.failed) == (12, 1)
     assert "took longer than 4 seconds" in totals.failures[0].reason

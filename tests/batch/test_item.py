@@ -5,6 +5,7 @@ import pytest
 from cnnfilter.batch import item
 from cnnfilter.batch.item import Job, failed
 from cnnfilter.batch.ledger import Planned
+from cnnfilter.batch.place import place_of
 from cnnfilter.batch.recipe import Convolve
 from cnnfilter.library import load_kernels
 from cnnfilter.run.options import Options
@@ -13,7 +14,7 @@ from cnnfilter.run.options import Options
 @pytest.fixture
 def job(tmp_path):
     (tmp_path / ".cnnfilter").mkdir()
-    return Job(Convolve(kernels=tuple(load_kernels("sobel-x")), options=Options()), str(tmp_path), "d")
+    return Job(Convolve(kernels=tuple(load_kernels("sobel-x")), options=Options()), place_of(str(tmp_path)), "d")
 
 
 def outcome_of(job, reason):
@@ -30,7 +31,7 @@ def test_an_outcome_comes_out_as_it_went_in(job, tmp_path, length):
 
 
 def test_without_room_for_it_the_run_stops(job):
-    elsewhere = Job(job.recipe, "/nowhere/at/all", "d")
+    elsewhere = Job(job.recipe, place_of("/nowhere/at/all"), "d")
     arrived = item.unpack(item.pack(elsewhere, 7, outcome_of(job, "x" * 100_000)))
     assert arrived.stop
     assert "cannot write" in arrived.record.reason

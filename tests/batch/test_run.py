@@ -187,7 +187,7 @@ def test_the_end_says_where_everything_is(photos, tmp_path, run):
     lines = run(*words).stdout.splitlines()
     assert lines[-1] == "ok 12, skipped 2, failed 0 (skipped: 2 other files)"
     named = [path for line in lines[:-1] for path in line.split(maxsplit=1)[1].split(", ")]
-    assert len(named) == 5
+    assert len(named) == 6
     assert all(Path(path).exists() for path in named)
     (photos / "b.txt").unlink()
     assert run(*words, "-q").stdout == ""
@@ -250,21 +250,19 @@ def test_a_manifest_does_not_depend_on_the_way(photos, tmp_path):
     go(photos, tmp_path / "b", jobs=2, resume=True)
     for name in ("manifest.jsonl", "manifest.csv"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    with Ledger(tmp_path / "b" / ".cnnfilter" / "journal.jsonl") as ledger:
-        assert len(ledger.runs) == 2
+    with Ledger(tmp_path / "b" / ".cnnfilter" / "ledger.sqlite", only_read=True) as ledger:
+        assert len(ledger.runs()) == 2
 
 
 def test_parquet_holds_the_same(photos, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
-    from cnnfilter.batch.folder import state_of
-    from cnnfilter.batch.tables import in_order, write_manifest
+    from cnnfilter.batch.tables import write_manifest
 
     go(photos, tmp_path / "out", formats=(), measures=("mean",), features=str(tmp_path / "t.parquet"))
     table = parquet.read_table(tmp_path / "t.parquet")
     assert table.shape == (12, 4)
-    state = state_of(str(tmp_path / "out"))
-    with Ledger(state.journal) as ledger:
-        write_manifest(tmp_path / "m.parquet", in_order(state.plan, ledger), "parquet")
+    with Ledger(tmp_path / "out" / ".cnnfilter" / "ledger.sqlite", only_read=True) as ledger:
+        write_manifest(tmp_path / "m.parquet", ledger.in_order(), "parquet")
     assert parquet.read_table(tmp_path / "m.parquet").num_rows == 12
 
 

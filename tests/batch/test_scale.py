@@ -12,10 +12,8 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 from cnnfilter.batch.inputs import Found
-from cnnfilter.batch.ledger import Journal, Ledger
-from cnnfilter.batch.tables import in_order
-from cnnfilter.batch.plan import read_plan, write_plan
-from cnnfilter.batch.ledger import Record, Written
+from cnnfilter.batch.ledger import Ledger, Record, Written
+from cnnfilter.batch.plan import write_plan
 from cnnfilter.run.outputs import Endings
 
 count, folder = int(sys.argv[1]), Path(sys.argv[2])
@@ -26,23 +24,27 @@ def names():
         key = f"year-{n // 100000:02}/day-{n // 1000:04}/photo-{n:07}.{'png' if n % 2 else 'jpg'}"
         yield Found(key, "/photos/" + key, 300000, str(1700000000000000000 + n), "/photos/" + key)
 
-assert write_plan(folder / "plan", names(), Endings([("sobel-x", "png")]), output=None) == count
+ledger = Ledger(folder / "ledger")
+with ledger.renewing(fresh=True):
+    assert write_plan(ledger, names(), Endings([("sobel-x", "png")]), root=None) == count
+    ledger.begin({"job": "j", "planned": count})
+ledger.follow()
 planned = time.process_time()
 row = {"kernel": "sobel-x", "spec": "sobel-x", "shape": [510, 510], "min": -900.0, "max": 900.0, "mean": 0.5,
        "nonzero": 250000, "nan": 0, "infinite": 0, "display": "abs 0..255"}
-with Journal(folder / "journal", fresh=True) as journal:
-    for item in read_plan(folder / "plan"):
-        path = f"{item.folder}/{item.stem}.sobel-x.png"
-        journal.add(Record("j", item.key, item.size, item.stamp, "ok", "", (Written(path, 9, "f" * 32),), (row,)))
-journaled = time.process_time()
-with Ledger(folder / "journal") as ledger:
-    assert len(ledger) == count
-    assert sum(ledger.get(item.key) is not None for item in read_plan(folder / "plan")) == count
+for _, item in ledger.items():
+    path = f"{item.folder}/{item.stem}.sobel-x.png"
+    ledger.add(Record("j", item.key, item.size, item.stamp, "ok", "", (Written(path, 9, "f" * 32),), (row,)))
+ledger.close()
+recorded = time.process_time()
+with Ledger(folder / "ledger") as ledger:
+    assert ledger.counts("j") == {"ok": count}
+    assert sum(ledger.get(item.key) is not None for _, item in ledger.items()) == count
 found = time.process_time()
 status = Path("/proc/self/status").read_text()  # getrusage would tell of the process before exec, too
 peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
 print(*(f"{name} {end - start:.1f} s" for name, start, end in (
-    ("plan", began, planned), ("journal", planned, journaled), ("resume", journaled, found))), file=sys.stderr)
+    ("plan", began, planned), ("record", planned, recorded), ("resume", recorded, found))), file=sys.stderr)
 print(peak)
 """
 

@@ -86,11 +86,11 @@ def test_another_machine_takes_up_the_run(memory, tmp_path, monkeypatch):
 def test_the_copy_of_the_journal_is_not_much_behind(memory, tmp_path, monkeypatch):
     from batch_recipes import go
 
-    from cnnfilter.batch import folder, item
-    from cnnfilter.batch.ledger import status_of
+    from cnnfilter.batch import item, place
+    from cnnfilter.batch import run as runs
 
-    monkeypatch.setattr(folder, "COPY_EVERY", 0.0)
-    monkeypatch.setattr(folder, "SHARE", 0)
+    monkeypatch.setattr(runs, "COPY_EVERY", 0.0)
+    monkeypatch.setattr(runs, "SHARE", 0)
     real, done = item._open, []
 
     def killed(*words):
@@ -104,22 +104,28 @@ def test_the_copy_of_the_journal_is_not_much_behind(memory, tmp_path, monkeypatc
         go("memory://in", "memory://out")
     monkeypatch.setattr(item, "_open", real)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
-    assert status_of("memory://out")["done"] == 7
+    assert place.status_of("memory://out")["done"] == 7
     again = go("memory://in", "memory://out", resume=True)
     assert (again.ok, again.kept) == (5, 7)
 
 
-def test_a_journal_here_that_is_further_on_stays(memory, tmp_path):
-    from cnnfilter.batch.folder import State, bring_journal
+def test_of_two_machines_the_later_one_is_gone_by(memory, tmp_path, monkeypatch):
+    from batch_recipes import go
 
-    state = State(tmp_path / "s")
-    memory.pipe_file("/out/.cnnfilter/journal.jsonl", b"one\n")
-    for ours, left in ((None, b"one\n"), (b"one\ntwo\n", b"one\ntwo\n"), (b"other\n", b"one\n")):
-        if ours is not None:
-            state.journal.write_bytes(ours)
-        bring_journal(state, "memory://out")
-        assert state.journal.read_bytes() == left
-    assert [path.name for path in state.folder.iterdir()] == ["journal.jsonl"]
+    from cnnfilter.batch.place import status_of
+
+    go("memory://in", "memory://out")  # here
+    copy = memory.cat_file("/out/.cnnfilter/journal.jsonl")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    assert go("memory://in", "memory://out", resume=True).kept == 12
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # here again: another machine went on
+    assert status_of("memory://out")["runs"] == 2
+    assert go("memory://in", "memory://out", resume=True).kept == 12
+    assert status_of("memory://out")["runs"] == 3
+    memory.pipe_file("/out/.cnnfilter/journal.jsonl", copy)  # a copy from before: the ledger here knows more
+    assert status_of("memory://out")["runs"] == 3
+    assert go("memory://in", "memory://out", resume=True).kept == 12
+    assert status_of("memory://out")["runs"] == 4
 
 
 def test_a_bad_line_is_tried_again(monkeypatch):

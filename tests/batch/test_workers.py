@@ -12,6 +12,7 @@ import batch_recipes
 import pytest
 
 from cnnfilter.batch import item, workers
+from cnnfilter.batch.place import place_of
 from cnnfilter.batch.roots import parse_roots
 from cnnfilter.batch.run import Setup, run_batch
 from cnnfilter.batch.workers import Context
@@ -22,7 +23,7 @@ from cnnfilter.views.batch import Silent
 
 def misbehave(folder, output, marks="", **more):
     recipe = batch_recipes.Misbehaving(kernels=tuple(load_kernels("sobel-x")), options=Options(), marks=str(marks))
-    setup = Setup(roots=parse_roots([str(folder)]), output=str(output), **{"jobs": 2, **more})
+    setup = Setup(roots=parse_roots([str(folder)]), place=place_of(str(output)), **{"jobs": 2, **more})
     return run_batch(setup, recipe, Silent(), lambda *_: None)
 
 
@@ -79,7 +80,7 @@ def test_a_long_outcome_goes_through_a_file(photos, tmp_path):
     recipe = batch_recipes.Misbehaving(
         kernels=kernels, options=Options(), marks=str(tmp_path), formats=("png", "npy", "json", "csv", "tiff")
     )
-    setup = Setup(roots=parse_roots([str(photos)]), output=str(tmp_path / "out"), jobs=2)
+    setup = Setup(roots=parse_roots([str(photos)]), place=place_of(str(tmp_path / "out")), jobs=2)
     totals = run_batch(setup, recipe, Silent(), lambda *_: None)
     assert (totals.ok, totals.failed) == (13, 0)
     assert (tmp_path / "torn").exists()
@@ -93,7 +94,7 @@ def test_half_a_message_costs_its_own_image_alone(photos, tmp_path, monkeypatch)
     shutil.copy(photos / "p01.png", photos / "torn.png")
     kernels = (*load_kernels("bank:laws-5"), *load_kernels("bank:laws-3"))
     recipe = batch_recipes.Misbehaving(kernels=kernels, options=Options(), marks=str(tmp_path), formats=("png", "npy"))
-    setup = Setup(roots=parse_roots([str(photos)]), output=str(tmp_path / "out"), jobs=2)
+    setup = Setup(roots=parse_roots([str(photos)]), place=place_of(str(tmp_path / "out")), jobs=2)
     totals = run_batch(setup, recipe, Silent(), lambda *_: None)
     assert (totals.ok, totals.failed) == (13, 0)
     assert (tmp_path / "torn").exists()
