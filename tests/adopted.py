@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cnnfilter.images.picture import Picture
-from cnnfilter.library import search_path
-from cnnfilter.library.conventions import adopt_words, load_as
+from cnnfilter.library.conventions import adopt_words
+from cnnfilter.library.load import load_kernels
 from cnnfilter.run import maps as rooms
 from cnnfilter.run.image import Request, do_image, kernel_steps, plan_image
 from cnnfilter.run.options import make_options
@@ -38,7 +38,7 @@ def request_of(tool, specs, words):
     adopted = {name: value for name, value in words.items() if name in WORDS}
     others = {name: value for name, value in words.items() if name not in WORDS}
     options = make_options(**others, **adopt_words(tool, WORDS | adopted, frozenset(adopted)))
-    kernels = [kernel for spec in specs for kernel in load_as(spec, tool, search_path())]
+    kernels = load_kernels(*specs, tool=tool)
     return Request(steps=kernel_steps(kernels, options), options=options, display="auto", keep=True)
 
 

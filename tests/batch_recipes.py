@@ -62,7 +62,7 @@ class Misbehaving(Convolve):
 def go(folder, output, *, formats=("png",), kernels=("sobel-x",), measures=(), features=None, **more):
     """Do a folder, here unless `jobs` says otherwise; return the count."""
     recipe = Convolve(
-        kernels=tuple(one for spec in kernels for one in load_kernels(spec)), options=Options(), formats=formats,
+        kernels=tuple(load_kernels(*kernels)), options=Options(), formats=formats,
         measures=measures,
     )  # fmt: skip
     setup = Setup(roots=parse_roots([str(folder)]), place=place_of(str(output)), **{"jobs": 0, **more})

@@ -8,7 +8,8 @@ from adopted import alpha_of, filtered, random_case, random_weights, seeds
 from PIL import Image
 
 import cnnfilter
-from cnnfilter.library.conventions import CONVENTIONS, load_as
+from cnnfilter.library.conventions import CONVENTIONS
+from cnnfilter.library.load import load_kernels
 
 cv2 = pytest.importorskip("cv2")
 
@@ -185,7 +186,7 @@ BORDERS = {
 
 def bound(array, spec, note):
     """How far a result may be from OpenCV's: what the note of the convention says."""
-    (kernel,) = load_as(spec, "opencv", [cnnfilter.library.catalog.shipped_folder()])
+    (kernel,) = load_kernels(spec, tool="opencv", search=[cnnfilter.library.catalog.shipped_folder()])
     products = float(np.abs(kernel.weights).sum()) * float(np.abs(array).max())
     if array.dtype == np.uint8:
         return 1 if "DFT" in note else 0
@@ -243,7 +244,7 @@ def test_floats_of_whole_numbers(seed):
     got, note = filtered("opencv", array, spec, dtype="float32")
     expected = call(bgr(array.astype(np.float32)))
     expected = expected[..., ::-1] if expected.ndim == 3 else expected
-    (kernel,) = load_as(spec, "opencv", [cnnfilter.library.catalog.shipped_folder()])
+    (kernel,) = load_kernels(spec, tool="opencv", search=[cnnfilter.library.catalog.shipped_folder()])
     assert np.abs(got - expected).max() <= 2e-6 * float(np.abs(kernel.weights).sum()) * float(array.max()), (spec, note)
 
 

@@ -17,7 +17,7 @@ from cnnfilter.files import quoted
 from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.library.kernel import Kernel
-from cnnfilter.library.load import distinct_kernels, origins
+from cnnfilter.library.load import origins
 from cnnfilter.networks.model import Model, open_model, whole_plan
 from cnnfilter.networks.results import LayerResult, Prediction
 from cnnfilter.networks.spec import Input
@@ -134,8 +134,7 @@ class Convolve:
         """Everything that decides about the results' bytes, in plain values."""
         options = self.options._replace(threads=None).words()
         kernels = [
-            {"name": kernel.name, "spec": kernel.spec, "weights": kernel.weights.tolist()}
-            for kernel in distinct_kernels(self.kernels)
+            {"name": kernel.name, "spec": kernel.spec, "weights": kernel.weights.tolist()} for kernel in self.kernels
         ]
         words = {
             name: getattr(self, name)

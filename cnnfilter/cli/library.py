@@ -14,9 +14,9 @@ from cnnfilter.errors import CnnFilterError, ParameterError
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
 from cnnfilter.library.catalog import search_path
 from cnnfilter.library.check import check, places
-from cnnfilter.library.conventions import CONVENTIONS, load_as
+from cnnfilter.library.conventions import CONVENTIONS
 from cnnfilter.library.export import export
-from cnnfilter.library.load import distinct_kernels, files_read, load_kernels
+from cnnfilter.library.load import files_read, load_kernels
 from cnnfilter.library.passport import passport
 from cnnfilter.run.between import between
 from cnnfilter.run.kernel_sheet import write_passport, write_sheet
@@ -48,7 +48,7 @@ def export_kernels(spec: str, to: str, image: str, output: str | None, folders: 
         refuse_terminal(output or "-", [to])
     _check_ending(output, to)
     search = search_path(folders or ())
-    found = distinct_kernels(load_as(spec, to if to in CONVENTIONS else "", search))
+    found = load_kernels(spec, search=search, tool=to if to in CONVENTIONS else "")
     data = export(found, to, image)
     target = None if output in (None, "-") else Path(str(output))
     check_outputs([target or 1], (*files_read(found, search), image))

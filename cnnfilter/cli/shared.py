@@ -23,8 +23,9 @@ from cnnfilter.images.frames import ALL, READ, Reading, frame_name, parse_readin
 from cnnfilter.images.picture import MOST_FRAMES, Picture
 from cnnfilter.images.read import count_pictures, open_picture, read_stream
 from cnnfilter.library.catalog import search_path
-from cnnfilter.library.conventions import adopt_words, load_as
+from cnnfilter.library.conventions import adopt_words
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import load_kernels
 from cnnfilter.run.image import Done, Request, Step, do_image, plain_step
 from cnnfilter.run.look import make_looks
 from cnnfilter.run.options import Options, make_options, parse_bytes
@@ -87,7 +88,7 @@ def filters_of(
     tool, folders = words.pop("as_"), words.pop("kernel_dir")
     options = make_options(**adopt_words(tool, words, given))
     search = search_path(folders or ())
-    return tuple(one for spec in specs for one in load_as(spec, tool, search)), options
+    return tuple(load_kernels(*specs, search=search, tool=tool)), options
 
 
 def request_of(

@@ -15,7 +15,6 @@ from cnnfilter.library.generators.grid import Array
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.numbers import MatrixError, matrix, number, row_note
 from cnnfilter.library.parameters import Generator, Parameter, read_parameters, unknown_parameter
-from cnnfilter.library.spec import parse_spec
 from cnnfilter.library.transform import COMMON, COMMON_NAMES, apply_common
 
 #: How an entry's `spec` is loaded: the text of the spec, to one kernel.
@@ -59,7 +58,7 @@ def build_kernel(entry: Entry, given: Mapping[str, str], load_one: LoadOne) -> K
         weights = made.weights * number(data["scale"]) if "scale" in data else made.weights
     return Kernel(
         name=label(entry.name, given),
-        spec=typed(entry.name, given),
+        spec=entry.name + typed(given, ":"),
         weights=finish(entry.name, weights, given),
         title=entry.title,
         family=entry.family,
@@ -172,18 +171,15 @@ def label(name: str, given: Mapping[str, str]) -> str:
     return file_label(given.get("name") or name + "".join(words))
 
 
-def typed(spec: str, given: Mapping[str, str]) -> str:
-    """Return a spec with more parameters, without sweeps.
+def typed(given: Mapping[str, str], start: str) -> str:
+    """Return parameters as a spec goes on with them; the first ones begin with ``:``, more with a comma.
 
     Examples
     --------
-    >>> typed("gabor:theta=45", {"scale": "2"})
+    >>> "gabor:theta=45" + typed({"scale": "2"}, ",")
     'gabor:theta=45,scale=2'
     """
-    pairs = ",".join(f"{key}={value}" for key, value in given.items())
-    if not pairs:
-        return spec
-    return f"{spec},{pairs}" if parse_spec(spec).parameters else f"{spec}:{pairs}"
+    return start * bool(given) + ",".join(f"{key}={value}" for key, value in given.items())
 
 
 def parameter_values(entry: Entry, given: Mapping[str, str]) -> dict[str, Any]:

@@ -6,15 +6,12 @@ of an even kernel lies, the type that it computes in, and how a result becomes a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfilter.errors import lookup
-from cnnfilter.library.load import kernels_as_named
 
 if TYPE_CHECKING:
-    from cnnfilter.library.kernel import Kernel
+    pass
 
 
 class Convention(NamedTuple):
@@ -231,16 +228,3 @@ def adopt_words(tool: str, words: dict[str, Any], given: frozenset[str]) -> dict
     cast = bool(its.rounding) and "dtype" not in given
     typed = tuple(sorted(given & set(adopted)))
     return words | kept | {"tool": tool, "cast": cast, "copy_border": copies, "typed": typed}
-
-
-def load_as(spec: str, tool: str, search: Sequence[Path]) -> list[Kernel]:
-    """Return the kernels of a spec as a tool means them, under the names that the spec itself gives, equal or not.
-
-    Examples
-    --------
-    >>> from cnnfilter.library import search_path
-    >>> (kernel,) = load_as("gaussian:sigma=2", "scipy", search_path())
-    >>> kernel.name, kernel.shape, kernel.own.call
-    ('gaussian-sigma2', (17, 17), 'scipy.ndimage.gaussian_filter(image.astype(float), 2)')
-    """
-    return kernels_as_named(spec, search=search, tool=tool)

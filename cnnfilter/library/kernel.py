@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.errors import ShapeError
+from cnnfilter.library.spec import Spec, parse_spec
 
 #: Where a kernel comes from that no file holds.
 IN_PLACE = "in place"
@@ -91,6 +93,11 @@ class Kernel:
     def shape(self) -> tuple[int, ...]:
         """The shape of the weights."""
         return self.weights.shape
+
+    @cached_property
+    def parts(self) -> Spec:
+        """The spec in its parts, read once."""
+        return parse_spec(self.spec)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.weights, dtype=dtype, copy=copy)

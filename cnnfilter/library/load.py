@@ -67,34 +67,38 @@ def load_kernel(spec: str, *, search: Sequence[str | Path] | None = None) -> Ker
     >>> [kernel.name for kernel in load_kernel("gaussian:sigma=1|2")]
     ['gaussian-sigma1', 'gaussian-sigma2']
     """
-    kernels = load_kernels(spec, search=search)
     parsed = parse_spec(spec)
+    kernels = load_kernels(parsed, search=search)
     if len(kernels) == 1 and not parsed.swept and parsed.kind != "bank":
         return kernels[0]
     return FilterBank(file_label(parsed.member or parsed.body), tuple(kernels))
 
 
-def load_kernels(spec: str, *, search: Sequence[str | Path] | None = None, tool: str = "") -> list[Kernel]:
-    """Return the kernels that a spec means as a flat list; their names differ from one another.
+def load_kernels(*specs: str | Spec, search: Sequence[str | Path] | None = None, tool: str = "") -> list[Kernel]:
+    """Return the kernels that all specs of a job mean as one flat list; their names differ from one another.
 
     Parameters
     ----------
-    spec, search
-        As for `load_kernel`, and so are the errors.
+    specs, search
+        As for `load_kernel`, and so are the errors; a spec may be in its parts already.
     tool
         A key of ``cnnfilter.library.conventions.CONVENTIONS``: the kernels are what that tool means by their names.
 
     Examples
     --------
-    >>> [kernel.name for kernel in load_kernels("sobel-x:rotate=0..90/45")]
-    ['sobel-x-rotate0', 'sobel-x-rotate45', 'sobel-x-rotate90']
+    >>> [kernel.name for kernel in load_kernels("sobel-x:rotate=0..90/45", "sobel-x:rotate=0")]
+    ['sobel-x-rotate0', 'sobel-x-rotate45', 'sobel-x-rotate90', 'sobel-x-rotate0-2']
+    >>> (kernel,) = load_kernels("gaussian:sigma=2", tool="scipy")
+    >>> kernel.name, kernel.shape, kernel.own.call
+    ('gaussian-sigma2', (17, 17), 'scipy.ndimage.gaussian_filter(image.astype(float), 2)')
     """
-    return distinct_kernels(kernels_as_named(spec, search=search, tool=tool))
-
-
-def kernels_as_named(spec: str, *, search: Sequence[str | Path] | None = None, tool: str = "") -> list[Kernel]:
-    """Return the kernels that a spec means under their own names, for those who join several specs and number then."""
-    return _Loader(folders(search), tool=tool).load(parse_spec(spec))
+    loader = _Loader(folders(search), tool=tool)
+    kernels = [kernel for spec in specs for kernel in loader.load(spec if isinstance(spec, Spec) else parse_spec(spec))]
+    names = distinct(kernel.name for kernel in kernels)
+    return [
+        kernel if name == kernel.name else replace(kernel, name=name)
+        for kernel, name in zip(kernels, names, strict=True)
+    ]
 
 
 def kernels_of(file: KernelFile, name: str) -> list[Kernel]:
@@ -104,15 +108,6 @@ def kernels_of(file: KernelFile, name: str) -> list[Kernel]:
     if name in file.kernels:
         return inside._kernels(file.kernels[name], spec)
     return inside._bank(file.banks[name], spec)
-
-
-def distinct_kernels(kernels: Sequence[Kernel]) -> list[Kernel]:
-    """Return kernels with a number behind the names that come again: `cnnfilter.text.distinct`."""
-    names = distinct(kernel.name for kernel in kernels)
-    return [
-        kernel if name == kernel.name else replace(kernel, name=name)
-        for kernel, name in zip(kernels, names, strict=True)
-    ]
 
 
 def files_read(kernels: Iterable[Kernel], search: Iterable[Path]) -> Iterator[str | Path]:
@@ -321,7 +316,7 @@ def _finished(kernel: Kernel, given: Mapping[str, str]) -> Kernel:
     return replace(
         kernel,
         name=label(kernel.name, given),
-        spec=typed(kernel.spec, given),
+        spec=kernel.spec + typed(given, "," if kernel.parts.parameters else ":"),
         weights=finish(kernel.name, kernel.weights, given),
         own=None if kernel.own is None else _handed(kernel.own, given),
     )

@@ -15,7 +15,6 @@ from cnnfilter.library.catalog import Entry, entries, find
 from cnnfilter.library.export.text import whole
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.measure import Measures, bounds, factors, measure, response
-from cnnfilter.library.spec import parse_spec
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -145,11 +144,10 @@ def _together(magnitude: Array) -> Array:
 
 def _entry(kernel: Kernel, search: Sequence[Path]) -> Entry | None:
     """Return the entry that a kernel comes from, where it has one."""
-    spec = parse_spec(kernel.spec)
-    if spec.kind != "name":
+    if kernel.parts.kind != "name":
         return None
     try:
-        return find(spec.body, "kernel", search)
+        return find(kernel.parts.body, "kernel", search)
     except CnnFilterError:
         return None
 

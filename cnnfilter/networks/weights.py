@@ -14,7 +14,7 @@ from cnnfilter.files import quoted
 from cnnfilter.library.arrays import READERS
 from cnnfilter.library.load import files_read, load_kernels
 from cnnfilter.library.numbers import MatrixError, describe, matrix, number
-from cnnfilter.library.spec import parse_spec
+from cnnfilter.library.spec import Spec, parse_spec
 
 #: Endings of the files that hold arrays.
 ARRAY_SUFFIXES = (".npz", ".npy", ".safetensors")
@@ -161,7 +161,7 @@ def resolve_kernels(specs: list[str], folder: Path, depth: int | None, groups: i
     CnnFilterError
         If a spec means nothing, or the kernels are not of one size.
     """
-    kernels = [kernel for spec in specs for kernel in load_kernels(_contained(spec, folder))]
+    kernels = load_kernels(*(_contained(parse_spec(spec), folder) for spec in specs))
     planes = [kernel.weights for kernel in kernels]
     sizes = {plane.shape[-2:] for plane in planes}
     if len(sizes) > 1:
@@ -177,12 +177,11 @@ def resolve_kernels(specs: list[str], folder: Path, depth: int | None, groups: i
     return bank, tuple(map(Path, files_read(kernels, ())))
 
 
-def _contained(spec: str, folder: Path) -> str:
+def _contained(spec: Spec, folder: Path) -> Spec:
     """Return a kernel spec whose file, if it names one, is that of the network's folder."""
-    parsed = parse_spec(spec)
-    if parsed.kind != "file":
+    if spec.kind != "file":
         return spec
     try:
-        return str(inside(folder, parsed.body)) + spec.strip()[len(parsed.body) :]
+        return spec._replace(body=str(inside(folder, spec.body)))
     except CnnFilterError as error:
         raise ParameterError(str(error)) from error

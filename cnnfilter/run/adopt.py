@@ -14,7 +14,6 @@ from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.library.conventions import ALPHA_WORDS, CONVENTIONS, ROUNDING_WORDS, Convention
 from cnnfilter.library.kernel import Kernel, Own
-from cnnfilter.library.spec import parse_spec
 from cnnfilter.run.methods import PILLOW_PASSES, blur_of_sums, box_passes, fixed_point, pass_radius
 from cnnfilter.run.options import Options
 
@@ -326,7 +325,7 @@ def _takes_dft(weights: Array, kernel: Kernel, picture: Picture) -> bool:
 def _note(kernel: Kernel, way: Way, its: Convention, method: str, picture: Picture) -> str:
     """Return what was adopted, in a line: the call as people write it, and what it means in this program's words."""
     options = way.options
-    handed = kernel.own is None and parse_spec(kernel.spec).kind == "name"
+    handed = kernel.own is None and kernel.parts.kind == "name"
     named = f" with this library's {kernel.name}" if handed else ""
     rows, columns = kernel.weights.shape[-2:]
     border = f"border {options.padding_mode}" if options.padding != "valid" else "whole windows only"

@@ -10,9 +10,10 @@ import numpy as np
 
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.picture import Picture, Strip
-from cnnfilter.library.conventions import CONVENTIONS, adopt_words, convention, load_as
+from cnnfilter.library.conventions import CONVENTIONS, adopt_words, convention
 from cnnfilter.library.export.text import whole
 from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import load_kernels
 from cnnfilter.run.adopt import Way, call_of, result_words, suited, suited_kernel, way_of
 from cnnfilter.run.maps import applied
 from cnnfilter.run.options import Options, make_options
@@ -239,7 +240,7 @@ def between(spec: str, tools: Sequence[str], search: Sequence[Path], picture: Ar
 
 def _kernel(spec: str, tool: str, search: Sequence[Path]) -> Kernel:
     """Return the one kernel that a tool means."""
-    loaded = load_as(spec, tool, search)
+    loaded = load_kernels(spec, search=search, tool=tool)
     if len(loaded) != 1 or loaded[0].weights.ndim != 2:
         raise ParameterError(f"compare takes one two-dimensional kernel, {spec!r} is not one")
     return loaded[0]

@@ -15,7 +15,6 @@ from cnnfilter.errors import ParameterError
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.library.kernel import Kernel
-from cnnfilter.library.load import distinct_kernels
 from cnnfilter.run.adopt import check_adopted, convention_of, notes_on, suited, way_of
 from cnnfilter.run.combine import angle_note, auto_display, check_kernels, step_title
 from cnnfilter.run.look import (
@@ -124,7 +123,7 @@ class Done(NamedTuple):
 
 
 def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
-    """Return one step for each kernel, or a single one where they are combined; no two kernels have one name.
+    """Return one step for each kernel, or a single one where they are combined.
 
     Raises
     ------
@@ -134,7 +133,6 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
     """
     check_kernels(kernels, options.combine)
     check_adopted(kernels, options)
-    kernels = distinct_kernels(kernels)
     if options.missing == "ignore":
         for kernel in kernels:
             check_sum(kernel.weights, kernel.name)

@@ -12,7 +12,8 @@ from cnnfilter.errors import ParameterError, ShapeError, UnknownNameError
 from cnnfilter.library import search_path
 from cnnfilter.library.calls import CALLS
 from cnnfilter.library.catalog import find
-from cnnfilter.library.conventions import CONVENTIONS, ROUNDING_WORDS, adopt_words, load_as
+from cnnfilter.library.conventions import CONVENTIONS, ROUNDING_WORDS, adopt_words
+from cnnfilter.library.load import load_kernels
 from cnnfilter.run.between import between, sample_picture
 
 
@@ -127,28 +128,28 @@ def test_flags_that_are_given_win():
     ],
 )
 def test_names_are_the_tools_own_functions(spec, tool, shape, call):
-    (kernel,) = load_as(spec, tool, search_path())
+    (kernel,) = load_kernels(spec, tool=tool)
     assert kernel.shape == shape
     assert (kernel.own.call if kernel.own else "") == call
 
 
 def test_sweeps_and_banks_are_adopted_one_by_one():
-    kernels = load_as("gaussian:sigma=1|2", "scipy", search_path())
+    kernels = load_kernels("gaussian:sigma=1|2", tool="scipy")
     assert [(kernel.name, kernel.shape[0]) for kernel in kernels] == [("gaussian-sigma1", 9), ("gaussian-sigma2", 17)]
-    assert [kernel.shape[0] for kernel in load_as("bank:scale-space", "scipy", search_path())] == [9, 17, 33, 65]
-    (one, _) = load_as("bank:sobel", "skimage", search_path())
+    assert [kernel.shape[0] for kernel in load_kernels("bank:scale-space", tool="scipy")] == [9, 17, 33, 65]
+    (one, _) = load_kernels("bank:sobel", tool="skimage")
     assert np.array_equal(one.weights * 4, cnnfilter.load_kernel("sobel-x").weights)
 
 
 def test_what_is_done_to_weights_is_done_to_the_tools_own():
-    (kernel,) = load_as("sobel-x:scale=2", "skimage", search_path())
+    (kernel,) = load_kernels("sobel-x:scale=2", tool="skimage")
     assert np.array_equal(kernel.weights * 2, cnnfilter.load_kernel("sobel-x").weights)
     assert kernel.own.call == ""  # a function of scikit-image gives no such numbers
 
 
 def test_a_users_kernel_of_the_same_name_is_the_users(tmp_path):
     (tmp_path / "mine.yaml").write_text("kernels:\n  sobel-x: 1 2 3\n")
-    (kernel,) = load_as("sobel-x", "skimage", search_path([tmp_path]))
+    (kernel,) = load_kernels("sobel-x", tool="skimage", search=[tmp_path])
     assert kernel.weights.tolist() == [[1, 2, 3]]
     assert kernel.own is None
 

@@ -2,7 +2,7 @@
 
 Each result does what ``cnnfilter convolve IMAGE -k KERNEL`` does, with the border and the type of results that are
 usual in that tool; where the tool turns kernels over, the kernel is written the other way round, so that the picture
-comes out the same. A kernel that was loaded as the tool means it (`cnnfilter.library.conventions.load_as`), and that
+comes out the same. A kernel that was loaded as the tool means it (`cnnfilter.library.load.load_kernels`), and that
 the tool has a function for, becomes a call of that function.
 """
 
