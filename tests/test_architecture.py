@@ -111,8 +111,8 @@ def test_numpy_is_not_imported_for_words_alone(words):
 #: What one kernel on one PNG needs nothing of: rooms of the house, and packages that take milliseconds to load.
 NOT_FOR_A_PNG = {
     "cnnfilter.batch", "cnnfilter.networks", "cnnfilter.images.gif", "cnnfilter.images.tiff",
-    "PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "PIL.ImageDraw", "cmap", "msgspec", "rich", "yaml", "asyncio",
-    "concurrent", "multiprocessing", "sqlite3", "numpy.fft", "numpy.random", "random", "tempfile",
+    "PIL.JpegImagePlugin", "PIL.TiffImagePlugin", "PIL.ImageDraw", "cmap", "msgspec", "orjson", "rich", "yaml",
+    "asyncio", "concurrent", "multiprocessing", "sqlite3", "numpy.fft", "numpy.random", "random", "tempfile",
 }  # fmt: skip
 
 
