@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "text": set(),
     "files": {"errors", "text"},
     "streams": set(),
-    "library": {"core", "errors", "files", "text"},
+    "library": {"core", "dumps", "errors", "files", "text"},
     "dumps": {"errors", "files", "text"},
     "images": {"core", "dumps", "errors", "files", "text"},
     "networks": {"core", "errors", "files", "library", "text"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.dumps.names import sniff_grid, split_member
+from cnnfilter.dumps.npy import npy_array
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.files import bytes_text, printable, quoted
 
 Grid = NDArray[Any]
-
-_LONGEST_HEADER = 10_000
 
 #: Bytes of memory for each byte of text, and for each line of it, while its numbers are read.
 _TEXT_BYTE, _TEXT_LINE, _JSON_BYTE = 4, 150, 24
@@ -90,8 +88,7 @@ def read_grid(
         raise ImageError(f"{quoted(name)}: the file is empty")
     form = format or sniff_grid(data, str(split_member(name)[0]))
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+        with np.errstate(all="ignore"):
             return READERS[form](data, member, Bounds(max_values, max_cells, max_memory))
     except CnnFilterError as error:
         raise type(error)(f"{quoted(name)}: {error}") from error
@@ -143,38 +140,20 @@ def _read_npy(data: bytes, _member: str, bounds: Bounds) -> Grid:
     return _array_from(io.BytesIO(data), len(data), bounds)
 
 
-def _npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape, order and type of an npy stream; NumPy answers a strange header in words of Python's parser."""
-    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    try:
-        version = np.lib.format.read_magic(file)
-        if version in readers:
-            return readers[version](file, max_header_size=_LONGEST_HEADER)
-    except MemoryError:
-        raise
-    except Exception as error:
-        ends = str(error).startswith("EOF: ")  # when it reads, not when it parses
-        words = "the file ends in its header" if ends else "its header makes no sense"
-        raise ValueError(words) from error
-    raise ImageError(f"npy version {version[0]}.{version[1]} is not supported (save it with numpy.save)")
-
-
 def _array_from(file: Any, size: int, bounds: Bounds) -> Grid:
     """Read an npy stream of `size` bytes: header, checks, then values."""
-    shape, fortran, dtype = _npy_header(file)
-    if dtype.hasobject:
-        raise ImageError("object arrays are refused: they can run code (save plain numbers)")
-    if dtype.kind not in "biuf":
-        raise ImageError(f"holds values of type {dtype}, not real numbers")
-    needed = _check_shape(shape, dtype.itemsize, bounds) * dtype.itemsize
-    left = size - file.tell()
-    if needed != left:
-        raise ImageError(f"its header declares {shape} of {dtype}, {needed} bytes, but {left} bytes follow")
-    values = np.frombuffer(file.read(needed), dtype)
-    grid = values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
-    if dtype.itemsize > 8:
+
+    def check(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+        needed = _check_shape(shape, dtype.itemsize, bounds) * dtype.itemsize
+        left = size - file.tell()
+        if needed != left:
+            raise ImageError(f"its header declares {shape} of {dtype}, {needed} bytes, but {left} bytes follow")
+        return needed
+
+    grid = npy_array(file, check)
+    if grid.dtype.itemsize > 8:
         return _narrowed(grid, np.dtype(np.float64))
-    return grid.astype(dtype.newbyteorder("="), copy=False)
+    return grid.astype(grid.dtype.newbyteorder("="), copy=False)
 
 
 def _narrowed(grid: Grid, dtype: np.dtype[Any]) -> Grid:

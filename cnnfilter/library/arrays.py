@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -12,9 +11,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
+from cnnfilter.dumps.npy import npy_array
 from cnnfilter.errors import KernelFileError, ResourceError, UnknownNameError, closest
 from cnnfilter.files import quoted
 from cnnfilter.library.build import file_label
@@ -38,27 +37,11 @@ def read_npy(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[An
 
 
 def _npy_array(stream: IO[bytes], path: str) -> NDArray[Any]:
-    """Read an array in NumPy's format: header, then exactly the bytes that it promises."""
+    """Read an array in NumPy's format."""
     try:
-        version = npy_format.read_magic(stream)
-        read_header = _HEADERS[version]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # files that Python 2 wrote
-            shape, fortran, dtype = read_header(stream)
-    except MemoryError:
-        raise
-    except Exception as error:  # of Python's tokenizer, too
-        raise KernelFileError(path, "is not a .npy array, or its header is broken") from error
-    if dtype.hasobject:
-        raise KernelFileError(path, "holds pickled objects, which are refused (save plain numbers)")
-    array = _array(_exactly(stream, byte_count(shape, dtype, path), path), shape, dtype, path)
-    return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
-
-
-_HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
-    (1, 0): npy_format.read_array_header_1_0,
-    (2, 0): npy_format.read_array_header_2_0,
-}
+        return npy_array(stream, lambda shape, dtype: byte_count(shape, dtype, path))
+    except ValueError as error:
+        raise KernelFileError(path, str(error)) from error
 
 
 def read_npz(stream: IO[bytes], path: str, member: str) -> tuple[str, NDArray[Any]]:
@@ -290,18 +273,26 @@ def member_names(path: str) -> list[str]:
         return error.names
 
 
-def read_array(path: str, member: str) -> tuple[str, NDArray[Any]]:
-    """Return an array of a file, and the name under which it was found."""
-    file = Path(path)
+def read_array(path: str | Path, member: str, shown: str = "") -> tuple[str, NDArray[Any]]:
+    """Return an array of a file, and the name under which it was found; messages call the file `shown`, or its path.
+
+    Raises
+    ------
+    KernelFileError
+        If the file is missing or broken, or holds no such array.
+    ResourceError
+        If it may not be read.
+    """
+    file, shown = Path(path), shown or str(path)
     try:
         if not file.is_file():
-            raise KernelFileError(path, "is not a file" if file.exists() else "no such file")
+            raise KernelFileError(shown, "is not a file" if file.exists() else "no such file")
         with file.open("rb") as stream:
-            return READERS[file.suffix.lower()](stream, path, member)
+            return READERS[file.suffix.lower()](stream, shown, member)
     except PermissionError as error:
-        raise ResourceError(f"{quoted(path)}: {error.strerror} (check who may read it)") from error
+        raise ResourceError(f"{quoted(shown)}: {error.strerror} (check who may read it)") from error
     except OSError as error:
-        raise KernelFileError(path, error.strerror or str(error)) from error
+        raise KernelFileError(shown, error.strerror or str(error)) from error
 
 
 def _spec(path: str, name: str, selection: str) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.errors import CnnFilterError, KernelFileError, ParameterError, ResourceError, ShapeError
+from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError
 from cnnfilter.files import quoted
-from cnnfilter.library.arrays import READERS
+from cnnfilter.library.arrays import read_array
 from cnnfilter.library.load import files_read, load_kernels
 from cnnfilter.library.numbers import MatrixError, describe, matrix, number
 from cnnfilter.library.spec import Spec, parse_spec
@@ -47,27 +47,6 @@ def inside(folder: Path, text: str) -> Path:
     return target
 
 
-def read_array(path: Path, member: str, shown: str) -> Array:
-    """Return one array of a file; messages call the file `shown`.
-
-    Raises
-    ------
-    KernelFileError
-        If the file is missing or broken, or holds no such array.
-    ResourceError
-        If it may not be read.
-    """
-    try:
-        if not path.is_file():
-            raise KernelFileError(shown, "is not a file" if path.exists() else "no such file")
-        with path.open("rb") as stream:
-            return READERS[path.suffix.lower()](stream, shown, member)[1]
-    except PermissionError as error:
-        raise ResourceError(f"{shown}: {error.strerror} (check who may read it)") from error
-    except OSError as error:
-        raise KernelFileError(shown, error.strerror or str(error)) from error
-
-
 def resolve_array(value: Any, folder: Path, default: str) -> Array:
     """Return the array that a value of a network file means.
 
@@ -87,7 +66,7 @@ def resolve_array(value: Any, folder: Path, default: str) -> Array:
         name, _, member = value.partition("#")
         name = name or (default if value.startswith("#") else "")
         if name.lower().endswith(ARRAY_SUFFIXES):
-            return _checked(read_array(inside(folder, name), member, name), value)
+            return _checked(read_array(inside(folder, name), member, name)[1], value)
         if "#" in value:
             hint = "" if default else "; or name a file in the network's own weights: first"
             raise ParameterError(

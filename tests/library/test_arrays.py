@@ -161,8 +161,8 @@ def test_pickles_are_never_run(tmp_path):
     marker = tmp_path / "marker"
     np.save(tmp_path / "w.npy", np.array([Marker(str(marker))], dtype=object), allow_pickle=True)
     np.savez(tmp_path / "w.npz", w=np.array([Marker(str(marker))], dtype=object))
-    assert "pickled objects, which are refused" in refusal(f"{tmp_path}/w.npy")
-    assert "pickled objects, which are refused" in refusal(f"{tmp_path}/w.npz")
+    assert "object arrays are refused" in refusal(f"{tmp_path}/w.npy")
+    assert "object arrays are refused" in refusal(f"{tmp_path}/w.npz")
     assert not marker.exists()
 
 
@@ -266,7 +266,7 @@ def test_crafted_safetensors_length(tmp_path):
 
 def test_files_of_numpys_own_tests():
     for path in sorted(corpora.corpus("numpy-npy").rglob("*.np[yz]")):
-        with pytest.raises(KernelFileError, match="pickled objects"):
+        with pytest.raises(KernelFileError, match="object arrays"):
             load_kernels(str(path))
 
 
@@ -274,5 +274,5 @@ def test_files_of_numpys_own_tests():
 def test_a_header_that_never_closes_its_brackets_is_refused(tmp_path, header):
     path = tmp_path / "strange.npy"
     path.write_bytes(b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
-    with pytest.raises(KernelFileError, match=r"is not a \.npy array, or its header is broken"):
+    with pytest.raises(KernelFileError, match="its header makes no sense|ends in its header"):
         load_kernel(str(path))
