@@ -210,10 +210,14 @@ def channels_back(maps: Array, layout: str) -> Array:
     return np.ascontiguousarray(np.moveaxis(maps, -3, -1)) if layout == "HWC" and maps.ndim > 2 else maps
 
 
+#: Modules whose functions stand around public ones.
+_DOORS = ("cnnfilter.api", "cnnfilter.core.missing")
+
+
 def _warn(shape: tuple[int, ...], otherwise: str = "layout='HWC'") -> None:
     """Warn in the line that called a public function; calls from within the package know what they do."""
     level, frame = 3, sys._getframe(3)
-    while frame.f_back is not None and frame.f_globals.get("__name__") == "cnnfilter.api":
+    while frame.f_back is not None and frame.f_globals.get("__name__") in _DOORS:
         level, frame = level + 1, frame.f_back
     if str(frame.f_globals.get("__name__")).startswith("cnnfilter."):
         return

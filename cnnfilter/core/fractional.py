@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, channels_back, channels_first, computing_type, real_array
-from cnnfilter.core.missing import ignores, pool_present
+from cnnfilter.core.missing import over_what_is_there
 from cnnfilter.core.reduce import find_pooling, fractional_size, in_a_type_that_holds, pool_bounds
 from cnnfilter.core.rows import for_each, row_blocks
 from cnnfilter.core.shapes import pair
 from cnnfilter.errors import ParameterError, ShapeError
 
 
+@over_what_is_there
 def fractional_pool2d(
     image: ArrayLike,
     size: int | str | tuple[int, int],
@@ -89,14 +90,6 @@ def fractional_pool2d(
            [15., 17., 19., 20.],
            [29., 31., 33., 34.]], dtype=float32)
     """
-    if ignores(missing):
-        return pool_present(
-            lambda values, kind: fractional_pool2d(
-                values, size, output_size=output_size, output_ratio=output_ratio, kind=kind, samples=samples, seed=seed,
-                threads=threads, layout=layout,
-            ),
-            image, kind,
-        )  # fmt: skip
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     window = pair(size, "size")

@@ -9,7 +9,9 @@ that sums to ``W`` is ``W - s``; multiplying by ``W / (W - s)`` makes it sum to 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from inspect import signature
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +19,8 @@ from cnnfilter.core.arrays import Array, computing_type, real_array
 from cnnfilter.core.rows import Source
 from cnnfilter.core.shapes import Border
 from cnnfilter.errors import ParameterError, lookup
+
+Function = TypeVar("Function", bound=Callable[..., Array])
 
 #: What becomes of a window with NaN in it.
 MISSING = {
@@ -113,7 +117,22 @@ def renormalise(maps: Array, missing: Array, weights: Array) -> None:
     np.multiply(maps, totals / there, out=maps, casting="same_kind")
 
 
-def pool_present(pool: Callable[[Array, str], Array], image: Any, kind: str) -> Array:
+def over_what_is_there(pool: Function) -> Function:
+    """Let a pooling with arguments `image` and `kind` leave out what is missing where ``missing`` is ``ignore``."""
+
+    @wraps(pool)
+    def pooled(*arguments: Any, missing: str = "propagate", **options: Any) -> Array:
+        if not ignores(missing):
+            return pool(*arguments, **options)
+        given = signature(pool).bind(*arguments, **options)
+        given.apply_defaults()
+        image, kind = (given.arguments.pop(name) for name in ("image", "kind"))
+        return _pool_present(lambda values, kind: pool(image=values, kind=kind, **given.arguments), image, kind)
+
+    return cast("Function", pooled)
+
+
+def _pool_present(pool: Callable[[Array, str], Array], image: Any, kind: str) -> Array:
     """Pool what is there: an average over fewer cells, the largest of them; NaN where a window holds none.
 
     Parameters

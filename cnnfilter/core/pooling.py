@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import numbers
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, channels_back, channels_first
-from cnnfilter.core.missing import ignores, pool_present
+from cnnfilter.core.missing import over_what_is_there
 from cnnfilter.core.reduce import (
     Pooling,
     Windows,
@@ -26,6 +25,7 @@ from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair
 from cnnfilter.errors import ParameterError, ShapeError
 
 
+@over_what_is_there
 def pool2d(
     image: ArrayLike,
     kind: str,
@@ -109,12 +109,6 @@ def pool2d(
     >>> pool2d([[1, 0], [4, 6]], "avg", 2)
     array([[2.75]], dtype=float32)
     """
-    if ignores(missing):
-        pool = partial(
-            pool2d, size=size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode,
-            count_include_pad=count_include_pad, p=p, threads=threads, layout=layout,
-        )  # fmt: skip
-        return pool_present(pool, image, kind)
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     if not isinstance(p, numbers.Real) or not 0 < p < math.inf:
@@ -198,6 +192,7 @@ def _gather(planes: Array, rows: Pair, columns: Pair, padding: float, dtype: np.
     return strip
 
 
+@over_what_is_there
 def global_pool2d(
     image: ArrayLike, kind: str, *, missing: str = "propagate", threads: int | None = None, layout: str = "CHW"
 ) -> Array:
@@ -238,8 +233,6 @@ def global_pool2d(
     >>> global_pool2d(np.arange(24).reshape(2, 3, 4), "avg")
     array([ 5.5, 17.5], dtype=float32)
     """
-    if ignores(missing):
-        return pool_present(partial(global_pool2d, threads=threads, layout=layout), image, kind)
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     area = planes.shape[1] * planes.shape[2]
@@ -263,6 +256,7 @@ def global_pool2d(
     return in_a_type_that_holds(planes, kind, 2, area, compute).reshape(lead)
 
 
+@over_what_is_there
 def adaptive_pool2d(
     image: ArrayLike,
     output_size: int | str | tuple[int, int],
@@ -311,11 +305,6 @@ def adaptive_pool2d(
     array([[ 6.,  8.,  9.],
            [16., 18., 19.]], dtype=float32)
     """
-    if ignores(missing):
-        return pool_present(
-            lambda values, kind: adaptive_pool2d(values, output_size, kind, threads=threads, layout=layout),
-            image, kind,
-        )  # fmt: skip
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     wanted = pair(output_size, "output_size")

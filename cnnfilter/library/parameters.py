@@ -47,6 +47,10 @@ class Parameter(NamedTuple):
         unit = f" {self.unit}" if self.unit else ""
         if self.choices:
             return " or ".join(self.choices)
+        if self.kind == "flag":
+            return "yes or no"
+        if self.kind in ("size", "odd-size"):
+            return f"{'odd, ' * (self.kind == 'odd-size')}1 to {MAX_SIDE} pixels"
         if self.above is not None:
             upper = "" if self.maximum is None else f" and at most {self.maximum:g}"
             return f"> {self.above:g}{upper}{unit}"

@@ -15,6 +15,7 @@ from cnnfilter.library.catalog import Entry, entries, find
 from cnnfilter.library.export.text import whole
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.measure import Measures, bounds, factors, measure, response
+from cnnfilter.library.parameters import Parameter
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -48,7 +49,7 @@ class Passport(NamedTuple):
     variants
         Name and note of each.
     parameters
-        Name, default and meaning of each parameter that may be typed.
+        Those that may be typed, with the entry's own values as defaults.
     place
         File and line.
     hides
@@ -67,7 +68,7 @@ class Passport(NamedTuple):
     peak: tuple[float, float]
     aliases: tuple[str, ...] = ()
     variants: tuple[tuple[str, str], ...] = ()
-    parameters: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[Parameter, ...] = ()
     description: str = ""
     place: str = ""
     hides: tuple[str, ...] = ()
@@ -159,9 +160,7 @@ def _of_entry(entry: Entry, search: Sequence[Path]) -> dict[str, Any]:
     return {
         "aliases": entry.aliases,
         "variants": tuple((name, str(data.get("note", ""))) for name, data in entry.data.get("variants", {}).items()),
-        "parameters": tuple(
-            (one.name, "" if one.default is None else str(one.default)) for one in parameters_of(entry)
-        ),
+        "parameters": parameters_of(entry),
         "description": str(entry.data.get("description", "")),
         "place": entry.path if line is None else f"{entry.path}:{line}",
         "hides": tuple(one.path for one in namesakes),

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from cnnfilter.files import printable
 from cnnfilter.library.conventions import CONVENTIONS
+from cnnfilter.library.parameters import Parameter
 from cnnfilter.library.passport import Passport, rank_words, symmetry_words
 from cnnfilter.run.between import PARTS, Change, Comparison
 from cnnfilter.views.console import console, draws_blocks
@@ -47,7 +48,7 @@ def _json(one: Passport) -> dict[str, Any]:
         "name": kernel.name, "spec": kernel.spec, "title": kernel.title, "family": kernel.family,
         "source": kernel.source, "formula": kernel.formula, "description": one.description, "origin": kernel.origin,
         "place": one.place, "hides": list(one.hides), "aliases": list(one.aliases),
-        "variants": dict(one.variants), "parameters": dict(one.parameters),
+        "variants": dict(one.variants), "parameters": {each.name: _plain_default(each) for each in one.parameters},
         "shape": list(facts.shape), "sum": facts.total, "l1": facts.l1, "l2": facts.l2, "nonzero": facts.nonzero,
         "smallest": facts.smallest, "largest": facts.largest, "symmetry": facts.symmetry, "rank": facts.rank,
         "factors": [{"column": column.tolist(), "row": row.tolist()} for column, row in one.pairs],
@@ -124,7 +125,7 @@ def facts_of(one: Passport) -> dict[str, str]:
     return {
         "type": f"-k {_quoted(kernel.spec)}",
         "also called": ", ".join(one.aliases),
-        "parameters": ", ".join(f"{name}={value}" if value else name for name, value in one.parameters),
+        "parameters": "\n".join(map(parameter_words, one.parameters)),
         "variants": "\n".join(f"variant={name}{f': {note}' if note else ''}" for name, note in one.variants),
         "family": kernel.family,
         "formula": kernel.formula,
@@ -141,6 +142,25 @@ def facts_of(one: Passport) -> dict[str, str]:
         "offset": f"{kernel.offset:g}, which its tool adds to each 8-bit result" if kernel.offset else "",
         "note": "; ".join(kernel.warnings),
     }
+
+
+def _plain_default(one: Parameter) -> str:
+    """Return the value of a parameter that is not typed; nothing where a rule gives it."""
+    if one.default is None:
+        return ""
+    return ("yes" if one.default else "no") if isinstance(one.default, bool) else str(one.default)
+
+
+def parameter_words(one: Parameter) -> str:
+    """Return a parameter as it is typed, what it means, and what it may be.
+
+    Examples
+    --------
+    >>> parameter_words(Parameter("wavelength", "number", 8.0, "period of the wave", unit="pixels", above=0))
+    'wavelength=8: period of the wave (> 0 pixels)'
+    """
+    default = f"{one.default:g}" if isinstance(one.default, float) else _plain_default(one)
+    return f"{one.name}{'=' * bool(default)}{default}: {one.meaning} ({one.range})"
 
 
 def _sum_word(total: float) -> str:
