@@ -17,6 +17,7 @@ from cnnfilter.batch.inputs import Found
 from cnnfilter.batch.ledger import DONE, FAILED, Planned, Record, Written, digest_of
 from cnnfilter.batch.place import Place, content_of
 from cnnfilter.batch.recipe import Made, Recipe, plan_files
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError, lookup
 from cnnfilter.files import PART_SUFFIX, output_error, quoted
 from cnnfilter.images.frames import ALL, frame_name
@@ -144,8 +145,6 @@ def quiet_errors() -> None:
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
 
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 #: What is measured unless something else is asked for.
 DEFAULT = ("mean", "std", "energy", "q5", "q25", "q50", "q75", "q95")

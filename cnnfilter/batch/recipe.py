@@ -9,9 +9,8 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from typing import Any, Protocol
 
-import numpy as np
-
 import cnnfilter
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import KernelFileError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.frames import READ, Reading
@@ -28,8 +27,6 @@ from cnnfilter.run.network import NetworkOptions, check_options, classify
 from cnnfilter.run.options import Options
 from cnnfilter.run.outputs import Endings, Output, check_vectors
 from cnnfilter.text import distinct
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

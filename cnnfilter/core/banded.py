@@ -20,9 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.im2col import windows
 from cnnfilter.core.plan import TERMS, Plan, Strip
-from cnnfilter.core.rows import Array, Scratch, Source, stored_rows
+from cnnfilter.core.rows import Scratch, Source, stored_rows
 
 
 class Bands(NamedTuple):

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cnnfilter.core import banded, fft, im2col, separable
-from cnnfilter.core.arrays import channels_back, channels_first, computing_type, real_array
+from cnnfilter.core.arrays import Array, channels_back, channels_first, computing_type, real_array
 from cnnfilter.core.missing import Filled, Gaps, check_sum, filled_border, gaps_border, ignores, renormalise
 from cnnfilter.core.plan import STRIP_BYTES, THREAD_MACS, Plan, Sizes, Strip, make_plan, wants_rank
-from cnnfilter.core.rows import Array, ArraySource, Scratch, Source, map_in_threads, stored_rows, thread_count
+from cnnfilter.core.rows import ArraySource, Scratch, Source, map_in_threads, stored_rows, thread_count
 from cnnfilter.core.shapes import PaddingLike, check_groups, conv_size, pair, parse_border, resolve_pads
 from cnnfilter.errors import ParameterError, ShapeError
 

@@ -8,12 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.arrays import whole_scale
+from cnnfilter.core.arrays import Array, whole_scale
 from cnnfilter.core.conv import Convolution
 from cnnfilter.core.plan import Plan, Sizes, Strip
 from cnnfilter.core.rows import Scratch, computing_rows, map_in_threads, thread_count
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 #: The largest value of 16 bits over that of 8 bits.
 WORD_PER_BYTE = 257

@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.core import banded, im2col
-from cnnfilter.core.arrays import whole_scale
+from cnnfilter.core.arrays import Array, whole_scale
 from cnnfilter.core.plan import Plan, Strip, direct_engine, make_plan
-from cnnfilter.core.rows import Array, Scratch, Source, stored_rows
+from cnnfilter.core.rows import Scratch, Source, stored_rows
 
 #: The largest error that a tile's transforms can leave in a cell, as a share of the tile's norm times the kernel's.
 #: Four times as much as the worst that was ever measured (a single pixel through a single weight).

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.plan import TERMS, Plan, Sizes, Strip
-from cnnfilter.core.rows import Array, Scratch, Source, stored_rows
+from cnnfilter.core.rows import Scratch, Source, stored_rows
 
 #: Images of a strip from which small ones are worth computing together, and the row that counts as short.
 MANY, SHORT = 16, 17

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.blas import blas_in_one_thread
 from cnnfilter.core.plan import Sizes, Strip
 from cnnfilter.core.shapes import Border, Pads
@@ -19,8 +20,6 @@ from cnnfilter.errors import ParameterError
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def source_position(position: int, size: int, mode: str) -> int | None:

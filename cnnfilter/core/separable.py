@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.arrays import whole_scale
+from cnnfilter.core.arrays import Array, whole_scale
 from cnnfilter.core.banded import spread
 from cnnfilter.core.plan import Plan, Strip
-from cnnfilter.core.rows import Array, Scratch, Source, computing_rows
+from cnnfilter.core.rows import Scratch, Source, computing_rows
 
 #: How far from each weight its factors may be, as a share of it, by the bytes of a value.
 WEIGHT_TOLERANCES = {4: 5e-7, 8: 1e-14}

@@ -13,15 +13,13 @@ import io
 import itertools
 import struct
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import ImageError
 from cnnfilter.images.picture import MOST_FRAMES, Limits
-
-Array = NDArray[Any]
 
 _EXTENSION, _IMAGE, _END, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 _CLEARED, _RESTORED = 2, 3

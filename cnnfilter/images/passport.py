@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.files import printable
 from cnnfilter.images.colour import colour_table
 
-Array = NDArray[Any]
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
 

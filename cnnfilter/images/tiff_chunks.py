@@ -14,13 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from isal import isal_zlib
-from numpy.typing import NDArray
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import ImageError
 from cnnfilter.images.damage import INFLATE_ERRORS
 from cnnfilter.images.tiff_tags import Tags
-
-Array = NDArray[Any]
 
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 

@@ -6,8 +6,8 @@ import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import ImageError
 from cnnfilter.images.damage import check_jpeg, check_jpeg_kind
 from cnnfilter.images.frames import check_frame
@@ -15,8 +15,6 @@ from cnnfilter.images.picture import MOST_FRAMES, ORIENTATIONS, Limits, Picture,
 from cnnfilter.images.strips import Box, upright
 from cnnfilter.images.tiff_chunks import ABSENT, BYTE_COMPRESSIONS, grid_of, read_samples, spans_of
 from cnnfilter.images.tiff_tags import PROFILE, Tags, count_directories, read_tags, tiff_directories
-
-Array = NDArray[Any]
 
 _JPEG = 7
 _WHITE_IS_0, _BLACK_IS_0, _RGB, _PALETTE, _CMYK = 0, 1, 2, 3, 5

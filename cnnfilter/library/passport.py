@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import CnnFilterError
 from cnnfilter.library.build import parameters_of
 from cnnfilter.library.catalog import Entry, entries, find
@@ -16,8 +17,6 @@ from cnnfilter.library.export.text import whole
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.measure import Measures, bounds, factors, measure, response
 from cnnfilter.library.parameters import Parameter
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 #: Largest value of 8 bits.
 WHITE = 255

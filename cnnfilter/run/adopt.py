@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.exact import ROUNDINGS, is_exact
 from cnnfilter.errors import ImageError, ParameterError, ShapeError
 from cnnfilter.files import quoted
@@ -16,8 +17,6 @@ from cnnfilter.library.conventions import ALPHA_WORDS, CONVENTIONS, ROUNDING_WOR
 from cnnfilter.library.kernel import Kernel, Own
 from cnnfilter.run.methods import PILLOW_PASSES, blur_of_sums, box_passes, fixed_point, pass_radius
 from cnnfilter.run.options import Options
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 #: Kernel cells from which OpenCV goes through the frequency domain: of 8 bits and float32, and of other types.
 OPENCV_DFT_CELLS, OPENCV_DFT_CELLS_OTHERWISE = 130, 50

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.picture import Picture, Strip
 from cnnfilter.library.conventions import CONVENTIONS, adopt_words, convention
@@ -18,8 +19,6 @@ from cnnfilter.run.adopt import Way, call_of, result_words, suited, suited_kerne
 from cnnfilter.run.maps import applied
 from cnnfilter.run.options import Options, make_options
 from cnnfilter.run.source import PictureSource
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 #: White of the sample: a picture of 8 bits.
 WHITE = 255

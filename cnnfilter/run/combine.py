@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.images.display import choose_kind
 from cnnfilter.library.kernel import Kernel
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def magnitude(maps: Array) -> Array:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.missing import check_sum
 from cnnfilter.core.shapes import Pair
 from cnnfilter.dumps.names import check_stack
@@ -37,8 +38,6 @@ from cnnfilter.run.outputs import Output, write_dump
 from cnnfilter.run.render import draw, draw_sheet, measure, shared_looks
 from cnnfilter.run.results import MapResult, Statistics
 from cnnfilter.run.source import PictureSource
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Step(NamedTuple):

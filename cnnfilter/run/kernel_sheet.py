@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import cnnfilter
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import lookup
 from cnnfilter.files import atomic_output, check_outputs
 from cnnfilter.images.display import Extent, resolve, to_pixels
@@ -21,8 +21,6 @@ from cnnfilter.library.load import files_read
 from cnnfilter.library.passport import passport, rank_words, symmetry_words
 from cnnfilter.run.outputs import PICTURE_FORMATS
 from cnnfilter.text import distinct
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def kernel_tiles(kernels: Sequence[Kernel]) -> tuple[list[Array], tuple[str, ...]]:

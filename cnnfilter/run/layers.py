@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol, TypeAlias
+from typing import BinaryIO, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 import cnnfilter
+from cnnfilter.core.arrays import Array
 from cnnfilter.dumps.write import DUMP_FORMATS, Dump
 from cnnfilter.errors import ParameterError, ResourceError, UnknownNameError, closest
 from cnnfilter.files import atomic_output
@@ -27,8 +28,6 @@ from cnnfilter.run.look import check_zoom, flat_note
 from cnnfilter.run.outputs import STDOUT, Output, place_outputs
 from cnnfilter.run.render import enlarged, in_color, range_text
 from cnnfilter.text import distinct, slug
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 #: Stands for all layers, which go into one file.
 ALL = ""

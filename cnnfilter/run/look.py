@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import OutputError, ShapeError, lookup
 from cnnfilter.images.colour import colour_table
 from cnnfilter.images.display import NUMBERS, Display, parse_display
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from cnnfilter.run.results import Statistics
     from cnnfilter.run.source import PictureSource
 
-Array = np.ndarray[Any, np.dtype[Any]]
 #: Gives the alpha of output rows ``start:stop`` as ``(rows, W)``, in the picture's type.
 Alpha = Callable[[int, int], Array]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnfilter.core.activate import activate, check_activation, elementwise, find_axis, halved, takes_axis
 from cnnfilter.core.activations import ACTIVATIONS
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.conv import Convolution, plan_source
 from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.plan import Sizes
@@ -23,7 +24,6 @@ from cnnfilter.run.source import PictureSource
 if TYPE_CHECKING:
     from cnnfilter.core.pools import PoolPlan
 
-Array = np.ndarray[Any, np.dtype[Any]]
 #: Called with the first row of a strip and its values ``(C, rows, W)``.
 Use = Callable[[int, Array], Any]
 #: Called with the first row of a strip and the maps of all filters ``(F, rows, W)``; returns ``(C, rows, W)``.

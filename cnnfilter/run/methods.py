@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.core.exact import left_over, rest_of, write_rest
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 #: Cells up to which ``cv2.blur`` of 8 bits multiplies by a whole number, and the bits of that.
 BLUR_CELLS, BLUR_BITS = 256, 23

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.arrays import computing_type, real_array
+from cnnfilter.core.arrays import Array, computing_type, real_array
 from cnnfilter.core.shapes import pair
 from cnnfilter.errors import ImageError, ParameterError, ResourceError, ShapeError, lookup
 from cnnfilter.files import bytes_text, quoted
@@ -24,8 +24,6 @@ from cnnfilter.networks.prepare import prepare, white_of
 from cnnfilter.networks.results import NetworkResult, predict
 from cnnfilter.networks.spec import Network
 from cnnfilter.run.layers import Save, save_bytes
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def run_network(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.dumps.names import split_member
 from cnnfilter.dumps.write import DUMP_FORMATS, Dump
 from cnnfilter.errors import OutputError, lookup
@@ -269,9 +270,6 @@ def _is_folder(output: str | None) -> bool:
 def _is_file(output: str | None) -> bool:
     """Say whether ``-o`` names a file: it ends in a format, or something that is no folder has that name."""
     return output is not None and not _is_folder(output) and bool(_ending(output) or Path(output).exists())
-
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def arrange(maps: Sequence[tuple[str, Array]], *, stack: bool, flatten: bool) -> list[tuple[str, Array]]:

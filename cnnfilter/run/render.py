@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import cnnfilter
+from cnnfilter.core.arrays import Array
 from cnnfilter.files import atomic_output
 from cnnfilter.images.colour import apply_colormap, colour_table
 from cnnfilter.images.display import (
@@ -26,8 +27,6 @@ from cnnfilter.run.look import Look
 from cnnfilter.run.maps import Maps
 from cnnfilter.run.outputs import Output
 from cnnfilter.run.results import Statistics
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def measure(maps: Maps) -> Statistics:

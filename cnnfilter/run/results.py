@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from cnnfilter.core.arrays import Array
 
 
 class Statistics(NamedTuple):

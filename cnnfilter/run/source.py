@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.images.picture import Picture
 from cnnfilter.library.conventions import CONVENTIONS
 from cnnfilter.run.options import Options
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 #: Luma weights of ITU-R BT.601.
 BT601 = (0.299, 0.587, 0.114)

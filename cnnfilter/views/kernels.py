@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     pass
 
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
 #: Columns of the response in the terminal, of what stands under it, and of the gap beside it.
 RESPONSE_WIDTH = 27
 CAPTION_WIDTH = 34

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
@@ -15,9 +15,8 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from cnnfilter.core.arrays import Array
 from cnnfilter.images.display import extent_of
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 #: Most significant digits that a cell shows.
 DIGITS = 6
