@@ -146,6 +146,9 @@ def _plain_default(one: Parameter) -> str:
     """Return the value of a parameter that is not typed; nothing where a rule gives it."""
     if one.default is None:
         return ""
+    if isinstance(one.default, tuple):
+        rows, columns = one.default
+        return str(rows) if rows == columns else f"{rows},{columns}"
     return ("yes" if one.default else "no") if isinstance(one.default, bool) else str(one.default)
 
 
