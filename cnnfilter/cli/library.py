@@ -9,18 +9,13 @@ from pathlib import Path
 import typer
 
 from cnnfilter.cli.main import describe, say
-from cnnfilter.cli.shared import refuse_terminal
 from cnnfilter.errors import CnnFilterError, ParameterError
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
 from cnnfilter.library.catalog import search_path
-from cnnfilter.library.check import check, places
 from cnnfilter.library.conventions import CONVENTIONS
-from cnnfilter.library.export import export
 from cnnfilter.library.load import files_read, load_kernels
 from cnnfilter.library.passport import passport
-from cnnfilter.run.between import between
-from cnnfilter.run.kernel_sheet import write_passport, write_sheet
-from cnnfilter.views.kernels import comparison_json, passport_json, print_comparison, print_passport
+from cnnfilter.views.kernels import passport_json, print_passport
 
 
 def show_kernels(spec: str, output: str | None, folders: Sequence[str] | None, *, json: bool) -> None:
@@ -28,6 +23,8 @@ def show_kernels(spec: str, output: str | None, folders: Sequence[str] | None, *
     search = search_path(folders or ())
     found = load_kernels(spec, search=search)
     if output is not None:
+        from cnnfilter.run.kernel_sheet import write_passport, write_sheet
+
         if len(found) == 1 and found[0].weights.ndim == 2:
             write_passport(found[0], search, output)
         else:
@@ -44,6 +41,9 @@ def show_kernels(spec: str, output: str | None, folders: Sequence[str] | None, *
 
 def export_kernels(spec: str, to: str, image: str, output: str | None, folders: Sequence[str] | None) -> None:
     """Print a kernel in the form of a tool, or write it to a file."""
+    from cnnfilter.cli.shared import refuse_terminal
+    from cnnfilter.library.export import export
+
     if to == "npy":
         refuse_terminal(output or "-", [to])
     _check_ending(output, to)
@@ -70,6 +70,9 @@ def _check_ending(output: str | None, to: str) -> None:
 
 def compare_tools(spec: str, tools: str, folders: Sequence[str] | None, *, json: bool) -> None:
     """Print where two tools differ about a kernel."""
+    from cnnfilter.run.between import between
+    from cnnfilter.views.between import comparison_json, print_comparison
+
     found = between(spec, [tool.strip() for tool in tools.split(",")], search_path(folders or ()))
     if json:
         print(comparison_json(found))  # noqa: T201
@@ -79,6 +82,8 @@ def compare_tools(spec: str, tools: str, folders: Sequence[str] | None, *, json:
 
 def check_files(files: Sequence[str] | None, folders: Sequence[str] | None) -> None:
     """List what is wrong with kernel files; end with 2 where something is."""
+    from cnnfilter.library.check import check, places
+
     search = search_path(folders or ())
     failed = False
     for text in files or map(str, search):
