@@ -11,15 +11,11 @@ from pathlib import Path, PurePosixPath
 
 from cnnfilter.errors import ParameterError
 from cnnfilter.files import quoted
+from cnnfilter.images.sniff import PICTURE_EXTENSIONS
 from cnnfilter.text import distinct, folded
 
 #: Endings that a folder is searched for unless patterns say otherwise.
-ENDINGS = frozenset(
-    (
-        ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".tif", ".tiff", ".btf", ".gif", ".bmp", ".dib",
-        ".webp", ".pbm", ".pgm", ".ppm", ".pnm", ".pfm", ".npy",
-    )
-)  # fmt: skip
+ENDINGS = frozenset((*PICTURE_EXTENSIONS, ".npy"))
 
 _MAGIC = re.compile(r"[*?\[]")
 _PIECES = re.compile(r"(\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\])")
