@@ -41,7 +41,7 @@ class Place(Protocol):
         """The folder of the results, where it is one on this machine."""
         ...
 
-    def check(self, roots: Iterable[Root], filters: Filters, *, ours_or: bool) -> bool:
+    def check(self, roots: Iterable[Root], filters: Filters, *, allowed: bool) -> bool:
         """Say whether something is there already; raise unless it may be written to."""
         ...
 
@@ -103,7 +103,7 @@ class Folder:
         """A hidden folder below."""
         return Path(self.name, STATE_FOLDER)
 
-    def check(self, roots: Iterable[Root], filters: Filters, *, ours_or: bool) -> bool:
+    def check(self, roots: Iterable[Root], filters: Filters, *, allowed: bool) -> bool:
         """Say whether something is in the folder already.
 
         Raises
@@ -118,7 +118,7 @@ class Folder:
             used = self.root.is_dir() and next(self.root.iterdir(), None) is not None
         except OSError as error:
             raise output_error(error, self.root) from error
-        if used and not (ours_or or is_owned(self)):
+        if used and not (allowed or is_owned(self)):
             raise OutputError(
                 f"{quoted(self.root)} is not empty, and no batch wrote it "
                 "(choose a new folder, or say --overwrite to write into this one)"
@@ -189,7 +189,7 @@ class Store:
         digest = hashlib.sha256(self.name.rstrip("/").encode("utf-8", "surrogateescape")).hexdigest()[:16]
         return user_state_path("cnnfilter") / "batch" / digest
 
-    def check(self, roots: Iterable[Root], filters: Filters, *, ours_or: bool) -> bool:
+    def check(self, roots: Iterable[Root], filters: Filters, *, allowed: bool) -> bool:
         """Raise if nothing can be written there; what is there already is not looked at."""
         check_output(self.name)
         return False

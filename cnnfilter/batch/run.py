@@ -146,7 +146,7 @@ def run_batch(setup: Setup, recipe: Recipe, observer: Observer, finish: Callable
     """
     place = setup.place
     engine = engine_of(setup)
-    used = place.check(setup.roots, setup.filters, ours_or=setup.resume or setup.overwrite)
+    used = place.check(setup.roots, setup.filters, allowed=setup.resume or setup.overwrite)
     with held(place), open_ledger(place, resume=setup.resume) as ledger:
         job = Job(recipe, place.seen_from_anywhere(), fingerprint(recipe))
         if is_owned(place):
