@@ -250,8 +250,8 @@ def _replacing(target: Path, mode: int | None, durable: bool) -> Iterator[Binary
     stem = shortened(target.name, LONGEST_PART)
     part = target.with_name(f".{stem}.{os.urandom(4).hex()}{PART_SUFFIX}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    handle = os.open(part, flags, 0o666)
     try:
+        handle = os.open(part, flags, 0o666)  # in here: a signal may come as soon as there is a file
         with open(handle, "wb") as file:  # noqa: PTH123 - a handle, not a path
             yield file
             file.flush()
@@ -260,9 +260,10 @@ def _replacing(target: Path, mode: int | None, durable: bool) -> Iterator[Binary
             if durable:
                 os.fsync(file.fileno())
         part.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
+    except BaseException as error:
+        if not (isinstance(error, FileExistsError) and error.filename == os.fspath(part)):  # then it is not ours
+            with contextlib.suppress(OSError):
+                part.unlink()
         raise
 
 

@@ -219,3 +219,16 @@ def test_no_permission(tmp_path):
     tmp_path.chmod(0o555)
     with pytest.raises(ResourceError, match="Permission denied"), atomic_output(tmp_path / "out"):
         pytest.fail("the block must not be entered")
+
+
+def test_a_signal_as_soon_as_there_is_a_file_leaves_none(tmp_path, monkeypatch):
+    real = os.open
+
+    def interrupted(*words):
+        os.close(real(*words))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_output(tmp_path / "a"):
+        pass
+    assert not list(tmp_path.iterdir())
