@@ -228,10 +228,14 @@ class Ledger:
         where = f"{path.absolute().as_uri()}?mode={'ro' if only_read else 'rwc'}" if path else ":memory:"
         with self._told():
             self._base = sqlite3.connect(where, uri=True, isolation_level=None, timeout=10)
-            (version,) = self._base.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
+        try:
+            with self._told():
+                (version,) = self._base.execute("PRAGMA user_version").fetchone()
+            if version > VERSION:
+                raise OutputError(f"{quoted(path)}: a newer cnnfilter wrote it (use that, or choose another -o)")
+        except BaseException:
             self._base.close()
-            raise OutputError(f"{quoted(path)}: a newer cnnfilter wrote it (use that, or choose another -o)")
+            raise
 
     def __enter__(self) -> Ledger:
         return self
