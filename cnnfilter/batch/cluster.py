@@ -20,8 +20,8 @@ import msgspec
 
 import cnnfilter
 from cnnfilter.batch.item import Job, Outcome, do_item, failed
-from cnnfilter.batch.ledger import Planned
 from cnnfilter.batch.place import seen_from_anywhere
+from cnnfilter.batch.records import Planned
 from cnnfilter.batch.worker import keep_memory
 from cnnfilter.errors import MissingExtraError, ParameterError, ResourceError
 

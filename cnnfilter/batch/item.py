@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from cnnfilter.batch.inputs import Found
-from cnnfilter.batch.ledger import DONE, FAILED, Planned, Record, Written, digest_of
 from cnnfilter.batch.place import Place, content_of
 from cnnfilter.batch.recipe import Made, Recipe, plan_files
+from cnnfilter.batch.records import DONE, FAILED, Planned, Record, Written, digest_of
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError, lookup
 from cnnfilter.files import PART_SUFFIX, output_error, quoted

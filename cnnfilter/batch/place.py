@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from platformdirs import user_state_path
 
 from cnnfilter.batch.inputs import STATE_FOLDER, refuse_nested
-from cnnfilter.batch.ledger import DONE, FAILED, Ledger, Written, digest_of
+from cnnfilter.batch.ledger import Ledger
+from cnnfilter.batch.records import DONE, FAILED, Written, digest_of
 from cnnfilter.batch.roots import Filters, Root, is_url
 from cnnfilter.batch.stores import check_output, fetch_object, join_url, object_facts, read_object, write_object
 from cnnfilter.errors import OutputError, ResourceError

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cnnfilter.batch.inputs import Found
-from cnnfilter.batch.ledger import Ledger, Planned
+from cnnfilter.batch.ledger import Ledger
+from cnnfilter.batch.records import Planned
 from cnnfilter.errors import OutputError
 from cnnfilter.files import (
     check_outputs,

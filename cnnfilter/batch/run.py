@@ -15,10 +15,11 @@ from typing import Protocol
 import cnnfilter
 from cnnfilter.batch.inputs import STATE_FOLDER, Skips, counted, find
 from cnnfilter.batch.item import Job, Outcome, each_frame
-from cnnfilter.batch.ledger import DONE, Ledger, Planned, Record
+from cnnfilter.batch.ledger import Ledger
 from cnnfilter.batch.place import JOURNAL, Place, held, is_owned, open_ledger, state_files
 from cnnfilter.batch.plan import write_plan
 from cnnfilter.batch.recipe import Recipe, endings_of, fingerprint
+from cnnfilter.batch.records import DONE, Planned, Record
 from cnnfilter.batch.roots import Filters, Root
 from cnnfilter.batch.stores import in_this_process_only
 from cnnfilter.errors import OutputError, ParameterError, ResourceError

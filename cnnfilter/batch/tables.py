@@ -12,9 +12,10 @@ import msgspec
 import numpy as np
 
 from cnnfilter.batch.inputs import STATE_FOLDER
-from cnnfilter.batch.ledger import Ledger, Record
+from cnnfilter.batch.ledger import Ledger
 from cnnfilter.batch.place import JOURNAL, LEDGER, Place
 from cnnfilter.batch.recipe import Recipe
+from cnnfilter.batch.records import Record
 from cnnfilter.dumps.write import csv_cell
 from cnnfilter.errors import MissingExtraError, OutputError, lookup
 from cnnfilter.files import atomic_output, collision_key, printable, quoted

@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from cnnfilter.batch.item import Job, Outcome, do_item, failed, unpack
-from cnnfilter.batch.ledger import Planned
+from cnnfilter.batch.records import Planned
 from cnnfilter.batch.worker import SIGNALS, serve, start
 from cnnfilter.core.blas import begin_in_one_thread
 from cnnfilter.errors import CnnFilterError, ResourceError

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cnnfilter.batch.inputs import counted
-from cnnfilter.batch.ledger import Planned, Record, name_fields
+from cnnfilter.batch.records import Planned, Record, name_fields
 from cnnfilter.batch.run import Totals
 from cnnfilter.files import printable, quoted
 from cnnfilter.views.terminal import about

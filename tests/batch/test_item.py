@@ -4,9 +4,9 @@ import pytest
 
 from cnnfilter.batch import item
 from cnnfilter.batch.item import Job, failed
-from cnnfilter.batch.ledger import Planned
 from cnnfilter.batch.place import place_of
 from cnnfilter.batch.recipe import Convolve
+from cnnfilter.batch.records import Planned
 from cnnfilter.library import load_kernels
 from cnnfilter.run.options import Options
 

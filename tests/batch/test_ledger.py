@@ -11,7 +11,8 @@ import sys
 import msgspec
 import pytest
 
-from cnnfilter.batch.ledger import Ledger, Planned, Record, Written
+from cnnfilter.batch.ledger import Ledger
+from cnnfilter.batch.records import Planned, Record, Written
 from cnnfilter.errors import OutputError, ResourceError
 
 RECORDS = [

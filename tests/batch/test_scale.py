@@ -12,7 +12,8 @@ SCRIPT = """
 import sys, time
 from pathlib import Path
 from cnnfilter.batch.inputs import Found
-from cnnfilter.batch.ledger import Ledger, Record, Written
+from cnnfilter.batch.ledger import Ledger
+from cnnfilter.batch.records import Record, Written
 from cnnfilter.batch.plan import write_plan
 from cnnfilter.run.outputs import Endings
 
