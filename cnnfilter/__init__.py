@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from cnnfilter.core.activate import activate
     from cnnfilter.core.dense import dense
     from cnnfilter.core.fractional import fractional_pool2d
+    from cnnfilter.core.gradients.linear import conv2d_gradient, conv_transpose2d_gradient, dense_gradient
+    from cnnfilter.core.gradients.pointwise import activate_gradient, cross_entropy, normalize_gradient, prelu_gradient
+    from cnnfilter.core.gradients.pooling import (
+        adaptive_pool2d_gradient,
+        fractional_pool2d_gradient,
+        global_pool2d_gradient,
+        pool2d_gradient,
+    )
     from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
     from cnnfilter.errors import CnnFilterError
     from cnnfilter.images import read_image, write_image
@@ -34,6 +42,17 @@ _HOMES = {
     "dense": "cnnfilter.core.dense",
     "load_kernel": "cnnfilter.library",
     "list_kernels": "cnnfilter.library",
+    "conv2d_gradient": "cnnfilter.core.gradients.linear",
+    "conv_transpose2d_gradient": "cnnfilter.core.gradients.linear",
+    "dense_gradient": "cnnfilter.core.gradients.linear",
+    "pool2d_gradient": "cnnfilter.core.gradients.pooling",
+    "global_pool2d_gradient": "cnnfilter.core.gradients.pooling",
+    "adaptive_pool2d_gradient": "cnnfilter.core.gradients.pooling",
+    "fractional_pool2d_gradient": "cnnfilter.core.gradients.pooling",
+    "activate_gradient": "cnnfilter.core.gradients.pointwise",
+    "prelu_gradient": "cnnfilter.core.gradients.pointwise",
+    "normalize_gradient": "cnnfilter.core.gradients.pointwise",
+    "cross_entropy": "cnnfilter.core.gradients.pointwise",
     "read_image": "cnnfilter.images",
     "write_image": "cnnfilter.images",
     "run_network": "cnnfilter.run.network",
@@ -44,15 +63,26 @@ __all__ = [
     "CnnFilterError",
     "__version__",
     "activate",
+    "activate_gradient",
     "adaptive_pool2d",
+    "adaptive_pool2d_gradient",
     "conv2d",
+    "conv2d_gradient",
     "conv_transpose2d",
+    "conv_transpose2d_gradient",
+    "cross_entropy",
     "dense",
+    "dense_gradient",
     "fractional_pool2d",
+    "fractional_pool2d_gradient",
     "global_pool2d",
+    "global_pool2d_gradient",
     "list_kernels",
     "load_kernel",
+    "normalize_gradient",
     "pool2d",
+    "pool2d_gradient",
+    "prelu_gradient",
     "read_image",
     "run_network",
     "write_image",

@@ -22,6 +22,7 @@ COMMANDS = {
     "convolve": "convolve",
     "pool": "pool",
     "activate": "activate",
+    "explain": "explain",
     "run": "run",
     "export": "export",
     "show": "show",

@@ -76,21 +76,25 @@ class Convolution(NamedTuple):
             pass
         return out.reshape(self.shape)
 
-    def each_strip(self, use: Callable[[Strip, Array], Any], threads: int | None = None) -> Iterator[Any]:
+    def each_strip(
+        self, use: Callable[[Strip, Array], Any], threads: int | None = None, rows: range | None = None
+    ) -> Iterator[Any]:
         """Yield ``use(strip, maps)`` for each strip in order, without ever holding the whole map.
 
-        `use` is called in threads, with `maps` ``(N, K, rows, oW)`` in memory that the next strip overwrites.
+        With `rows` only for the strips that hold some of them. `use` is called in threads, with `maps`
+        ``(N, K, rows, oW)`` in memory that the next strip overwrites.
         """
         sizes = self.plan.sizes
 
         def room(strip: Strip, scratch: Scratch) -> Array:
             return scratch.array("maps", (strip.samples, sizes.filters, strip.rows, sizes.out[1]))
 
-        return self._each_strip(room, use, threads)
+        return self._each_strip(room, use, threads, rows)
 
     def _each_strip(
-        self, room: Callable[[Strip, Scratch], Array], use: Callable[[Strip, Array], Any], threads: int | None
-    ) -> Iterator[Any]:
+        self, room: Callable[[Strip, Scratch], Array], use: Callable[[Strip, Array], Any], threads: int | None,
+        rows: range | None = None,
+    ) -> Iterator[Any]:  # fmt: skip
         """Compute each strip into the memory that `room` gives for it, then hand it to `use`."""
         count = thread_count(threads) if self.plan.sizes.macs >= THREAD_MACS else min(1, thread_count(threads))
         compute = self.strip_function()
@@ -100,7 +104,7 @@ class Convolution(NamedTuple):
             compute(strip, scratch, maps)
             return use(strip, maps)
 
-        return map_in_threads(work, self.plan.strips(), self.weights.dtype, count)
+        return map_in_threads(work, self.plan.strips(rows), self.weights.dtype, count)
 
     def strip_function(self) -> Callable[[Strip, Scratch, Array], None]:
         """Return the function that writes a strip's maps ``(N, K, rows, oW)``, the bias added."""

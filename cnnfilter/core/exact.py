@@ -215,8 +215,10 @@ class OrderedConvolution(NamedTuple):
         """The filters ``(C, 1, kH, kW)``, all the same."""
         return self.convolution.weights
 
-    def each_strip(self, use: Callable[[Strip, Array], Any], threads: int | None = None) -> Iterator[Any]:
-        """Yield ``use(strip, maps)`` for each strip in order, `maps` ``(1, C, rows, oW)``."""
+    def each_strip(
+        self, use: Callable[[Strip, Array], Any], threads: int | None = None, rows: range | None = None
+    ) -> Iterator[Any]:
+        """Yield ``use(strip, maps)`` for each strip in order, `maps` ``(1, C, rows, oW)``; or for some `rows` alone."""
         sizes, kernel, bias = self.plan.sizes, self.weights[0, 0], self.convolution.bias
         start = 0.0 if bias is None else float(bias.flat[0])
 
@@ -226,4 +228,4 @@ class OrderedConvolution(NamedTuple):
             ORDERS[self.order](rows[0], kernel, maps[0], start, sizes)
             return use(strip, maps)
 
-        return map_in_threads(work, self.plan.strips(), self.weights.dtype, thread_count(threads))
+        return map_in_threads(work, self.plan.strips(rows), self.weights.dtype, thread_count(threads))

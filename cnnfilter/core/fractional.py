@@ -12,7 +12,7 @@ from cnnfilter.core.arrays import Array, as_planes, channels_back, channels_firs
 from cnnfilter.core.missing import over_what_is_there
 from cnnfilter.core.reduce import find_pooling, fractional_size, in_a_type_that_holds, pool_bounds
 from cnnfilter.core.rows import for_each, row_blocks
-from cnnfilter.core.shapes import pair
+from cnnfilter.core.shapes import Pair, pair
 from cnnfilter.errors import ParameterError, ShapeError
 
 
@@ -93,27 +93,46 @@ def fractional_pool2d(
     planes, lead = as_planes(channels_first(image, layout))
     pooling = find_pooling(kind)
     window = pair(size, "size")
-    length = planes.shape[1], planes.shape[2]
-    wanted = fractional_size(length, window, output_size, output_ratio)
-    draws = _samples(samples, seed, lead).astype(computing_type(planes))  # (P, 2)
+    wanted, places = fractional_bounds(planes, lead, window, output_size, output_ratio, samples, seed)
 
     def compute(dtype: np.dtype[Any]) -> Array:
         out: Array = np.empty((len(planes), *wanted), dtype)
 
         def work(block: tuple[int, slice]) -> None:
             plane, part = block
-            rows = _bounds(draws[plane, 1], length[0], window[0], wanted[0])
-            columns = _bounds(draws[plane, 0], length[1], window[1], wanted[1])
+            rows, columns = places[plane]
             one = slice(plane, plane + 1)
             pool_bounds(planes[one], rows[part], columns, pooling, out[one, part])
 
-        row_bytes = length[1] * out.itemsize * math.ceil(length[0] / wanted[0])
+        height, width = planes.shape[1:]
+        row_bytes = width * out.itemsize * math.ceil(height / wanted[0])
         parts = [part for _, part in row_blocks(1, wanted[0], row_bytes)]
         for_each(work, [(plane, part) for plane in range(len(planes)) for part in parts], threads)
         return out
 
     out = in_a_type_that_holds(planes, kind, 2, window[0] * window[1], compute)
     return channels_back(out.reshape((*lead, *wanted)), layout)
+
+
+def fractional_bounds(
+    planes: Array, lead: tuple[int, ...], window: Pair, output_size: Any, output_ratio: Any, samples: Any, seed: Any
+) -> tuple[Pair, list[tuple[Array, Array]]]:
+    """Return rows and columns of the result, and for each plane start and stop of its windows along both.
+
+    Parameters
+    ----------
+    planes, lead
+        ``(P, H, W)``, and the axes that P stands for.
+    window, output_size, output_ratio, samples, seed
+        As `fractional_pool2d` takes them.
+    """
+    height, width = planes.shape[1:]
+    wanted = fractional_size((height, width), window, output_size, output_ratio)
+    draws = _samples(samples, seed, lead).astype(computing_type(planes))  # (P, 2)
+    return wanted, [
+        (_bounds(draw[1], height, window[0], wanted[0]), _bounds(draw[0], width, window[1], wanted[1]))
+        for draw in draws
+    ]
 
 
 def _samples(samples: Any, seed: int | None, lead: tuple[int, ...]) -> Array:
@@ -138,6 +157,15 @@ def draw_samples(seed: int, lead: tuple[int, ...]) -> Array:
     They are those that `fractional_pool2d` draws from the same seed for one image of C channels.
     """
     return np.broadcast_to(np.random.default_rng(seed).random((lead[-1], 2)), (*lead, 2))
+
+
+def drawn_window(
+    seed: int, size: Pair, window: Pair, out: Pair, channel: int, axis: int, index: int
+) -> tuple[int, int]:
+    """Return start and stop of one window along an axis, of those that `draw_samples` places in float32."""
+    sample = draw_samples(seed, (channel + 1,))[channel, 1 - axis].astype(np.float32)
+    start, stop = _bounds(sample, size[axis], window[axis], out[axis])[index]
+    return int(start), int(stop)
 
 
 def _bounds(sample: Any, length: int, window: int, count: int) -> Array:

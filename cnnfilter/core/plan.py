@@ -134,9 +134,10 @@ class Plan(NamedTuple):
         """Number of strips."""
         return -(-self.sizes.batch // self.samples) * -(-self.sizes.out[0] // self.rows)
 
-    def strips(self) -> list[Strip]:
-        """Return the strips, in order: first image first, top row first."""
-        return self.strips_of(Strip(0, self.sizes.batch, 0, self.sizes.out[0]))
+    def strips(self, rows: range | None = None) -> list[Strip]:
+        """Return the strips, in order: first image first, top row first; those alone that hold some of `rows`."""
+        strips = self.strips_of(Strip(0, self.sizes.batch, 0, self.sizes.out[0]))
+        return strips if rows is None else [one for one in strips if one.top < rows.stop and one.bottom > rows.start]
 
     def strips_of(self, part: Strip) -> list[Strip]:
         """Return the strips that a part of the output is cut into."""

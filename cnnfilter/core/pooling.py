@@ -133,12 +133,12 @@ def _slide(
     out: Array = np.empty((len(planes), rows.count, columns.count), dtype)
     whole: float = rows.size * columns.size
     uneven = pooling.finish is not None and not (rows.inside and columns.inside)
-    cells = [_cells(axis, padded).astype(dtype) for axis in (rows, columns)]
+    cells = [taps_inside(axis, padded).astype(dtype) for axis in (rows, columns)]
 
     def work(block: tuple[slice, slice]) -> None:
         depth, part = block
         under = rows.covered(part.start, part.stop), columns.covered(0, columns.count)
-        strip = _gather(planes[depth], *under, pooling.padding, dtype)
+        strip = gather(planes[depth], *under, pooling.padding, dtype)
         if pooling.prepare:
             strip = pooling.prepare(strip, p)
         strip = slide_windows(strip, -2, rows, part.stop - part.start, pooling.combine)  # (P, rows, columns)
@@ -152,7 +152,7 @@ def _slide(
     return out
 
 
-def _cells(windows: Windows, padding: bool) -> Array:
+def taps_inside(windows: Windows, padding: bool) -> Array:
     """Return how many taps of each window lie on the image, or on the image and its padding: ``(count,)``."""
     start = np.arange(windows.count) * windows.stride - windows.before
     low, high = (-windows.before, windows.length + windows.after) if padding else (0, windows.length)
@@ -167,12 +167,12 @@ def _refuse_empty_windows(rows: Windows, columns: Windows, kind: str) -> None:
     for name, axis in (("rows", rows), ("columns", columns)):
         if axis.inside:
             continue
-        empty = np.flatnonzero(_cells(axis, padding=False) == 0)
+        empty = np.flatnonzero(taps_inside(axis, padding=False) == 0)
         if empty.size:
             raise ShapeError(axis.empty(int(empty[0]), name, kind))
 
 
-def _gather(planes: Array, rows: Pair, columns: Pair, padding: float, dtype: np.dtype[Any]) -> Array:
+def gather(planes: Array, rows: Pair, columns: Pair, padding: float, dtype: np.dtype[Any]) -> Array:
     """Return the cells ``start, stop`` of each axis as `dtype`; those outside the image hold `padding`.
 
     A view where nothing lies outside and nothing has to be converted.
@@ -314,7 +314,7 @@ def adaptive_pool2d(
         return channels_back(global_pool2d(image, kind, threads=threads, layout=layout).reshape((*lead, 1, 1)), layout)
     if height % wanted[0] == 0 and width % wanted[1] == 0:
         return pool2d(image, kind, (height // wanted[0], width // wanted[1]), threads=threads, layout=layout)
-    rows, columns = (_adaptive_bounds(n, count) for n, count in zip((height, width), wanted, strict=True))
+    rows, columns = (adaptive_bounds(n, count) for n, count in zip((height, width), wanted, strict=True))
 
     def compute(dtype: np.dtype[Any]) -> Array:
         out: Array = np.empty((len(planes), *wanted), dtype)
@@ -331,7 +331,7 @@ def adaptive_pool2d(
     return channels_back(out.reshape((*lead, *wanted)), layout)
 
 
-def _adaptive_bounds(length: int, count: int) -> Array:
+def adaptive_bounds(length: int, count: int) -> Array:
     """Return the start and stop of `count` windows that share `length` cells: ``(count, 2)``."""
     index = np.arange(count)
     return np.stack([index * length // count, -((index + 1) * length // -count)], axis=1)

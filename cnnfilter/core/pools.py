@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfilter.core import pooling
-from cnnfilter.core.fractional import draw_samples, fractional_pool2d
+from cnnfilter.core.fractional import draw_samples, drawn_window, fractional_pool2d
 from cnnfilter.core.reduce import fractional_size, plan_windows
 from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair, resolve_pads
 from cnnfilter.errors import ParameterError, lookup
@@ -61,6 +61,9 @@ class PoolPlan(NamedTuple):
         Rows and columns behind the last window.
     middle
         Gives the cell in the middle of a window, from the axis and the window's number; it may lie on padding.
+    cells
+        Gives the cells that a window takes along an axis, from the axis, the window's number and the channel; they may
+        lie on padding.
     """
 
     out: Pair
@@ -69,6 +72,7 @@ class PoolPlan(NamedTuple):
     texts: tuple[str, str]
     dropped: Pair
     middle: Callable[[int, int], int]
+    cells: Callable[[int, int, int], range]
 
     def seen(self, field: Pair, jump: tuple[float, float]) -> tuple[Pair, tuple[float, float] | None]:
         """Return what one value sees of the first input, and the way to the next, from those before the pooling.
@@ -187,13 +191,16 @@ def _plan_windows(pooling: Pooling, size: Pair) -> PoolPlan:
         out=(rows.count, columns.count), span=(rows.span, columns.span), stride=(rows.stride, columns.stride),
         texts=(rows.formula, columns.formula), dropped=(rows.dropped, columns.dropped),
         middle=lambda axis, index: both[axis].middle(index),
+        cells=lambda axis, index, channel: range(*both[axis].covered(index, index + 1), both[axis].dilation),
     )  # fmt: skip
 
 
 def _plan_global(pooling: Pooling, size: Pair) -> PoolPlan:
     """Plan one value a channel."""
     texts = f"all {size[0]} = 1", f"all {size[1]} = 1"
-    return PoolPlan((1, 1), size, None, texts, (0, 0), lambda axis, index: size[axis] // 2)
+    return PoolPlan(
+        (1, 1), size, None, texts, (0, 0), lambda axis, index: size[axis] // 2, lambda axis, *_: range(size[axis])
+    )
 
 
 def _plan_adaptive(pooling: Pooling, size: Pair) -> PoolPlan:
@@ -203,11 +210,15 @@ def _plan_adaptive(pooling: Pooling, size: Pair) -> PoolPlan:
     rows, columns = (-(-(n + k - math.gcd(n, k)) // k) for n, k in zip(size, out, strict=True))
     texts = [f"{n} shared by {k} windows of up to {w}" for n, k, w in zip(size, out, (rows, columns), strict=True)]
 
-    def middle(axis: int, index: int) -> int:
+    def cells(axis: int, index: int, _: int) -> range:
         n, k = size[axis], out[axis]
-        return (index * n // k - ((index + 1) * n // -k) - 1) // 2
+        return range(index * n // k, -((index + 1) * n // -k))
 
-    return PoolPlan(out, (rows, columns), _ratios(size, out), (texts[0], texts[1]), (0, 0), middle)
+    def middle(axis: int, index: int) -> int:
+        window = cells(axis, index, 0)
+        return (window.start + window.stop - 1) // 2
+
+    return PoolPlan(out, (rows, columns), _ratios(size, out), (texts[0], texts[1]), (0, 0), middle, cells)
 
 
 def _plan_fractional(pooling: Pooling, size: Pair) -> PoolPlan:
@@ -220,7 +231,11 @@ def _plan_fractional(pooling: Pooling, size: Pair) -> PoolPlan:
         n, k, w = size[axis], out[axis], window[axis]
         return index * (n - w) // max(1, k - 1) + (w - 1) // 2
 
-    return PoolPlan(out, window, _ratios(size, out), (texts[0], texts[1]), (0, 0), middle)
+    def cells(axis: int, index: int, channel: int) -> range:
+        start, stop = drawn_window(pooling.seed, size, window, out, channel, axis, index)
+        return range(start, stop)
+
+    return PoolPlan(out, window, _ratios(size, out), (texts[0], texts[1]), (0, 0), middle, cells)
 
 
 def _ratios(size: Pair, out: Pair) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -158,11 +158,11 @@ Box = tuple[float, float, float, float]
 
 #: Size of the page, and how much larger it is drawn before it is made smooth.
 WIDTH, HEIGHT = 1600, 900
-_SCALE = 2
+SCALE = 2
 #: Sides up to this many cells show their numbers.
 LONGEST_NUMBERED = 11
 
-_PAPER, _INK, _FAINT, _RULE = (255, 255, 255), (28, 30, 34), (112, 116, 124), (222, 224, 228)
+PAPER, INK, FAINT, RULE = (255, 255, 255), (28, 30, 34), (112, 116, 124), (222, 224, 228)
 
 
 class Page(NamedTuple):
@@ -204,93 +204,101 @@ def draw_passport(page: Page) -> NDArray[np.uint8]:
     numpy.ndarray
         ``(900, 1600, 3)`` uint8.
     """
-    image = Image.new("RGB", (WIDTH * _SCALE, HEIGHT * _SCALE), _PAPER)
+    image = Image.new("RGB", (WIDTH * SCALE, HEIGHT * SCALE), PAPER)
     draw = ImageDraw.Draw(image)
-    margin = 70 * _SCALE
-    _text(draw, (margin, 52), page.name, 46, _INK)
-    _text(draw, (margin, 112), page.title, 24, _FAINT)
+    margin = 70 * SCALE
+    draw_text(draw, (margin, 52), page.name, 46, INK)
+    draw_text(draw, (margin, 112), page.title, 24, FAINT)
     panels: list[Box] = []
-    gap, top, bottom = 60 * _SCALE, 214 * _SCALE, 600 * _SCALE
-    side = (WIDTH * _SCALE - 2 * margin - 2 * gap) / 3
+    gap, top, bottom = 60 * SCALE, 214 * SCALE, 600 * SCALE
+    side = (WIDTH * SCALE - 2 * margin - 2 * gap) / 3
     for index, heading in enumerate(("coefficients", "relief", "frequency response")):
         left = margin + index * (side + gap)
         heading += f", times {page.scale}" if index == 0 and page.scale else ""
-        _text(draw, (left, 168), heading, 20, _FAINT)
+        draw_text(draw, (left, 168), heading, 20, FAINT)
         panels.append((left, top, left + side, bottom))
-    _cells(draw, page, panels[0])
+    draw_cells(draw, page.weights, page.cells, panels[0])
     draw_relief(draw, page.weights, panels[1])
     _response(image, draw, page.response, panels[2])
     _facts(draw, page, margin)
     return np.asarray(image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS))
 
 
-def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font_of(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Return the font that comes with Pillow."""
-    return ImageFont.load_default(size * _SCALE)
+    return ImageFont.load_default(size * SCALE)
 
 
-def _text(
+def draw_text(
     draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: float, ink: Any, *, anchor: str = "la",
     width: float = math.inf,
 ) -> None:  # fmt: skip
     """Write text; the first coordinate counts pixels of the large drawing, the second those of the page."""
     text = printable(text)
-    font = _font(size)
+    font = font_of(size)
     while len(text) > 4 and font.getlength(text) > width:
         text = f"{text[:-4].rstrip()}..."
-    draw.text((place[0], place[1] * _SCALE), text, ink, font, anchor=anchor)
+    draw.text((place[0], place[1] * SCALE), text, ink, font, anchor=anchor)
 
 
-def _cells(draw: ImageDraw.ImageDraw, page: Page, box: Box) -> None:
-    """Draw the weights as coloured cells, with their numbers where there is room."""
-    rows, columns = page.weights.shape
-    side = min((box[2] - box[0]) / columns, (box[3] - box[1]) / rows, 128 * _SCALE)
+def draw_cells(
+    draw: ImageDraw.ImageDraw, values: Array, cells: Sequence[Sequence[str]], box: Box,
+    colour: Callable[[float], Colour] = signed_colour, *, lines: bool = True,
+) -> Box:  # fmt: skip
+    """Draw values ``(H, W)`` as coloured cells, with their texts where there are some; return where they are.
+
+    `colour` gives that of a value divided by the largest one.
+    """
+    rows, columns = values.shape
+    side = min((box[2] - box[0]) / columns, (box[3] - box[1]) / rows, 128 * SCALE)
     left = box[0] + (box[2] - box[0] - side * columns) / 2
     top = box[1] + (box[3] - box[1] - side * rows) / 2
-    largest = float(np.abs(page.weights).max()) or 1.0
-    longest = max((len(text) for row in page.cells for text in row), default=1)
-    size = min(0.4 * side, 1.5 * side / max(longest, 2)) / _SCALE
-    line = 2 if max(rows, columns) <= 4 * LONGEST_NUMBERED else 0
+    largest = float(np.abs(values).max()) or 1.0
+    longest = max((len(text) for row in cells for text in row), default=1)
+    size = min(0.4 * side, 1.5 * side / max(longest, 2)) / SCALE
+    line = 2 if lines and max(rows, columns) <= 4 * LONGEST_NUMBERED else 0
     for row, column in np.ndindex(rows, columns):
-        value = float(page.weights[row, column]) / largest
+        paint = colour(float(values[row, column]) / largest)
         x, y = left + column * side, top + row * side
-        draw.rectangle((x, y, x + side, y + side), signed_colour(value), _PAPER if line else None, line * _SCALE // 2)
-        if page.cells:
-            middle = ((x + side / 2), (y + side / 2) / _SCALE)
-            _text(draw, middle, page.cells[row][column], size, _INK if abs(value) < 0.72 else _PAPER, anchor="mm")
+        draw.rectangle((x, y, x + side, y + side), paint, PAPER if line else None, line * SCALE // 2)
+        if cells:
+            middle = ((x + side / 2), (y + side / 2) / SCALE)
+            dark = 0.3 * paint[0] + 0.59 * paint[1] + 0.11 * paint[2] > 128
+            draw_text(draw, middle, cells[row][column], size, INK if dark else PAPER, anchor="mm")
+    return left, top, left + side * columns, top + side * rows
 
 
 def _response(image: Image.Image, draw: ImageDraw.ImageDraw, response: Array, box: Box) -> None:
     """Draw the response as a map of colours with its axes and scale."""
-    side = int(min(box[2] - box[0] - 110 * _SCALE, box[3] - box[1]))
-    left, top = int(box[0] + 34 * _SCALE), int(box[1] + (box[3] - box[1] - side) / 2)
+    side = int(min(box[2] - box[0] - 110 * SCALE, box[3] - box[1]))
+    left, top = int(box[0] + 34 * SCALE), int(box[1] + (box[3] - box[1] - side) / 2)
     largest = float(response.max()) or 1.0
     table = colour_table("viridis")
     levels = np.rint(255 * response / largest).astype(np.uint8)
     picture = Image.fromarray(table[levels]).resize((side, side), Image.Resampling.BICUBIC)
     image.paste(picture, (left, top))
-    bar = (left + side + 18 * _SCALE, top, left + side + 36 * _SCALE, top + side)
+    bar = (left + side + 18 * SCALE, top, left + side + 36 * SCALE, top + side)
     ramp = table[::-1][:, None].repeat(8, axis=1)
     image.paste(Image.fromarray(ramp).resize((bar[2] - bar[0], side), Image.Resampling.BICUBIC), bar[:2])
     for share in (0.0, 0.5, 1.0):
-        y = (bar[1] + (1 - share) * side) / _SCALE
-        _text(draw, (bar[2] + 8 * _SCALE, y), f"{share * largest:.3g}", 16, _FAINT, anchor="lm")
+        y = (bar[1] + (1 - share) * side) / SCALE
+        draw_text(draw, (bar[2] + 8 * SCALE, y), f"{share * largest:.3g}", 16, FAINT, anchor="lm")
         label = ("-1/2", "0", "1/2")[round(2 * share)]
-        _text(draw, (left + share * side, (top + side) / _SCALE + 8), label, 16, _FAINT, anchor="ma")
-        _text(draw, (left - 8 * _SCALE, (top + share * side) / _SCALE), label, 16, _FAINT, anchor="rm")
-    caption = (left + side / 2, (top + side) / _SCALE + 30)
-    _text(draw, caption, "cycles a pixel", 16, _FAINT, anchor="ma")
+        draw_text(draw, (left + share * side, (top + side) / SCALE + 8), label, 16, FAINT, anchor="ma")
+        draw_text(draw, (left - 8 * SCALE, (top + share * side) / SCALE), label, 16, FAINT, anchor="rm")
+    caption = (left + side / 2, (top + side) / SCALE + 30)
+    draw_text(draw, caption, "cycles a pixel", 16, FAINT, anchor="ma")
 
 
 def _facts(draw: ImageDraw.ImageDraw, page: Page, margin: float) -> None:
     """Write the facts in two columns below a line, and the source under them."""
-    right = WIDTH * _SCALE - margin
-    draw.line((margin, 672 * _SCALE, right, 672 * _SCALE), fill=_RULE, width=2 * _SCALE)
+    right = WIDTH * SCALE - margin
+    draw.line((margin, 672 * SCALE, right, 672 * SCALE), fill=RULE, width=2 * SCALE)
     per_column = -(-len(page.facts) // 2)
-    label, column = 150 * _SCALE, (right - margin) / 2
+    label, column = 150 * SCALE, (right - margin) / 2
     for index, (name, value) in enumerate(page.facts):
         left = margin + (index // per_column) * column
         y = 694 + index % per_column * 34
-        _text(draw, (left, y), name, 19, _FAINT)
-        _text(draw, (left + label, y), value, 19, _INK, width=column - label - 20 * _SCALE)
-    _text(draw, (margin, 846), page.source, 16, _FAINT, width=right - margin)
+        draw_text(draw, (left, y), name, 19, FAINT)
+        draw_text(draw, (left + label, y), value, 19, INK, width=column - label - 20 * SCALE)
+    draw_text(draw, (margin, 846), page.source, 16, FAINT, width=right - margin)

@@ -116,6 +116,17 @@ class ComputedMaps(NamedTuple):
 
         return self.convolution.each_strip(done, self.threads)
 
+    def rows(self, rows: range) -> Array:
+        """Return some rows ``(C, rows, oW)``, to the bit those of the whole map; no more strips are computed."""
+        found: list[Array] = []
+
+        def keep(strip: Any, maps: Array) -> Array:
+            values = self.finish(strip.top, maps[0])
+            return values[:, max(rows.start - strip.top, 0) : rows.stop - strip.top].copy()
+
+        found += self.convolution.each_strip(keep, self.threads, rows)
+        return np.concatenate(found, axis=1)
+
     def hold(self) -> Array:
         """Compute all values at once."""
         if isinstance(self.convolution, Convolution) and self.channels == self.convolution.plan.sizes.filters:
@@ -362,6 +373,15 @@ def activated_shape(shape: tuple[int, int, int], options: Options) -> tuple[int,
     axis = find_axis(shape, _activation_axis(shape, name) if axis is None else axis, name)
     channels, rows, columns = halved(shape, axis) if name == "glu" else shape
     return channels, rows, columns
+
+
+def axis_of(shape: tuple[int, int, int], options: Options) -> int:
+    """Return the axis, from 0, along which the options' activation works."""
+    if options.activation is None:
+        raise AssertionError("no activation, and so no axis")
+    axis = options.activation.parameters.get("axis")
+    name = options.activation.name
+    return find_axis(shape, _activation_axis(shape, name) if axis is None else axis, name)
 
 
 def _activation_axis(shape: tuple[int, ...], name: str) -> int:

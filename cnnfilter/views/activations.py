@@ -1,4 +1,4 @@
-"""The activations as a list: how each is typed, what it computes, and its operator in ONNX."""
+"""The activations as a list: how each is typed, what it computes, its derivative, and its operator in ONNX."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from cnnfilter.views.terminal import terminal_width, write
 
 
 def print_activations(*, json_wanted: bool) -> None:
-    """Print every activation: name, other names, parameters with their defaults, formula, operator in ONNX."""
+    """Print every activation: name, other names, parameters and defaults, formula, derivative, operator in ONNX."""
     if json_wanted:
         rows = [
             {
                 "name": name, "aliases": list(one.aliases), "parameters": dict(one.parameters),
-                "formula": one.formula, "over_axis": one.over_axis, "onnx": _onnx(one.onnx),
+                "formula": one.formula, "derivative": one.slope[0] or None, "over_axis": one.over_axis,
+                "onnx": _onnx(one.onnx),
             }
             for name, one in ACTIVATIONS.items()
         ]  # fmt: skip
@@ -25,7 +26,8 @@ def print_activations(*, json_wanted: bool) -> None:
     for name, one in ACTIVATIONS.items():
         others = f", or {', '.join(one.aliases)}" if one.aliases else ""
         write(f"{_typed(name, one)}{others}")
-        for line in (f"f(x) = {one.formula}", f"ONNX   {_onnx(one.onnx)}"):
+        slope = [f"f'(x) = {one.slope[0]}"] if one.slope[0] else []
+        for line in (f"f(x) = {one.formula}", *slope, f"ONNX   {_onnx(one.onnx)}"):
             write(textwrap.fill(line, terminal_width(80), initial_indent=" " * 4, subsequent_indent=" " * 11))
 
 

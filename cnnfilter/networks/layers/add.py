@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cnnfilter.core.arrays import Array
+from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, joined
+from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, joined, place_of
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -43,6 +44,10 @@ class AddLayer(Layer):
         for values in inputs[2:]:
             total += values
         return total
+
+    def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
+        """The same cell of each layer."""
+        return tuple(Term.of(place_of(at), float(values[at]), 1.0) for values in inputs), 0.0
 
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add a Sum."""

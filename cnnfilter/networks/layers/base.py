@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, field
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.shapes import PaddingLike, Pair, pair, resolve_pads
+from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
 from cnnfilter.library.document import Document
 from cnnfilter.networks.place import Place
@@ -182,6 +183,18 @@ class Layer:
         """Return the output for inputs ``(N, C, H, W)`` or ``(N, n)``."""
         raise NotImplementedError
 
+    def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
+        """Return every product of one value, and its bias; none where it is no sum of products.
+
+        Parameters
+        ----------
+        inputs
+            Without a batch's axis: ``(C, H, W)`` or ``(n,)``.
+        at
+            The value: channel, row and column, or its number.
+        """
+        return (), 0.0
+
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add the layer to an ONNX graph; `shapes` are those of its inputs, without the batch's axis."""
         raise NotImplementedError
@@ -275,6 +288,16 @@ class Reader:
             has = f"shape {weights.shape}" if weights.ndim else "one number"
             self.fail("weights", f"expected ({', '.join(axes)}), got {has}")
         return weights
+
+
+def bias_of(bias: Array | None, index: int) -> float:
+    """Return the bias of one map or value."""
+    return 0.0 if bias is None else float(bias.reshape(-1)[index if bias.size > 1 else 0])
+
+
+def place_of(at: tuple[int, ...]) -> tuple[int, int, int]:
+    """Return channel, row and column of a value; a vector is one row of one channel."""
+    return (0, 0, at[0]) if len(at) == 1 else (at[0], at[1], at[2])
 
 
 def skips(span: Pair, stride: Jump) -> tuple[str, ...]:

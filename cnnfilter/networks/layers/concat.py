@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnfilter.core.arrays import Array
+from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, joined
+from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, joined, place_of
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -48,6 +49,15 @@ class ConcatLayer(Layer):
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Join along axis 1."""
         return np.concatenate(inputs, axis=1)
+
+    def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
+        """The cell of the layer that it comes from."""
+        channel = at[0]
+        for values in inputs:
+            if channel < len(values):
+                return (Term.of(place_of((channel, *at[1:])), float(values[(channel, *at[1:])]), 1.0),), 0.0
+            channel -= len(values)
+        raise AssertionError(at)
 
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add a Concat."""

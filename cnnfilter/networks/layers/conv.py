@@ -10,9 +10,10 @@ import numpy as np
 from msgspec import Meta, field
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.core.conv import conv2d, plan_source
+from cnnfilter.core.conv import conv2d, plan_source, prepare
 from cnnfilter.core.rows import NoPixels, source_position
 from cnnfilter.core.shapes import PaddingLike, Pads, Pair, formula, parse_border, resolve_pads
+from cnnfilter.core.terms import Term, convolution_terms
 from cnnfilter.errors import ShapeError
 from cnnfilter.networks.layers.base import (
     Count,
@@ -24,6 +25,7 @@ from cnnfilter.networks.layers.base import (
     Reader,
     Size,
     Weights,
+    bias_of,
     skips,
 )
 
@@ -129,6 +131,18 @@ class ConvLayer(Layer):
             padding=self._pads((height, width)) if self.flip else self.padding, padding_mode=self.padding_mode,
             dilation=self.dilation, groups=self.groups, threads=threads,
         )  # fmt: skip
+
+    def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
+        """Every tap of the window."""
+        maps = inputs[0]
+        job = prepare(
+            maps, self.weights, stride=self.stride, padding=self._pads((maps.shape[1], maps.shape[2])),
+            padding_mode=self.padding_mode, dilation=self.dilation, groups=self.groups,
+        )  # fmt: skip
+        found = convolution_terms(
+            job.plan.sizes, self.weights, lambda row, column: maps[:, row, column], at[0], (at[1], at[2])
+        )
+        return found, bias_of(self.bias, at[0])
 
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add a Conv, and before it what makes a border that is not of zeros."""

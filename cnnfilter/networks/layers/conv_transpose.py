@@ -7,11 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.shapes import PaddingLike, Pads, Pair, resolve_pads, transpose_size
+from cnnfilter.core.terms import Term
 from cnnfilter.core.transpose import conv_transpose2d
 from cnnfilter.errors import ParameterError, ShapeError
-from cnnfilter.networks.layers.base import Count, Flow, Layer, LayerEntry, LayerFacts, Padding, Reader, Size, Weights
+from cnnfilter.networks.layers.base import (
+    Count,
+    Flow,
+    Layer,
+    LayerEntry,
+    LayerFacts,
+    Padding,
+    Reader,
+    Size,
+    Weights,
+    bias_of,
+)
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -110,6 +124,24 @@ class ConvTransposeLayer(Layer):
             inputs[0], self.weights, bias=self.bias, stride=self.stride, padding=self.padding,
             output_padding=self.output_padding, dilation=self.dilation, groups=self.groups,
         )  # fmt: skip
+
+    def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
+        """Every cell whose stamp reaches this one, and the weight that it lands with."""
+        maps, (channel, *cell), per = inputs[0], at, self.weights.shape[1]
+        pads, depth = self._pads((maps.shape[1], maps.shape[2])), len(self.weights) // self.groups
+        first, found = channel // per * depth, []
+        for source, i, j in np.ndindex(depth, *self._window):
+            down, across = (
+                divmod(place + pad - k * spread, step)
+                for place, pad, k, spread, step in zip(
+                    cell, (pads.top, pads.left), (i, j), self.dilation, self.stride, strict=True
+                )
+            )
+            if down[1] or across[1] or not (0 <= down[0] < maps.shape[1] and 0 <= across[0] < maps.shape[2]):
+                continue
+            here = first + source, down[0], across[0]
+            found.append(Term.of(here, float(maps[here]), float(self.weights[here[0], channel % per, i, j])))
+        return tuple(found), bias_of(self.bias, channel)
 
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add a ConvTranspose."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.dense import dense
+from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, Weights
+from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, Weights, bias_of
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -66,6 +67,12 @@ class DenseLayer(Layer):
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return ``(N, out)``."""
         return dense(inputs[0], self.weights, self.bias)
+
+    def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
+        """One product for each value of the vector."""
+        pairs = zip(inputs[0].tolist(), self.weights[at[0]].tolist(), strict=True)
+        found = tuple(Term.of((0, 0, index), value, weight) for index, (value, weight) in enumerate(pairs))
+        return found, bias_of(self.bias, at[0])
 
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add a Gemm."""

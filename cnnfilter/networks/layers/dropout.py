@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader
+from cnnfilter.core.terms import Term
+from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, place_of
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -39,6 +40,10 @@ class DropoutLayer(Layer):
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return the values."""
         return inputs[0]
+
+    def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
+        """The same cell."""
+        return (Term.of(place_of(at), float(inputs[0][at]), 1.0),), 0.0
 
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add an Identity."""

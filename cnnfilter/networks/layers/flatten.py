@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cnnfilter.core.arrays import Array
+from cnnfilter.core.terms import Term
 from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader
 
 if TYPE_CHECKING:
@@ -42,6 +45,11 @@ class FlattenLayer(Layer):
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return ``(N, C*H*W)``."""
         return inputs[0].reshape(len(inputs[0]), -1)
+
+    def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
+        """The cell that it is."""
+        channel, row, column = (int(index) for index in np.unravel_index(at[0], inputs[0].shape))
+        return (Term.of((channel, row, column), float(inputs[0].flat[at[0]]), 1.0),), 0.0
 
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add a Flatten."""

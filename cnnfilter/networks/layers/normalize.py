@@ -11,8 +11,9 @@ import numpy as np
 from msgspec import Meta
 
 from cnnfilter.core.arrays import Array
+from cnnfilter.core.terms import Term
 from cnnfilter.errors import ParameterError, ShapeError
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, Weights
+from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, Weights, place_of
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -95,6 +96,18 @@ class NormalizeLayer(Layer):
         low, high = values.min(axis=axes, keepdims=True), values.max(axis=axes, keepdims=True)
         stretched: Array = (values - low) / np.maximum(high - low, np.asarray(TINY, values.dtype))
         return stretched
+
+    def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
+        """One product: what both methods come down to is a factor and an offset."""
+        values = inputs[0]
+        if self.method == "batch":
+            factors, offsets = self.line()
+            factor, offset = float(np.atleast_1d(factors)[at[0]]), float(np.atleast_1d(offsets)[at[0]])
+        else:
+            own = values if self.over == "image" else values[at[0]]
+            factor = 1 / max(float(own.max()) - float(own.min()), TINY)
+            offset = -float(own.min()) * factor
+        return (Term.of(place_of(at), float(values[at]), factor),), offset
 
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add a BatchNormalization, or the operators of min-max."""

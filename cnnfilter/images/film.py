@@ -1,0 +1,105 @@
+"""A window that slides over numbers while a map fills: frames, and how they become an animation."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from cnnfilter.core.arrays import Array
+from cnnfilter.images.passport import ABOVE, FAINT, HEIGHT, INK, PAPER, SCALE, WIDTH, Box, draw_cells, draw_text
+from cnnfilter.images.story_page import gray
+
+#: Size of a frame, milliseconds that it is seen, and the last one.
+FRAME = (800, 450)
+SEEN, LAST_SEEN = 600, 2500
+
+
+class Scene(NamedTuple):
+    """What all frames have in common.
+
+    Attributes
+    ----------
+    title
+        The heading.
+    values, cells
+        The input ``(H, W)``, and the same as text.
+    shape
+        Rows and columns of the map.
+    """
+
+    title: str
+    values: Array
+    cells: Sequence[Sequence[str]]
+    shape: tuple[int, int]
+
+
+class Shot(NamedTuple):
+    """What one frame adds.
+
+    Attributes
+    ----------
+    at
+        The cell of the map that is filled.
+    window
+        Rows and columns ``top, left, bottom, right`` of the window on the input; it may reach beyond.
+    result, words
+        The number that is filled in as text, and how it comes about.
+    """
+
+    at: tuple[int, int]
+    window: tuple[int, int, int, int]
+    result: str
+    words: str
+
+
+def draw_film(scene: Scene, shots: Iterable[Shot], form: str) -> bytes:
+    """Return an animation: the window on the left, the map that fills on the right, the sum below.
+
+    Parameters
+    ----------
+    scene, shots
+        What is seen.
+    form
+        ``gif`` or ``webp``.
+    """
+    margin = 70 * SCALE
+    half = (WIDTH * SCALE - 3 * margin) / 2
+    left: Box = (margin, 190 * SCALE, margin + half, 690 * SCALE)
+    right: Box = (2 * margin + half, left[1], 2 * margin + 2 * half, left[3])
+    page = Image.new("RGB", (WIDTH * SCALE, HEIGHT * SCALE), PAPER)
+    draw = ImageDraw.Draw(page)
+    draw_text(draw, (margin, 52), scene.title, 46, INK, width=WIDTH * SCALE - 2 * margin)
+    draw_text(draw, (margin, 130), "input", 30, FAINT)
+    draw_text(draw, (right[0], 130), "feature map", 30, FAINT)
+    place = draw_cells(draw, scene.values, scene.cells, left, gray)
+    empty = [[""] * scene.shape[1] for _ in range(scene.shape[0])]
+    target = draw_cells(draw, np.zeros(scene.shape), empty, right)
+    frames = [_shot(page, scene, shot, place, target, margin) for shot in shots]
+    out = io.BytesIO()
+    seen = [SEEN] * (len(frames) - 1) + [LAST_SEEN]
+    words = {"lossless": True} if form == "webp" else {"optimize": True}
+    frames[0].save(out, form.upper(), save_all=True, append_images=frames[1:], duration=seen, loop=0, **words)
+    return out.getvalue()
+
+
+def _shot(page: Image.Image, scene: Scene, shot: Shot, place: Box, target: Box, margin: float) -> Image.Image:
+    """Return one frame; the number that it fills in stays on the page for those that follow."""
+    high, wide = (target[3] - target[1]) / scene.shape[0], (target[2] - target[0]) / scene.shape[1]
+    corner = target[0] + shot.at[1] * wide, target[1] + shot.at[0] * high
+    middle = corner[0] + wide / 2, (corner[1] + high / 2) / SCALE
+    size = min(0.4 * high, 1.5 * wide / max(len(shot.result), 2)) / SCALE
+    draw_text(ImageDraw.Draw(page), middle, shot.result, size, INK, anchor="mm")
+    frame = page.copy()
+    draw = ImageDraw.Draw(frame)
+    draw.rectangle((*corner, corner[0] + wide, corner[1] + high), None, ABOVE, 6 * SCALE)
+    rows, columns = scene.values.shape
+    high, wide = (place[3] - place[1]) / rows, (place[2] - place[0]) / columns
+    top, left, bottom, right = shot.window
+    box = place[0] + left * wide, place[1] + top * high, place[0] + right * wide, place[1] + bottom * high
+    draw.rectangle(box, None, ABOVE, 6 * SCALE)
+    draw_text(draw, (margin, 770), shot.words, 34, INK, width=WIDTH * SCALE - 2 * margin)
+    return frame.resize(FRAME, Image.Resampling.LANCZOS)

@@ -1,0 +1,346 @@
+"""One number of a feature map, taken apart: the window it saw, the products, the sums, and what followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnnfilter.core.activate import activate
+from cnnfilter.core.activations import ACTIVATIONS
+from cnnfilter.core.arrays import Array
+from cnnfilter.core.exact import OrderedConvolution
+from cnnfilter.core.pools import POOL_FORMULAS, Pooling, PoolPlan
+from cnnfilter.core.shapes import Pair, pair, resolve_pads
+from cnnfilter.core.terms import Term, convolution_terms
+from cnnfilter.errors import ParameterError
+from cnnfilter.run.image import Work
+from cnnfilter.run.maps import MapPlan, axis_of, computes_whole
+
+#: Cells of the input that are shown on each side of a window.
+AROUND = 12
+
+
+class Activated(NamedTuple):
+    """What an activation made of a value.
+
+    Attributes
+    ----------
+    name, formula
+        The activation as it is typed, and what it computes.
+    value
+        The result.
+    inputs, results, place
+        The values along the axis and their results where they act on one another, and which of them this is.
+    """
+
+    name: str
+    formula: str
+    value: float
+    inputs: tuple[float, ...] = ()
+    results: tuple[float, ...] = ()
+    place: int = 0
+
+
+class PoolCell(NamedTuple):
+    """A cell of a pooling's window; None where it lies on padding."""
+
+    row: int
+    column: int
+    value: float | None
+    taken: bool
+
+
+class Pooled(NamedTuple):
+    """What a pooling made of its window."""
+
+    kind: str
+    formula: str
+    cells: tuple[PoolCell, ...]
+    value: float
+
+
+class Around(NamedTuple):
+    """The input around a window: the channel that counts most, its first row and column, and values ``(H, W)``."""
+
+    channel: int
+    top: int
+    left: int
+    values: Array
+
+
+class Explanation(NamedTuple):
+    """How one cell of a map comes about.
+
+    Attributes
+    ----------
+    source, name, spec
+        The picture, the kernel's name, and how it is typed; no kernel where a picture is only pooled or activated.
+    shape
+        Channels, rows and columns of the map.
+    at, channel
+        The cell of the map.
+    cell
+        The cell of the convolution that the terms are about: the one that the pooling takes, or its first.
+    size
+        Rows and columns of the window; 0 by 0 without a kernel.
+    terms
+        Every product, channel after channel, row after row.
+    channel_sums
+        The sum of each channel's products.
+    sum, scale, bias, value
+        The sum of all; what weights are renormalised by where cells are missing; the bias; and what they come to,
+        rounded where an adopted tool rounds.
+    activation, pool
+        What followed, if anything.
+    result
+        The number that the map holds.
+    around
+        The input around the window, for whoever draws it.
+    notes
+        What the user should know.
+    """
+
+    source: str
+    name: str
+    spec: str
+    shape: tuple[int, int, int]
+    at: Pair
+    channel: int
+    cell: Pair
+    size: Pair
+    terms: tuple[Term, ...]
+    channel_sums: tuple[float, ...]
+    sum: float
+    scale: float
+    bias: float
+    value: float
+    activation: Activated | None
+    pool: Pooled | None
+    result: float
+    around: Around | None
+    notes: tuple[str, ...]
+
+
+def explain(work: Work, at: Pair | None, channel: int) -> Explanation:
+    """Return how one cell of a step's map comes about; no more of the map is computed than that takes.
+
+    Parameters
+    ----------
+    work
+        The step on its picture.
+    at
+        Row and column of the cell; the middle of the map where None.
+    channel
+        The map's channel.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such cell or channel, or the map is no sum of products.
+    """
+    plan = work.plan
+    notes = [*work.picture.notes, *work.notes]
+    if at is None:
+        at, which = _default(plan, channel)
+        notes.append(f"explained at {at[0]},{at[1]}, {which} (--at ROW,COLUMN takes another cell)")
+    _check(work, at, channel)
+    result = float(map_rows(plan, range(at[0], at[0] + 1))[channel, 0, at[1]])
+    pool, cell = _pooled(plan, at, channel, result)
+    after = float(map_rows(plan, range(cell[0], cell[0] + 1), pooled=False)[channel, 0, cell[1]])
+    terms, scale, bias = _terms(plan, channel, cell) if plan.parts else ((), 1.0, 0.0)
+    sums = channel_sums(terms)
+    total = sum(sums) if terms else float(plan.source.rows(0, 1, cell[0], cell[0] + 1)[0, channel, 0, cell[1]])
+    value = _rounded(plan, total * scale + bias)
+    return Explanation(
+        source=work.picture.name, name=work.step.name if plan.parts else "", spec=work.step.spec, shape=plan.shape,
+        at=at, channel=channel, cell=cell, size=plan.sizes.kernel if plan.sizes else (0, 0), terms=terms,
+        channel_sums=sums, sum=total, scale=scale, bias=bias, value=value,
+        activation=_activated(plan, channel, cell, after), pool=pool, result=result,
+        around=around(terms, plan.source.shape[2:], lambda *rows: plan.source.rows(0, 1, *rows)[0]), notes=tuple(notes),
+    )  # fmt: skip
+
+
+def around(terms: Sequence[Term], size: tuple[int, ...], rows: Callable[[int, int], Array]) -> Around | None:
+    """Return the input around the window of some terms; `rows` reads ``(C, rows, W)``."""
+    if not terms:
+        return None
+    places = [(term.row, term.column) for term in terms]
+    (top, bottom), (left, right) = (
+        (max(0, min(axis) - AROUND), min(length, max(axis) + 1 + AROUND))
+        for axis, length in zip(zip(*places, strict=True), size, strict=True)
+    )
+    channel = strongest(terms)
+    values = rows(top, bottom)[channel, :, left:right].astype(np.float64)
+    return Around(channel, top, left, values)
+
+
+def strongest(terms: Sequence[Term]) -> int:
+    """Return the channel whose products add up to most, above 0 or below."""
+    sums = channel_sums(terms)
+    channels = list(dict.fromkeys(term.channel for term in terms))
+    return channels[int(np.argmax(np.abs(np.nan_to_num(sums))))]
+
+
+def _default(plan: MapPlan, channel: int) -> tuple[Pair, str]:
+    """Return the cell that is explained where none is named, and what it is."""
+    _, rows, columns = plan.shape
+    if min(rows, columns) == 1:
+        values = plan.maps(hold=True).hold()[min(channel, plan.shape[0] - 1)]
+        largest = int(np.nan_to_num(values, nan=-np.inf).argmax())
+        return (largest // columns, largest % columns), "the largest value"
+    return (rows // 2, columns // 2), "the middle of the map"
+
+
+def _check(work: Work, at: Pair, channel: int) -> None:
+    """Raise for a cell that there is not, and for maps that are no sums of products."""
+    plan, (channels, rows, columns) = work.plan, work.plan.shape
+    if not (at[0] < rows and at[1] < columns):
+        raise ParameterError(
+            f"--at {at[0]},{at[1]} lies outside the map: rows go from 0 to {rows - 1}, columns from 0 to {columns - 1}"
+        )
+    if not 0 <= channel < channels:
+        raise ParameterError(f"--channel {channel} lies outside the map: channels go from 0 to {channels - 1}")
+    if plan.options.combine:
+        raise ParameterError("--combine makes one map of several kernels (leave it out: each is explained by itself)")
+    if plan.parts and computes_whole(plan.ways[0]):
+        raise ParameterError(f"{work.step.name}: {plan.ways[0].note} is no single sum of products (leave out --as)")
+
+
+def map_rows(plan: MapPlan, rows: range, *, pooled: bool = True) -> Array:
+    """Return rows ``(C, rows, W)`` of a map, or of that before its pooling: to the bit those that the job writes.
+
+    Rows of a convolution, with what follows it cell by cell, are computed alone. A pooling over windows that lie within
+    the map takes the rows under them; everything else is computed whole.
+    """
+    if plan.pooling is not None and pooled:
+        return _pooled_rows(plan, rows)
+    options = plan.options._replace(pool=None)
+    if len(plan.parts) == 1 and not computes_whole(plan.ways[0]) and (plan.fused or options.activation is None):
+        return plan.parts[0].rows(rows)
+    whole = plan._replace(options=options, pooling=None, shape=plan.activated)
+    return whole.maps(hold=True).hold()[:, rows.start : rows.stop]
+
+
+def _pooled_rows(plan: MapPlan, rows: range) -> Array:
+    """Return rows of a pooled map."""
+    pooling, pool = plan.pooling, plan.options.pool
+    if pooling is None or pool is None:
+        raise AssertionError("a map without a pooling")
+    first, last = pooling.cells(0, rows.start, 0), pooling.cells(0, rows.stop - 1, 0)
+    inside = first.start >= 0 and last.stop <= plan.activated[1]
+    if pool.mode != "window" or not inside:
+        return plan.maps(hold=True).hold()[:, rows.start : rows.stop]
+    block = map_rows(plan, range(first.start, last.stop), pooled=False)
+    sides = resolve_pads(pool.padding, plan.activated[1:], pair(pool.size, "size"), *_steps(pool))
+    narrow = pool._replace(padding=((0, 0), (sides.left, sides.right)))
+    return narrow.run(block, plan.options.threads, plan.options.missing)[:, : len(rows)]
+
+
+def _steps(pool: Pooling) -> tuple[Pair, Pair]:
+    """Return stride and dilation of a pooling over windows."""
+    size = pair(pool.size, "size")
+    return (size if pool.stride is None else pair(pool.stride, "stride")), pair(pool.dilation, "dilation")
+
+
+def _pooled(plan: MapPlan, at: Pair, channel: int, result: float) -> tuple[Pooled | None, Pair]:
+    """Return what a pooling took, and the cell before it that is explained: the one that won, or the first."""
+    if plan.pooling is None or plan.options.pool is None:
+        return None, at
+    rows = plan.pooling.cells(0, at[0], channel)
+    inside = range(max(rows.start, 0), min(rows.stop, plan.activated[1]))
+    block = map_rows(plan, inside, pooled=False)[channel]
+    pool = pooled_cells(plan.options.pool.kind, plan.pooling, block, inside.start, (*at, channel), result)
+    first = next(cell for cell in pool.cells if cell.taken)
+    return pool, (first.row, first.column)
+
+
+def pooled_cells(
+    kind: str, pooling: PoolPlan, block: Array, top: int, at: tuple[int, int, int], result: float
+) -> Pooled:
+    """Return what a pooling took for one cell.
+
+    Parameters
+    ----------
+    kind, pooling
+        The pooling, and its plan.
+    block, top
+        Rows of one channel before it, and the number of the first.
+    at
+        Row, column and channel of the result.
+    result
+        The result.
+    """
+    cells = []
+    for row in pooling.cells(0, at[0], at[2]):
+        for column in pooling.cells(1, at[1], at[2]):
+            there = 0 <= row - top < len(block) and 0 <= column < block.shape[1]
+            cells.append((row, column, float(block[row - top, column]) if there else None))
+    known = [one for one in cells if one[2] is not None]
+    if kind in ("max", "min"):  # NaN wins
+        known = [next((one for one in known if one[2] == result or one[2] != one[2]), known[0])]
+    taken = {(row, column) for row, column, _ in known}
+    made = tuple(PoolCell(row, column, value, (row, column) in taken) for row, column, value in cells)
+    return Pooled(kind, POOL_FORMULAS[kind], made, result)
+
+
+def _terms(plan: MapPlan, channel: int, cell: Pair) -> tuple[tuple[Term, ...], float, float]:
+    """Return every product of a cell of the convolution, what its sum is renormalised by, and the bias."""
+    convolution = plan.parts[0].convolution
+    plain = convolution.convolution if isinstance(convolution, OrderedConvolution) else convolution
+    sizes = plain.plan.sizes
+    source = plan.source
+
+    def read(row: int, column: int) -> Array:
+        return source.rows(0, 1, row, row + 1)[0, :, 0, column].astype(source.dtype)
+
+    found = convolution_terms(sizes, plain.weights, read, channel, cell)
+    bias = 0.0 if plain.bias is None else float(plain.bias.ravel()[channel % plain.bias.size])
+    if plain.gaps is None and plan.options.missing != "ignore":
+        return found, 1.0, bias
+    gone = sum(term.weight for term in found if np.isnan(term.input))
+    there = [term._replace(product=0.0) if np.isnan(term.input) else term for term in found]
+    total = sum(term.weight for term in found)
+    return tuple(there), total / (total - gone) if gone else 1.0, bias
+
+
+def channel_sums(terms: Sequence[Term]) -> tuple[float, ...]:
+    """Return the sum of each channel's products."""
+    sums: dict[int, float] = {}
+    for term in terms:
+        sums[term.channel] = sums.get(term.channel, 0.0) + term.product
+    return tuple(sums.values())
+
+
+def _rounded(plan: MapPlan, value: float) -> float:
+    """Return a sum as an adopted tool rounds it, or in the type that is computed in."""
+    held = np.array([[[value]]], plan.options.dtype)
+    if plan.ways:
+        plan.ways[0].cast(held)
+        return float(held[0, 0, 0]) if plan.ways[0].rounding or plan.ways[0].finish else value
+    return value
+
+
+def _activated(plan: MapPlan, channel: int, cell: Pair, after: float) -> Activated | None:
+    """Return what the activation made of a value, with all that it acts on together."""
+    chosen = plan.options.activation
+    if chosen is None:
+        return None
+    words = ",".join(f"{key}={given}" for key, given in chosen.parameters.items() if key != "axis")
+    name, formula = f"{chosen.name}:{words}" if words else chosen.name, ACTIVATIONS[chosen.name].formula
+    if not ACTIVATIONS[chosen.name].over_axis:
+        return Activated(name, formula, after)
+    plain = plan._replace(
+        options=plan.options._replace(activation=None, pool=None), pooling=None, fused=False, shape=plan.computed,
+        activated=plan.computed,
+    )  # fmt: skip
+    axis = axis_of(plan.computed, plan.options)
+    before = plain.maps(hold=True).hold()
+    place: list[Any] = [channel, *cell]
+    place[axis] = slice(None)
+    line = before[tuple(place)]
+    made = activate(line, chosen.name, **{key: given for key, given in chosen.parameters.items() if key != "axis"})
+    return Activated(
+        name, formula, after, tuple(map(float, line)), tuple(map(float, made)), (channel, *cell)[axis] % len(made)
+    )
