@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cnnfilter.errors import CnnFilterError
     from cnnfilter.images import read_image, write_image
     from cnnfilter.library import list_kernels, load_kernel
+    from cnnfilter.run.explain import explain
     from cnnfilter.run.network import run_network
 
 __version__ = "0.1.0"
@@ -53,6 +54,7 @@ _HOMES = {
     "prelu_gradient": "cnnfilter.core.gradients.pointwise",
     "normalize_gradient": "cnnfilter.core.gradients.pointwise",
     "cross_entropy": "cnnfilter.core.gradients.pointwise",
+    "explain": "cnnfilter.run.explain",
     "read_image": "cnnfilter.images",
     "write_image": "cnnfilter.images",
     "run_network": "cnnfilter.run.network",
@@ -73,6 +75,7 @@ __all__ = [
     "cross_entropy",
     "dense",
     "dense_gradient",
+    "explain",
     "fractional_pool2d",
     "fractional_pool2d_gradient",
     "global_pool2d",

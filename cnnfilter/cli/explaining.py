@@ -18,7 +18,7 @@ from cnnfilter.library.catalog import search_path
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import files_read
 from cnnfilter.networks.model import FileModel, open_model
-from cnnfilter.run.explain import Explanation, explain
+from cnnfilter.run.explain import Explanation, explain_work
 from cnnfilter.run.explain_layer import explain_layer
 from cnnfilter.run.image import Request, Step, kernel_steps, plain_step, plan_step
 from cnnfilter.run.network import NetworkOptions
@@ -81,7 +81,7 @@ def explain_image(
             with atomic_output(wanted.output) as file:
                 file.write(data)
             return
-        _write(explain(work, position(wanted.at), wanted.channel), wanted)
+        _write(explain_work(work, position(wanted.at), wanted.channel), wanted)
 
 
 def _film(wanted: Wanted) -> str:

@@ -6,17 +6,22 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cnnfilter.core.activate import activate
 from cnnfilter.core.activations import ACTIVATIONS
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, real_array
 from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.pools import POOL_FORMULAS, Pooling, PoolPlan
 from cnnfilter.core.shapes import Pair, pair, resolve_pads
 from cnnfilter.core.terms import Term, convolution_terms
-from cnnfilter.errors import ParameterError
-from cnnfilter.run.image import Work
+from cnnfilter.errors import ParameterError, ShapeError
+from cnnfilter.images.picture import array_picture
+from cnnfilter.library.kernel import Kernel
+from cnnfilter.library.load import load_kernels
+from cnnfilter.run.image import Request, Step, Work, kernel_steps, plain_step, plan_image
 from cnnfilter.run.maps import MapPlan, axis_of, computes_whole
+from cnnfilter.run.options import Options, make_options
 
 #: Cells of the input that are shown on each side of a window.
 AROUND = 12
@@ -123,7 +128,7 @@ class Explanation(NamedTuple):
     notes: tuple[str, ...]
 
 
-def explain(work: Work, at: Pair | None, channel: int) -> Explanation:
+def explain_work(work: Work, at: Pair | None, channel: int) -> Explanation:
     """Return how one cell of a step's map comes about; no more of the map is computed than that takes.
 
     Parameters
@@ -344,3 +349,67 @@ def _activated(plan: MapPlan, channel: int, cell: Pair, after: float) -> Activat
     return Activated(
         name, formula, after, tuple(map(float, line)), tuple(map(float, made)), (channel, *cell)[axis] % len(made)
     )
+
+
+def explain(image: ArrayLike, kernel: Any, at: Pair | None = None, *, channel: int = 0, **words: Any) -> Explanation:
+    """Return how one cell of a feature map comes about.
+
+    Parameters
+    ----------
+    image
+        ``(H, W)`` or ``(C, H, W)``.
+    kernel
+        A spec such as ``sobel-x``, a `Kernel`, or weights ``(kH, kW)`` or ``(C, kH, kW)``; None where only an
+        activation or a pooling is explained.
+    at
+        Row and column of the cell, from 0; the middle of the map where None.
+    channel
+        The map's channel.
+    **words
+        What ``cnnfilter convolve`` takes, by the names of its flags: stride, padding, padding_mode, dilation, flip,
+        bias, activation, pool, channels, range, dtype, engine, missing.
+
+    Returns
+    -------
+    Explanation
+        ``terms`` are the products, ``sum``, ``bias``, ``value`` what they come to, ``activation`` and ``pool`` what
+        followed, and ``result`` the number that the map holds.
+
+    Raises
+    ------
+    CnnFilterError
+        If a word is not understood, the kernel does not fit, or there is no such cell.
+
+    Examples
+    --------
+    >>> one = explain([[1, 2, 3], [4, 5, 6], [7, 8, 9]], "0 1 0; 1 -4 1; 0 1 0", (0, 0), padding="same", bias=-2.0)
+    >>> one.sum, one.value, one.result, [term.invented for term in one.terms][:4]
+    (2.0, 0.0, 0.0, [True, True, True, True])
+    """
+    values = real_array(image, "image")
+    if values.ndim not in (2, 3) or not values.size:
+        raise ShapeError(f"image must be (H, W) or (C, H, W), got shape {values.shape}")
+    texts = {name: _typed(value) if name in ("stride", "dilation") else value for name, value in words.items()}
+    options = make_options(**texts)
+    picture = array_picture(values[None] if values.ndim == 2 else values, "image", grid=True)
+    request = Request(_one_step(kernel, options), options, "auto").on(picture)
+    return explain_work(plan_image(request, picture)[0], at, channel)
+
+
+def _typed(value: Any) -> str:
+    """Return one number, or rows and columns, as a flag has them."""
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _one_step(kernel: Any, options: Options) -> tuple[Step, ...]:
+    """Return the one step that a kernel in any form means, or that of what follows it."""
+    if kernel is None:
+        return (plain_step("image", options),)
+    if isinstance(kernel, str):
+        kernels = load_kernels(kernel)
+        if len(kernels) != 1:
+            raise ParameterError(f"{kernel!r} means {len(kernels)} kernels: explain takes one")
+        return kernel_steps(kernels, options)
+    if not isinstance(kernel, Kernel):
+        kernel = Kernel("kernel", "kernel", real_array(kernel, "kernel"))
+    return kernel_steps([kernel], options)

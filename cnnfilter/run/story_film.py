@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.film import Scene, Shot, draw_film
-from cnnfilter.run.explain import Explanation, explain
+from cnnfilter.run.explain import Explanation, explain_work
 from cnnfilter.run.image import Work
 from cnnfilter.run.story import Written, decimal, tell
 
@@ -35,7 +35,7 @@ def film_of(work: Work, channel: int, form: str, *, exact: bool = False) -> byte
         )
     if work.plan.parts and work.plan.pooling is not None:
         raise ParameterError("a film shows one window that slides (leave out --pool, or the kernel)")
-    first = explain(work, (0, 0), channel)
+    first = explain_work(work, (0, 0), channel)
     written = tell(first, exact=exact).written
     seen = first.terms[0].channel if first.terms else channel
     values = work.plan.source.array()[seen].astype(np.float64)
@@ -50,7 +50,7 @@ def _shots(work: Work, channel: int, written: Written) -> Iterator[Shot]:
     """Yield every cell of a map, row after row."""
     _, rows, columns = work.plan.shape
     for at in itertools.product(range(rows), range(columns)):
-        one = explain(work, at, channel)
+        one = explain_work(work, at, channel)
         story = tell(one, exact=written is not decimal)
         steps = [f"{line.sum} {line.sign} {written(line.result)}" for line in story.lines]
         yield Shot(at, _window(one), written(one.result), "; ".join(steps))

@@ -8,7 +8,7 @@ import pytest
 from cnnfilter.errors import CnnFilterError
 from cnnfilter.images.picture import array_picture
 from cnnfilter.library import load_kernels
-from cnnfilter.run.explain import explain
+from cnnfilter.run.explain import explain_work
 from cnnfilter.run.image import Request, kernel_steps, plain_step, plan_image
 from cnnfilter.run.options import make_options
 from cnnfilter.run.story import MOST_TERMS, fraction, tell
@@ -60,7 +60,7 @@ def test_the_result_is_the_cell_of_the_map(seed):
     for _ in range(50):
         work, maps, case = random_case(chance)
         channel, at = chance.randrange(len(maps)), (chance.randrange(maps.shape[1]), chance.randrange(maps.shape[2]))
-        one = explain(work, at, channel)
+        one = explain_work(work, at, channel)
         wanted = maps[channel][at]
         np.testing.assert_equal(np.asarray(one.result, maps.dtype), wanted, err_msg=str(case))
         before = one.value if one.activation is None else one.activation.value
@@ -75,7 +75,7 @@ def test_the_result_is_the_cell_of_the_map(seed):
 def test_terms_are_the_kernel_on_the_picture():
     values = np.arange(20.0).reshape(1, 4, 5)
     work, maps = work_of(values, ["1 2; 3 4"], padding="1", bias=0.5)
-    one = explain(work, (0, 2), 0)
+    one = explain_work(work, (0, 2), 0)
     assert [(term.row, term.column, term.input, term.weight, term.invented) for term in one.terms] == [
         (-1, 1, 0.0, 1.0, True), (-1, 2, 0.0, 2.0, True), (0, 1, 1.0, 3.0, False), (0, 2, 2.0, 4.0, False),
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def test_a_large_picture_is_not_computed_whole(monkeypatch):
     part = work.plan.parts[0]
     strips = len(part.convolution.plan.strips())
     monkeypatch.setattr(type(part), "hold", lambda self: pytest.fail("the whole map"))
-    assert explain(work, (700, 3), 0).result == maps[0, 700, 3]
+    assert explain_work(work, (700, 3), 0).result == maps[0, 700, 3]
     assert strips > 3
 
 
@@ -99,7 +99,7 @@ def test_a_large_picture_is_not_computed_whole(monkeypatch):
 def test_a_cell_that_there_is_not_is_refused(at, channel, reason):
     work, _ = work_of(np.ones((1, 4, 5)), ["sobel-x"])
     with pytest.raises(CnnFilterError, match=reason):
-        explain(work, at, channel)
+        explain_work(work, at, channel)
 
 
 def test_fractions_are_those_that_people_write():
@@ -110,7 +110,7 @@ def test_fractions_are_those_that_people_write():
 
 def test_many_products_are_told_by_the_largest():
     work, _ = work_of(np.random.default_rng(1).random((1, 9, 9)), ["gaussian:size=9"])
-    story = tell(explain(work, None, 0))
+    story = tell(explain_work(work, None, 0))
     assert len(story.largest) == 8
     assert [abs(term.product) for term in story.largest] == sorted(
         (abs(term.product) for term in story.largest), reverse=True
