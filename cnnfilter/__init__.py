@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cnnfilter.errors import CnnFilterError
     from cnnfilter.images import read_image, write_image
     from cnnfilter.library import list_kernels, load_kernel
+    from cnnfilter.run.compare import compare
     from cnnfilter.run.explain import explain
     from cnnfilter.run.network import run_network
 
@@ -55,6 +56,7 @@ _HOMES = {
     "normalize_gradient": "cnnfilter.core.gradients.pointwise",
     "cross_entropy": "cnnfilter.core.gradients.pointwise",
     "explain": "cnnfilter.run.explain",
+    "compare": "cnnfilter.run.compare",
     "read_image": "cnnfilter.images",
     "write_image": "cnnfilter.images",
     "run_network": "cnnfilter.run.network",
@@ -68,6 +70,7 @@ __all__ = [
     "activate_gradient",
     "adaptive_pool2d",
     "adaptive_pool2d_gradient",
+    "compare",
     "conv2d",
     "conv2d_gradient",
     "conv_transpose2d",

@@ -23,6 +23,7 @@ COMMANDS = {
     "pool": "pool",
     "activate": "activate",
     "explain": "explain",
+    "compare": "compare",
     "run": "run",
     "export": "export",
     "show": "show",
