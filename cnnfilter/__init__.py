@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cnnfilter.library import list_kernels, load_kernel
     from cnnfilter.run.compare import compare
     from cnnfilter.run.explain import explain
+    from cnnfilter.run.learn import learn_kernel
     from cnnfilter.run.network import run_network
 
 __version__ = "0.1.0"
@@ -57,6 +58,7 @@ _HOMES = {
     "cross_entropy": "cnnfilter.core.gradients.pointwise",
     "explain": "cnnfilter.run.explain",
     "compare": "cnnfilter.run.compare",
+    "learn_kernel": "cnnfilter.run.learn",
     "read_image": "cnnfilter.images",
     "write_image": "cnnfilter.images",
     "run_network": "cnnfilter.run.network",
@@ -83,6 +85,7 @@ __all__ = [
     "fractional_pool2d_gradient",
     "global_pool2d",
     "global_pool2d_gradient",
+    "learn_kernel",
     "list_kernels",
     "load_kernel",
     "normalize_gradient",

@@ -24,6 +24,7 @@ COMMANDS = {
     "activate": "activate",
     "explain": "explain",
     "compare": "compare",
+    "learn": "learn",
     "run": "run",
     "export": "export",
     "show": "show",
