@@ -25,6 +25,30 @@ Ridge = Annotated[
         help="How much large weights cost, for pictures that do not tell every weight: 1e-6, say.",
     ),
 ]  # fmt: skip
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method", metavar="lstsq|sgd", rich_help_panel=_STEP,
+        help="lstsq: least squares, at once; sgd: descent from random numbers, as networks learn.",
+    ),
+]  # fmt: skip
+Seed = Annotated[
+    int,
+    typer.Option("--seed", metavar="S", min=0, rich_help_panel=_STEP, help="Of sgd: the same seed, the same kernel."),
+]
+Activation = Annotated[
+    str | None,
+    typer.Option(
+        "--activation", "-a", metavar="NAME[:param=value]", autocompletion=flags.activation_names,
+        rich_help_panel=_STEP, help="Of sgd: what follows the convolution, such as relu.",
+    ),
+]  # fmt: skip
+Film = Annotated[
+    str | None,
+    typer.Option(
+        "--film", metavar="PATH", rich_help_panel=_OUTPUT, help="Of sgd: the kernel on its way, as .gif or .webp."
+    ),
+]
 Output = Annotated[
     str | None,
     typer.Option(
@@ -37,10 +61,14 @@ Output = Annotated[
 def learn(
     pictures: Pictures,
     size: Size = "3",
+    method: Method = "lstsq",
     ridge: Ridge = 0.0,
+    seed: Seed = 0,
+    activation: Activation = None,
     *,
     stored: StoredFlags,
     output: Output = None,
+    film: Film = None,
     json: flags.Json = False,
     limits: LimitFlags,
 ) -> None:
@@ -50,7 +78,9 @@ def learn(
     written is used like any kernel: convolve photo.png -k kernel.yaml.
 
     Example: cnnfilter learn photo.png edited.png --size 3 -o kernel.yaml
-    """
-    from cnnfilter.cli.learning import learn_pictures
 
-    learn_pictures(pictures, size, ridge, stored, limits, output=output, json=json)
+    Example: cnnfilter learn photo.png edges.npy --method sgd --film learning.webp
+    """
+    from cnnfilter.cli.learning import Way, learn_pictures
+
+    learn_pictures(pictures, size, Way(method, ridge, seed, activation), stored, limits, output, film, json=json)

@@ -10,12 +10,26 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.images.passport import ABOVE, FAINT, HEIGHT, INK, PAPER, SCALE, WIDTH, Box, draw_cells, draw_text
+from cnnfilter.images.passport import (
+    ABOVE,
+    FAINT,
+    HEIGHT,
+    INK,
+    LONGEST_NUMBERED,
+    PAPER,
+    SCALE,
+    WIDTH,
+    Box,
+    draw_cells,
+    draw_text,
+)
 from cnnfilter.images.story_page import gray
 
 #: Size of a frame, milliseconds that it is seen, and the last one.
 FRAME = (800, 450)
 SEEN, LAST_SEEN = 600, 2500
+#: The same for a kernel that is learned, which has many.
+SEEN_LEARNING = 120
 
 
 class Scene(NamedTuple):
@@ -79,10 +93,31 @@ def draw_film(scene: Scene, shots: Iterable[Shot], form: str) -> bytes:
     empty = [[""] * scene.shape[1] for _ in range(scene.shape[0])]
     target = draw_cells(draw, np.zeros(scene.shape), empty, right)
     frames = [_shot(page, scene, shot, place, target, margin) for shot in shots]
+    return _encoded(frames, form, SEEN)
+
+
+def draw_learning(title: str, steps: Sequence[tuple[str, Array]], form: str) -> bytes:
+    """Return an animation of a kernel on its way: what is to be said of each step, and its weights ``(kH, kW)``."""
+    margin = 70 * SCALE
+    box: Box = (margin, 170 * SCALE, WIDTH * SCALE - margin, 740 * SCALE)
+    frames = []
+    for words, weights in steps:
+        page = Image.new("RGB", (WIDTH * SCALE, HEIGHT * SCALE), PAPER)
+        draw = ImageDraw.Draw(page)
+        draw_text(draw, (margin, 52), title, 46, INK, width=WIDTH * SCALE - 2 * margin)
+        cells = [[f"{value:.3g}" for value in row] for row in weights] if max(weights.shape) <= LONGEST_NUMBERED else []
+        draw_cells(draw, weights, cells, box)
+        draw_text(draw, (margin, 790), words, 34, FAINT)
+        frames.append(page.resize(FRAME, Image.Resampling.LANCZOS))
+    return _encoded(frames, form, SEEN_LEARNING)
+
+
+def _encoded(frames: Sequence[Image.Image], form: str, seen: int) -> bytes:
+    """Return frames as an animation that begins anew; the last one is seen longer."""
     out = io.BytesIO()
-    seen = [SEEN] * (len(frames) - 1) + [LAST_SEEN]
     words = {"lossless": True} if form == "webp" else {"optimize": True}
-    frames[0].save(out, form.upper(), save_all=True, append_images=frames[1:], duration=seen, loop=0, **words)
+    durations = [seen] * (len(frames) - 1) + [LAST_SEEN]
+    frames[0].save(out, form.upper(), save_all=True, append_images=frames[1:], duration=durations, loop=0, **words)
     return out.getvalue()
 
 

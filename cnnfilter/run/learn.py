@@ -10,15 +10,20 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
+from cnnfilter.core.activate import activate, parse_activation
 from cnnfilter.core.arrays import Array, real_array
 from cnnfilter.core.blas import blas_in_one_thread
 from cnnfilter.core.shapes import Pair, pair
-from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError
+from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError, lookup
 from cnnfilter.library.build import build_kernel
 from cnnfilter.library.catalog import entries, search_path
 from cnnfilter.library.load import load_kernels
 from cnnfilter.library.suggest import DIRECTED
+from cnnfilter.run.descend import Descent, Snapshot, descend
+from cnnfilter.run.options import Activation
 
+#: How a kernel is learned.
+METHODS = {"lstsq": "least squares", "sgd": "descent from random numbers"}
 #: The longest side of a kernel that is learned.
 LONGEST = 31
 #: Bytes of windows that are multiplied at a time, and products that are spent on one kernel.
@@ -53,6 +58,8 @@ class Learned(NamedTuple):
         Windows that were used, and those that were left out because the result is clipped.
     closest
         The kernel of the library that is nearest, if one is near.
+    way
+        The kernel on its way there, where it was found by descent.
     notes
         What the pictures cannot tell, and what was guessed.
     """
@@ -65,6 +72,7 @@ class Learned(NamedTuple):
     used: int
     clipped: int
     closest: Closest | None
+    way: tuple[Snapshot, ...]
     notes: tuple[str, ...]
 
 
@@ -89,7 +97,7 @@ class _Sums:
 
 def learn_kernel(
     before: ArrayLike | Sequence[ArrayLike], after: ArrayLike | Sequence[ArrayLike], size: int | str | tuple[int, int],
-    *, ridge: float = 0.0,
+    *, method: str = "lstsq", ridge: float = 0.0, seed: int = 0, activation: str | None = None,
 ) -> Learned:  # fmt: skip
     """Return the kernel that makes `after` of `before`, as ``conv2d`` applies it.
 
@@ -102,8 +110,14 @@ def learn_kernel(
         sum.
     size
         Rows and columns of the kernel: n, or both; at most 31.
+    method
+        ``lstsq``, the best there is at once; or ``sgd``, descent from random numbers, as networks learn.
     ridge
-        How much large weights cost: ``ridge`` times the mean variance of the taps is added to the squares.
+        With lstsq: how much large weights cost: ``ridge`` times the mean variance of the taps is added to the squares.
+    seed
+        With sgd: draws the first weights and the crops.
+    activation
+        With sgd: what follows the convolution, as ``relu`` or ``leaky-relu:negative_slope=0.1``.
 
     Returns
     -------
@@ -142,8 +156,11 @@ def learn_kernel(
     window = pair(size, "size")
     if max(window) > LONGEST:
         raise ParameterError(f"size {window[0]}x{window[1]}: kernels of at most {LONGEST} a side are learned")
-    if not 0 <= ridge < math.inf:
-        raise ParameterError(f"ridge must be 0 or more, got {ridge}")
+    lookup(METHODS, method, "method")
+    if not 0 <= ridge < math.inf or (ridge and method != "lstsq"):
+        raise ParameterError(f"ridge must be 0 or more, and goes with the method lstsq; got {ridge}")
+    if activation is not None and method != "sgd":
+        raise ParameterError("an activation is learned through by descent (method sgd)")
     pairs = _pairs(before, after)
     depth = 1 if pairs[0][0].shape[0] == pairs[0][1].shape[0] else pairs[0][0].shape[0]
     sums, notes = _summed(pairs, window, depth)
@@ -158,12 +175,28 @@ def learn_kernel(
         notes = (*notes, f"{blind} (more pictures, or --ridge 1e-6, help)")
     shaped = weights.reshape(depth, *window)
     shaped = shaped[0] if depth == 1 else shaped
-    residual, largest = _left(pairs, shaped, bias, window)
+    way: tuple[Snapshot, ...] = ()
+    after_it = None if activation is None else Activation(*parse_activation(activation))
+    if method == "sgd":
+        shaped, bias, way = _descended(pairs, window, depth, sums, seed, after_it)
+    residual, largest = _left(pairs, shaped, bias, window, after_it)
     return Learned(
         weights=shaped, bias=bias, residual=residual, largest=largest,
         condition=condition, used=sums.used, clipped=sums.clipped,
-        closest=closest(shaped) if shaped.ndim == 2 else None, notes=notes,
+        closest=closest(shaped) if shaped.ndim == 2 else None, way=way, notes=notes,
     )  # fmt: skip
+
+
+def _descended(
+    pairs: Sequence[tuple[Array, Array]], window: Pair, depth: int, sums: _Sums, seed: int, after_it: Activation | None
+) -> Descent:
+    """Return what descent finds; each channel is a picture by itself unless all make one."""
+    parts: list[tuple[Array, Array]] = []
+    for one, other in pairs:
+        inside, _ = _inside(one, other, window)
+        parts += [(one, inside)] if depth > 1 else [(one[c : c + 1], inside[c : c + 1]) for c in range(len(inside))]
+    found = descend(parts, window, _limits(pairs[0][1]), _spread(sums), seed=seed, activation=after_it)
+    return found if depth > 1 else found.without_channels()
 
 
 def _pairs(
@@ -244,10 +277,17 @@ def _parts(
             yield flat, values, kept
 
 
+def _spread(sums: _Sums) -> Array:
+    """Return the covariance of the taps."""
+    mean = sums.tap / sums.used
+    covariance: Array = sums.taps / sums.used - np.outer(mean, mean)
+    return covariance
+
+
 def _solved(sums: _Sums, ridge: float) -> tuple[Array, float, float]:
     """Return weights, bias and the condition of the centred windows."""
     mean, result = sums.tap / sums.used, sums.result / sums.used
-    spread = sums.taps / sums.used - np.outer(mean, mean)
+    spread = _spread(sums)
     together = sums.results / sums.used - mean * result
     values, vectors = np.linalg.eigh(spread)
     values = np.maximum(values, 0.0)
@@ -265,14 +305,19 @@ def _solved(sums: _Sums, ridge: float) -> tuple[Array, float, float]:
     )
 
 
-def _left(pairs: Sequence[tuple[Array, Array]], weights: Array, bias: float, window: Pair) -> tuple[float, float]:
+def _left(
+    pairs: Sequence[tuple[Array, Array]], weights: Array, bias: float, window: Pair, after_it: Activation | None
+) -> tuple[float, float]:
     """Return what is left over among the windows that count: the root of its mean square, and the largest of it."""
     depth = 1 if weights.ndim == 2 else len(weights)
     most, squares, count = 0.0, 0.0, 0
     for one, other in pairs:
         inside, _ = _inside(one, other, window)
         for windows, results, kept in _parts(one, inside, window, depth, 1, _limits(other)):
-            rest = np.abs(windows[kept] @ weights.reshape(-1) + bias - results[kept])
+            made = windows[kept] @ weights.reshape(-1) + bias
+            if after_it is not None and made.size:
+                made = activate(made, after_it.name, **after_it.parameters)
+            rest = np.abs(made - results[kept])
             most, squares, count = (
                 max(most, float(rest.max(initial=0.0))),
                 squares + float(rest @ rest),

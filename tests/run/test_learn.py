@@ -75,6 +75,45 @@ def test_it_is_the_least_squares_of_a_loop():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("spec", ["sobel-x", "sharpen", "gaussian:sigma=1.5,size=7"])
+def test_descent_comes_within_a_hundredth(photo, spec):
+    wanted = cnnfilter.load_kernel(spec).weights
+    made = eight_bits(cnnfilter.conv2d(photo.astype(np.float32), spec))
+    found = learn_kernel(photo, made, wanted.shape, method="sgd", seed=3)
+    assert np.linalg.norm(found.weights - wanted) < 0.01 * np.linalg.norm(wanted)
+    assert found.closest.spec == spec
+    assert found.way[0].loss > 100 * found.way[-1].loss or found.way[-1].loss < 0.5
+
+
+def test_descent_goes_through_an_activation_and_is_repeatable(photo):
+    made = np.maximum(cnnfilter.conv2d(photo.astype(np.float32), "sobel-x", bias=-20), 0)
+    found = learn_kernel(photo, made, 3, method="sgd", activation="relu")
+    np.testing.assert_allclose(found.weights, cnnfilter.load_kernel("sobel-x").weights, atol=1e-2)
+    assert found.bias == pytest.approx(-20, abs=0.1)
+    again = learn_kernel(photo, made, 3, method="sgd", activation="relu")
+    assert again.weights.tobytes() == found.weights.tobytes()
+    assert [one.step for one in found.way] == sorted(one.step for one in found.way)
+
+
+def test_descent_of_several_channels():
+    draw = np.random.default_rng(5)
+    picture, deep = draw.normal(size=(3, 40, 50)), draw.normal(size=(3, 3, 3))
+    found = learn_kernel(picture, cnnfilter.conv2d(picture, deep[None])[0], 3, method="sgd")
+    np.testing.assert_allclose(found.weights, deep, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ({"method": "newton"}, "method"), ({"method": "sgd", "ridge": 1.0}, "goes with the method lstsq"),
+        ({"activation": "relu"}, "method sgd"), ({"ridge": -1.0}, "0 or more"),
+    ],
+)  # fmt: skip
+def test_words_that_mean_nothing_are_refused(words, reason):
+    with pytest.raises(CnnFilterError, match=reason):
+        learn_kernel(np.ones((9, 9)), np.ones((7, 7)), 3, **words)
+
+
 def test_what_the_pictures_do_not_tell_is_said():
     found = learn_kernel(np.full((20, 20), 7.0), np.full((20, 20), 9.0), 3)
     assert (found.condition, found.bias, found.closest) == (np.inf, 9.0, None)
