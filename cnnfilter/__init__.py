@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cnnfilter.run.explain import explain
     from cnnfilter.run.learn import learn_kernel
     from cnnfilter.run.network import run_network
+    from cnnfilter.run.train import train_network
 
 __version__ = "0.1.0"
 
@@ -62,6 +63,7 @@ _HOMES = {
     "read_image": "cnnfilter.images",
     "write_image": "cnnfilter.images",
     "run_network": "cnnfilter.run.network",
+    "train_network": "cnnfilter.run.train",
     "CnnFilterError": "cnnfilter.errors",
 }
 
@@ -94,6 +96,7 @@ __all__ = [
     "prelu_gradient",
     "read_image",
     "run_network",
+    "train_network",
     "write_image",
 ]
 

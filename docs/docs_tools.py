@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import cog
+import numpy as np
 import typer
+from PIL import Image
 
 from cnnfilter.cli.main import build_app
 
@@ -35,20 +38,100 @@ SPEED_ROWS = (
 )
 
 
+#: A folder for each page, in which its commands find the samples and what earlier ones wrote.
+_FOLDERS: dict[str, tempfile.TemporaryDirectory[str]] = {}
+#: How far pixels may lie from those of the picture that is there, on average, of 255: fonts and coders differ a little.
+LIKE = 2.0
+
+
+def _folder() -> Path:
+    """Return the folder of the page that is being written."""
+    if cog.inFile not in _FOLDERS:
+        _FOLDERS[cog.inFile] = tempfile.TemporaryDirectory()
+        (Path(_FOLDERS[cog.inFile].name) / "samples").symlink_to(ROOT / "samples")
+    return Path(_FOLDERS[cog.inFile].name)
+
+
+def _said(command: str) -> list[str]:
+    """Return the lines that ``cnnfilter COMMAND`` prints."""
+    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    done = subprocess.run(
+        [sys.executable, "-m", "cnnfilter", *shlex.split(command)],
+        cwd=_folder(), env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [line.rstrip().replace(f"{ROOT}/", "") for line in done.stdout.splitlines()]
+
+
+def _block(command: str, lines: list[str]) -> str:
+    """Return a command and what it said as a console block."""
+    said = "\n".join(lines).strip("\n")
+    return f"\n```console\n$ cnnfilter {command}\n{said}{'' if not said else chr(10)}```\n"
+
+
 def run(command: str) -> None:
-    """Run ``cnnfilter COMMAND`` on copies of the samples, and write command and output as a console block."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "samples").symlink_to(ROOT / "samples")
-        environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-        done = subprocess.run(
-            [sys.executable, "-m", "cnnfilter", *shlex.split(command)],
-            cwd=folder, env=environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-    lines = [line.rstrip().replace(f"{ROOT}/", "") for line in done.stdout.splitlines()]
-    cog.outl("\n```console")
-    cog.outl(f"$ cnnfilter {command}")
-    cog.outl("\n".join(lines).strip("\n"))
-    cog.outl("```\n")
+    """Run ``cnnfilter COMMAND`` on the samples, and write command and output as a console block."""
+    cog.outl(_block(command, _said(command)))
+
+
+def like(command: str) -> None:
+    """Do the same for what another processor may add up otherwise: if only numbers differ, what stands there stays."""
+    made = _block(command, _said(command))
+    same = _words(made) == _words(cog.previous)
+    cog.outl(cog.previous.rstrip("\n") + "\n" if same else made)
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text without its numbers, the rows of a table of numbers as one."""
+    lines = [
+        " ".join(re.sub(r"[-+]?[0-9][0-9.,e%+-]*|\*|no better for .*?; ", "", line).split())
+        for line in text.splitlines()
+    ]
+    return [line for line in lines if line.strip(" │%-")]
+
+
+def picture(command: str, name: str, words: str) -> None:
+    """Run ``cnnfilter COMMAND``, which writes a picture with ``-o``, and show it; one that looks otherwise fails."""
+    _said(command)
+    written = shlex.split(command)
+    made = _folder() / written[written.index("-o") + 1]
+    kept = ROOT / "docs" / "lecture" / name
+    if not kept.is_file() or _difference(made, kept) > LIKE:
+        if "--check" in sys.argv:
+            raise SystemExit(f"docs/lecture/{name} is not what {command!r} makes now: poe write-documents")
+        shutil.copyfile(made, kept)
+    cog.outl(f"\n```console\n$ cnnfilter {command}\n```\n\n![{words}](lecture/{name})\n")
+
+
+def kept(name: str, words: str) -> None:
+    """Show a picture that an earlier command wrote; one that is there stays: training ends otherwise elsewhere."""
+    place = ROOT / "docs" / "lecture" / name
+    if not place.is_file():
+        shutil.copyfile(_folder() / name, place)
+    cog.outl(f"\n![{words}](lecture/{name})\n")
+
+
+def page(command: str) -> None:
+    """Run ``cnnfilter COMMAND``, which writes Markdown with ``-o``, and write that."""
+    _said(command)
+    words = shlex.split(command)
+    text = (_folder() / words[words.index("-o") + 1]).read_text()
+    cog.outl("\n" + text.replace("## ", "#### ").strip("\n") + "\n")
+
+
+def table(command: str, name: str) -> None:
+    """Run ``cnnfilter COMMAND``, and write a CSV that it makes as a block."""
+    _said(command)
+    cog.outl(f"\n```csv\n{(_folder() / name).read_text().strip()}\n```\n")
+
+
+def _difference(one: Path, other: Path) -> float:
+    """Return how far the pixels of two pictures lie apart, on average; of films those of the last frames."""
+    pixels = []
+    for path in (one, other):
+        with Image.open(path) as image:
+            image.seek(getattr(image, "n_frames", 1) - 1)
+            pixels.append(np.asarray(image.convert("RGB"), float))
+    return float(np.abs(pixels[0] - pixels[1]).mean()) if pixels[0].shape == pixels[1].shape else 255.0
 
 
 def speed() -> None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "explain": "explain",
     "compare": "compare",
     "learn": "learn",
+    "train": "train",
     "run": "run",
     "export": "export",
     "show": "show",

@@ -24,6 +24,14 @@ LayerNames = Annotated[
         "--layer", metavar="NAME", rich_help_panel="What to see", help="Only these layers; patterns work: 'conv*'."
     ),
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels", metavar="L", rich_help_panel="What to see",
+        help="Say how often the network is right about a folder or an .npz of pictures: folders (the names of their "
+        "folders), the name of an array of the .npz, or a file: .csv, .npy, .npz.",
+    ),
+]  # fmt: skip
 ListLayers = Annotated[
     bool, typer.Option("--layers", rich_help_panel="What to see", help="List the layers with their shapes, and stop.")
 ]
@@ -43,6 +51,7 @@ def run(
     model: ModelFlags,
     frame: flags.Frame = None,
     allow_truncated: flags.AllowTruncated = False,
+    labels: Labels = None,
     top: Top = 10,
     layers: ListLayers = False,
     layer: LayerNames = None,
@@ -68,6 +77,8 @@ def run(
     On a narrow terminal these give way, in this order: long words (numbers stands for parameters, macs for
     multiply-adds), the columns macs, numbers, sees and kind, the middle of names.
 
+    With --labels: accuracy, and the confusion table, in which rows are what pictures show.
+
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
     """
     from cnnfilter.cli import networks, shared
@@ -91,5 +102,10 @@ def run(
     adapted = networks.override(open_model(network), model, range=range, layout=of_model)
     if layers:
         networks.list_layers(adapted, wanted)
+        return
+    if labels is not None:
+        from cnnfilter.cli.judging import judge_pictures
+
+        judge_pictures(adapted, images or [], labels, wanted, files)
         return
     networks.run_pictures(adapted, images or [], wanted, files)

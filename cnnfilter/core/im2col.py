@@ -94,13 +94,7 @@ def _compute_together(
     count, rows, columns = strip.samples, strip.rows, s.out[1]
     beside = scratch.array("beside", (*block.shape[1:], count))
     np.copyto(beside, block.transpose(1, 2, 3, 0), casting="unsafe")  # (C, rows_in, width, N)
-    channel, row, column, sample = beside.strides
-    taken = np.lib.stride_tricks.as_strided(
-        beside,
-        (s.channels, *s.kernel, rows, columns, count),
-        (channel, row * s.dilation[0], column * s.dilation[1], row * s.stride[0], column * s.stride[1], sample),
-        writeable=False,
-    )
+    taken = windows_beside(beside, s.kernel, s.stride, s.dilation, (rows, columns))
     matrix = scratch.array("columns", taken.shape)
     np.copyto(matrix, taken)
     products = scratch.array("products", (len(weights), rows, columns, count))
@@ -131,5 +125,25 @@ def windows(
         block,
         (*block.shape[:2], *kernel, *out),
         (n, c, row * dilation[0], column * dilation[1], row * stride[0], column * stride[1]),
+        writeable=False,
+    )
+
+
+def windows_beside(
+    beside: Array,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    out: tuple[int, int],
+) -> Array:
+    """Return a read-only view ``(C, kH, kW, oH, oW, N)`` of images that lie side by side, ``(C, rows, columns, N)``.
+
+    ``view[c, i, j, r, q, n] == beside[c, r*stride + i*dilation, q*stride + j*dilation, n]``
+    """
+    channel, row, column, sample = beside.strides
+    return np.lib.stride_tricks.as_strided(
+        beside,
+        (len(beside), *kernel, *out, beside.shape[3]),
+        (channel, row * dilation[0], column * dilation[1], row * stride[0], column * stride[1], sample),
         writeable=False,
     )

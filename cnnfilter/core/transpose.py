@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
 from cnnfilter.core.blas import blas_in_one_thread
-from cnnfilter.core.im2col import multiply
+from cnnfilter.core.im2col import MANY, SHORT, multiply
 from cnnfilter.core.rows import Scratch, row_blocks
 from cnnfilter.core.shapes import PaddingLike, Pads, Pair, check_groups, pair, resolve_pads, transpose_size
 from cnnfilter.errors import ParameterError, ShapeError
@@ -140,6 +140,9 @@ def _stamp(images: Array, weights: Array, out: Array, stride: Pair, dilation: Pa
     matrix = np.ascontiguousarray(weights.reshape(channels, -1).T)  # (K*kH*kW, C)
     row_bytes = sum(matrix.shape) * width * weights.itemsize
     scratch = Scratch(weights.dtype)
+    if batch >= MANY and max(height, width) < SHORT:
+        _stamp_together(images, matrix, out, weights.shape[1:], stride, dilation, pads, scratch)
+        return
     for samples, rows in row_blocks(batch, height, row_bytes):
         part = images[samples, :, rows].astype(weights.dtype, copy=False)
         depth, count = len(part), part.shape[2]
@@ -151,6 +154,28 @@ def _stamp(images: Array, weights: Array, out: Array, stride: Pair, dilation: Pa
             rows_from, rows_to = _landing(rows, u * dilation[0] - pads.top, stride[0], out.shape[2])
             columns_from, columns_to = _landing(slice(0, width), v * dilation[1] - pads.left, stride[1], out.shape[3])
             target[:, :, rows_to, columns_to] += stamps[:, :, u, v, rows_from, columns_from]
+
+
+def _stamp_together(
+    images: Array, matrix: Array, out: Array, stamp: tuple[int, ...], stride: Pair, dilation: Pair, pads: Pads,
+    scratch: Scratch,
+) -> None:  # fmt: skip
+    """Do the same for many small images, which lie side by side: their short rows are added as one long one."""
+    batch, channels, height, width = images.shape
+    for samples, _ in row_blocks(batch, 1, sum(matrix.shape) * height * width * matrix.itemsize):
+        part = images[samples]
+        beside = scratch.array("beside", (channels, height, width, len(part)))
+        np.copyto(beside, part.transpose(1, 2, 3, 0), casting="unsafe")
+        stamps = scratch.array("stamps", (len(matrix), height * width * len(part)))
+        multiply(matrix, beside.reshape(channels, -1), stamps, scratch)
+        stamps = stamps.reshape((*stamp, height, width, len(part)))  # (K, kH, kW, H, W, N)
+        target = scratch.array("target", (*out.shape[1:], len(part)))
+        target[...] = 0
+        for u, v in np.ndindex(*stamp[1:]):
+            rows_from, rows_to = _landing(slice(0, height), u * dilation[0] - pads.top, stride[0], out.shape[2])
+            columns_from, columns_to = _landing(slice(0, width), v * dilation[1] - pads.left, stride[1], out.shape[3])
+            target[:, rows_to, columns_to] += stamps[:, u, v, rows_from, columns_from]
+        out[samples] += target.transpose(3, 0, 1, 2)
 
 
 def _landing(source: slice, offset: int, stride: int, limit: int) -> tuple[slice, slice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -112,10 +113,79 @@ def draw_learning(title: str, steps: Sequence[tuple[str, Array]], form: str) -> 
     return _encoded(frames, form, SEEN_LEARNING)
 
 
+def draw_filters(title: str, steps: Sequence[tuple[str, Array]], form: str) -> bytes:
+    """Return filters that are trained, beside what they began as: an animation, or the last of it as a picture.
+
+    Parameters
+    ----------
+    title
+        The heading.
+    steps
+        What is to be said of each step, and the filters then ``(K, C, kH, kW)``; the first step is the beginning. At
+        most 64 are drawn, each between the colours of its own largest number: of three channels in their colours, else
+        the first channel.
+    form
+        ``gif`` or ``webp``; or ``png`` for the last step alone.
+    """
+    margin = 70 * SCALE
+    half = (WIDTH * SCALE - 3 * margin) / 2
+    page = Image.new("RGB", (WIDTH * SCALE, HEIGHT * SCALE), PAPER)
+    draw = ImageDraw.Draw(page)
+    draw_text(draw, (margin, 52), title, 46, INK, width=WIDTH * SCALE - 2 * margin)
+    places: list[Box] = [
+        (left, 190 * SCALE, left + half, 760 * SCALE) for left in (margin, 2 * margin + half)
+    ]  # fmt: skip
+    draw_text(draw, (places[0][0], 136), steps[0][0], 30, FAINT, width=half)
+    _filters(draw, steps[0][1], places[0])
+    draw_text(draw, (margin, 800), LEGEND, 26, FAINT)
+    frames = []
+    for words, filters in steps[1:] if form != "png" else steps[-1:]:
+        shown = page.copy()
+        on_it = ImageDraw.Draw(shown)
+        draw_text(on_it, (places[1][0], 136), words, 30, FAINT, width=half)
+        _filters(on_it, filters, places[1])
+        frames.append(shown if form == "png" else shown.resize(FRAME, Image.Resampling.LANCZOS))
+    if form != "png":
+        return _encoded(frames, form, SEEN_LEARNING)
+    out = io.BytesIO()
+    frames[0].resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+#: Filters that are drawn of a bank, and what their colours mean.
+MOST_FILTERS = 64
+LEGEND = "blue below 0, pale at 0, orange above: each filter by its own largest number"
+
+
+def _filters(draw: ImageDraw.ImageDraw, filters: Array, box: Box) -> None:
+    """Draw a bank of filters as small squares in rows."""
+    shown = filters[:MOST_FILTERS]
+    columns = math.ceil(math.sqrt(len(shown)))
+    side = min((box[2] - box[0]) / columns, (box[3] - box[1]) / math.ceil(len(shown) / columns))
+    for number, one in enumerate(shown):
+        row, column = divmod(number, columns)
+        left, top = box[0] + column * side, box[1] + row * side
+        place = left, top, left + 0.88 * side, top + 0.88 * side
+        if len(one) == 3:
+            _coloured(draw, one, place)
+        else:
+            draw_cells(draw, one[0], [], place, lines=False)
+
+
+def _coloured(draw: ImageDraw.ImageDraw, one: Array, box: Box) -> None:
+    """Draw a filter of three channels in their colours: gray is 0."""
+    levels = np.rint(127.5 + 127.5 * one / (float(np.abs(one).max()) or 1.0)).astype(int)
+    high, wide = (box[3] - box[1]) / one.shape[1], (box[2] - box[0]) / one.shape[2]
+    for row, column in np.ndindex(*one.shape[1:]):
+        x, y = box[0] + column * wide, box[1] + row * high
+        red, green, blue = (int(level) for level in levels[:, row, column])
+        draw.rectangle((x, y, x + wide, y + high), (red, green, blue))
+
+
 def _encoded(frames: Sequence[Image.Image], form: str, seen: int) -> bytes:
     """Return frames as an animation that begins anew; the last one is seen longer."""
     out = io.BytesIO()
-    words = {"lossless": True} if form == "webp" else {"optimize": True}
+    words = {"lossless": True, "minimize_size": True} if form == "webp" else {"optimize": True}
     durations = [seen] * (len(frames) - 1) + [LAST_SEEN]
     frames[0].save(out, form.upper(), save_all=True, append_images=frames[1:], duration=durations, loop=0, **words)
     return out.getvalue()

@@ -10,20 +10,20 @@ from typing import NoReturn
 import msgspec
 import numpy as np
 
-from cnnfilter.core.shapes import pair
+from cnnfilter.core.shapes import Pair, pair
 from cnnfilter.errors import CnnFilterError, KernelFileError, closest
 from cnnfilter.library.document import Document, read_document
 from cnnfilter.library.numbers import MatrixError, matrix
 from cnnfilter.library.validate import convert
 from cnnfilter.networks import schema
-from cnnfilter.networks.layers.base import Layer, LayerEntry, Reader
+from cnnfilter.networks.layers.base import Flow, Fresh, Layer, LayerEntry, Reader
 from cnnfilter.networks.place import Place
-from cnnfilter.networks.plan import classes_fit, plan_network
+from cnnfilter.networks.plan import classes_fit, misfit, plan_network
 from cnnfilter.networks.spec import INPUT, Input, Network
 from cnnfilter.networks.weights import resolve_array
 
 
-def load_network(path: str | Path) -> Network:
+def load_network(path: str | Path, *, draw: np.random.Generator | None = None, size: Pair | None = None) -> Network:
     """Read a network file and its weights.
 
     Parameters
@@ -31,6 +31,10 @@ def load_network(path: str | Path) -> Network:
     path
         YAML, or JSON where it ends in ``.json``, as ``docs/network.schema.json`` says. Weights are found in its
         own folder, and nowhere else.
+    draw
+        Draws weights for layers that only say how many they have, and are to be trained; they are refused without.
+    size
+        Rows and columns of the input, where the file leaves them open.
 
     Returns
     -------
@@ -48,17 +52,22 @@ def load_network(path: str | Path) -> Network:
     -----
     No code from the file is run, and nothing outside its folder is opened.
     """
-    return check_network(read_document(path), Path(path).parent)
+    return check_network(read_document(path), Path(path).parent, draw=draw, size=size)
 
 
-def check_network(document: Document, folder: Path) -> Network:
+def check_network(
+    document: Document, folder: Path, *, draw: np.random.Generator | None = None, size: Pair | None = None
+) -> Network:
     """Return the network that a document means, with the weights that lie in `folder`."""
     entry = schema.check_network_file(document)
-    layers = _Layers(document, folder, entry)
+    expected = read_input(document, entry.input)
+    if expected.size is None:
+        expected = replace(expected, size=size)
+    layers = _Layers(document, folder, entry, draw, expected)
     network = Network(
         name=entry.name or Path(document.path).stem,
         path=document.path,
-        input=read_input(document, entry.input),
+        input=expected,
         layers=tuple(layers.read(index, layer) for index, layer in enumerate(entry.layers)),
         classes=tuple(entry.classes),
         description=entry.description,
@@ -79,7 +88,15 @@ def check_network(document: Document, folder: Path) -> Network:
 class _Layers:
     """Reads the layers in order; knows the names and the channels of those before."""
 
-    def __init__(self, document: Document, folder: Path, entry: schema.NetworkFile) -> None:
+    def __init__(
+        self, document: Document, folder: Path, entry: schema.NetworkFile, draw: np.random.Generator | None,
+        expected: Input,
+    ) -> None:  # fmt: skip
+        self.draw = draw
+        #: Shapes of what leaves each layer: known only where weights are drawn for them.
+        self.flows: dict[str, Flow] = {}
+        if draw is not None and expected.size is not None:
+            self.flows[INPUT] = Flow((expected.channels or 1, *expected.size), None, None)
         self.document, self.folder, self.default = document, folder, entry.weights
         self.own = {layer.name for layer in entry.layers}
         self.counts: Counter[str] = Counter()
@@ -98,9 +115,19 @@ class _Layers:
         sources = self._sources(index, entry)
         self.names.append(name)
         before = [self.channels[source] for source in sources]
-        reader = Reader(self.document, index, entry, self.folder, self.default, before, self.files)
+        inputs = [self.flows[source] for source in sources if source in self.flows]
+        known = len(inputs) == len(sources)
+        fresh = None
+        if self.draw is not None and known:
+            fresh = Fresh(self.draw, [flow.shape for flow in inputs], sees_picture=set(sources) == {INPUT})
+        reader = Reader(self.document, index, entry, self.folder, self.default, before, self.files, fresh)
         layer = entry.load(name, sources, reader)
         self.channels[name] = layer.channels(before)
+        if fresh is not None:
+            try:
+                self.flows[name] = layer.plan(inputs, 4).flow
+            except CnnFilterError as error:
+                self.document.fail(("layers", index), misfit(layer, inputs, error))
         return layer
 
     def _name(self, index: int, entry: LayerEntry) -> str:

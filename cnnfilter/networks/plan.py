@@ -144,7 +144,7 @@ def plan_network(
         try:
             facts = layer.plan(inputs, itemsize)
         except CnnFilterError as error:
-            failure = _message(network, layer, inputs, error)
+            failure = misfit(layer, inputs, error)
             if partial:
                 break
             raise ShapeError(failure) from error
@@ -156,7 +156,7 @@ def plan_network(
     )  # fmt: skip
 
 
-def _message(network: Network, layer: Layer, inputs: Sequence[Flow], error: CnnFilterError) -> str:
+def misfit(layer: Layer, inputs: Sequence[Flow], error: CnnFilterError) -> str:
     """Say which layer does not fit, and what it takes."""
     taken = " and ".join(
         f"{'x'.join(map(str, flow.shape))} from {source}" for source, flow in zip(layer.sources, inputs, strict=True)

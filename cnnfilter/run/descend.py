@@ -13,14 +13,13 @@ from cnnfilter.core.arrays import Array
 from cnnfilter.core.conv import conv2d
 from cnnfilter.core.gradients.linear import conv2d_gradient
 from cnnfilter.core.gradients.pointwise import activate_gradient
+from cnnfilter.core.optimizers import Adam
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ParameterError
 from cnnfilter.run.options import Activation
 
 #: Steps, rows and columns of the crop that each step sees, and the step size that Adam begins with.
 STEPS, CROP, RATE = 2000, 64, 0.05
-#: Adam's decay of the mean gradient and of its square, and what keeps a division from 0.
-MEAN, SQUARE, TINY = 0.9, 0.999, 1e-8
 #: The variance of a direction, relative to the largest one, below which it counts as no more.
 FAINTEST = 1e-8
 #: Snapshots that are kept of the way.
@@ -46,25 +45,6 @@ class Descent(NamedTuple):
         """Return the same of a kernel ``(1, kH, kW)`` as ``(kH, kW)``."""
         way = tuple(one._replace(weights=one.weights[0]) for one in self.way)
         return self._replace(weights=self.weights[0], way=way)
-
-
-class _Adam:
-    """Adam's step for one array.
-
-    References
-    ----------
-    .. [1] D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization", 2015, arXiv:1412.6980.
-    """
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.mean, self.square = np.zeros(shape), np.zeros(shape)
-
-    def step(self, gradient: Array, count: int, rate: float) -> Array:
-        """Return what is to be subtracted after `count` steps before this one."""
-        self.mean = MEAN * self.mean + (1 - MEAN) * gradient
-        self.square = SQUARE * self.square + (1 - SQUARE) * gradient**2
-        mean, square = self.mean / (1 - MEAN ** (count + 1)), self.square / (1 - SQUARE ** (count + 1))
-        return rate * mean / (np.sqrt(square) + TINY)
 
 
 def descend(
@@ -111,7 +91,7 @@ def descend(
     shape = 1, pairs[0][0].shape[0], *window
     basis = _whitening(taps / spread**2)
     inner, bias = draw.normal(size=len(basis)) / math.sqrt(len(basis)), np.zeros(1)
-    adams, way = (_Adam(inner.shape), _Adam(bias.shape)), []
+    adams, way = (Adam(inner.shape), Adam(bias.shape)), []
     for step in range(STEPS):
         weights = (basis @ inner).reshape(shape)
         crop, wanted = _crop(pairs, window, draw)

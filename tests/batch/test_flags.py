@@ -24,7 +24,7 @@ def test_every_flag_of_convolve_is_there():
 
 def test_the_overrides_of_run_are_there():
     missing = set(inspect.signature(run_command).parameters) - set(inspect.signature(batch).parameters)
-    assert missing == NOT_IN_A_BATCH - {"preview"} | {"maps", "top", "layer", "layers"}
+    assert missing == NOT_IN_A_BATCH - {"preview"} | {"maps", "top", "labels", "layer", "layers"}
 
 
 @pytest.mark.parametrize(

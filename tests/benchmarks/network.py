@@ -51,6 +51,44 @@ def start_row(seconds: float = 10.0) -> Row:
     return Row("run: load the digits, classify one", "python -c 'import numpy'", 1, 2.5, ours, theirs)
 
 
+def epoch_rows(seconds: float = 6.0, size: int = 64) -> list[Row]:
+    """Return the time of an epoch of training on the digits, one thread and two, and PyTorch's on the same network."""
+    import torch
+
+    from cnnfilter.networks import load_network
+    from cnnfilter.networks.train import Examples, Settings, Trainer
+
+    stored = np.load(DIGITS / "train-digits.npz")
+    images = stored["images"][:, None].astype(np.float32) / 255
+    labels = stored["labels"].astype(np.int64)
+    rows = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        network = load_network(DIGITS / "untrained.yaml", draw=np.random.default_rng(0))
+        trainer = Trainer(network, Examples(images, labels), None, Settings(10_000, size), threads)
+        model = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 16, 3, padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
+            torch.nn.Conv2d(16, 32, 3, padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
+            torch.nn.Flatten(), torch.nn.Dropout(0.25), torch.nn.Linear(128, 10),
+        )  # fmt: skip
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.002)
+        pictures, classes = torch.from_numpy(images), torch.from_numpy(labels)
+
+        def theirs(model=model, optimizer=optimizer, pictures=pictures, classes=classes) -> None:
+            for part in torch.randperm(len(classes)).split(size):
+                loss = torch.nn.functional.cross_entropy(model(pictures[part]), classes[part])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                loss.item()
+
+        ours, other = in_turns(trainer.epoch, theirs, threads, seconds)
+        rows.append(
+            Row(f"training: an epoch of {len(labels)} digits, {size} a step", "PyTorch", threads, 4.0, ours, other)
+        )
+    return rows
+
+
 if __name__ == "__main__":
-    for row in (start_row(), batch_row()):
+    for row in (start_row(), batch_row(), *epoch_rows(), *epoch_rows(size=32)):
         print(row.line(), flush=True)

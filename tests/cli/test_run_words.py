@@ -182,20 +182,20 @@ def test_columns_give_way_in_the_order_that_help_says(program, monkeypatch):
 EXPECTED_80 = """\
 layer      kind        output  numbers  sees           min     max   zeros
 ──────────────────────────────────────────────────────────────────────────
-conv1      conv        16x8x8      160  3x3          -2.12   2.081       -
-relu1      activation  16x8x8        -  3x3              0   2.081  47.9 %
-pool1      pool        16x4x4        -  4x4/2            0   2.081  26.2 %
-conv2      conv        32x4x4    4,640  8x8/2       -8.398   2.403       -
-relu2      activation  32x4x4        -  8x8/2            0   2.403  71.5 %
-pool2      pool        32x2x2        -  10x10/4          0   2.403    43 %
-flatten    flatten     128           -  10x10            0   2.403    43 %
-dropout    dropout     128           -  10x10            0   2.403    43 %
-dense      dense       10        1,290  all         -5.941   4.254       -
-softmax    softmax     10            -  all      3.194e-05  0.8552       -
+conv1      conv        16x8x8      160  3x3         -1.944   1.531       -
+relu1      activation  16x8x8        -  3x3              0   1.531  39.3 %
+pool1      pool        16x4x4        -  4x4/2            0   1.531  15.6 %
+conv2      conv        32x4x4    4,640  8x8/2       -8.916   3.009       -
+relu2      activation  32x4x4        -  8x8/2            0   3.009  79.9 %
+pool2      pool        32x2x2        -  10x10/4          0   3.009  49.2 %
+flatten    flatten     128           -  10x10            0   3.009  49.2 %
+dropout    dropout     128           -  10x10            0   3.009  49.2 %
+dense      dense       10        1,290  all          -9.87   7.404       -
+softmax    softmax     10            -  all      3.115e-08  0.9899       -
 ──────────────────────────────────────────────────────────────────────────
 10 layers                        6,090
 
-7  0.8552  ██████████████████████████████████▎
+7  0.9899  ███████████████████████████████████████▋
 """
 
 

@@ -50,9 +50,9 @@ WRONG = {
     "both kernels and weights": (
         [{**CONV, "kernels": ["sobel-x"]}],
         {},
-        r"expected one of kernels and weights, got both",
+        r"expected one of kernels, weights and filters, got kernels and weights",
     ),
-    "neither": ([{"kind": "conv"}], {}, r"expected one of kernels and weights, got none"),
+    "neither": ([{"kind": "conv"}], {}, r"expected one of kernels, weights and filters, got none"),
     "unknown kernel": (
         [{"kind": "conv", "kernels": "sobl-x"}],
         {},

@@ -7,6 +7,7 @@ transposed convolution, the weights' the correlation of the input with the gradi
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,8 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, computing_type, real_array
 from cnnfilter.core.blas import blas_in_one_thread
 from cnnfilter.core.conv import conv2d, prepare
-from cnnfilter.core.rows import source_position
+from cnnfilter.core.im2col import SHORT, windows_beside
+from cnnfilter.core.rows import Scratch, source_position
 from cnnfilter.core.shapes import Border, PaddingLike, Pads, Pair, pair, resolve_pads
 from cnnfilter.core.transpose import conv_transpose2d
 from cnnfilter.errors import ShapeError
@@ -40,6 +42,7 @@ def conv2d_gradient(
     dilation: int | str | tuple[int, int] = 1,
     groups: int = 1,
     flip: bool = False,
+    of_input: bool = True,
 ) -> Gradients:
     """Return the gradients of a loss with respect to what ``conv2d`` was given.
 
@@ -49,6 +52,8 @@ def conv2d_gradient(
         As ``conv2d`` was given them.
     gradient
         The gradient with respect to the result of ``conv2d``, in its shape.
+    of_input
+        False where nobody needs the gradient of the image, which is dear: it is all 0 then.
 
     Returns
     -------
@@ -104,12 +109,13 @@ def conv2d_gradient(
         padded = _padded(images, sizes.pads, sizes.border, dtype)
         of_weights = correlation(flows, padded, sizes.kernel, sizes.stride, sizes.dilation, sizes.groups)
         spread = np.zeros_like(padded)
-        back = conv_transpose2d(flows, weights, stride=sizes.stride, dilation=sizes.dilation, groups=sizes.groups)
-        spread[:, :, : back.shape[2], : back.shape[3]] = back  # rows that no window reached stay 0
-        of_input = fold_back(spread, sizes.pads, sizes.size, sizes.border.mode)
+        if of_input:
+            back = conv_transpose2d(flows, weights, stride=sizes.stride, dilation=sizes.dilation, groups=sizes.groups)
+            spread[:, :, : back.shape[2], : back.shape[3]] = back  # rows that no window reached stay 0
+        flowing = fold_back(spread, sizes.pads, sizes.size, sizes.border.mode)
     turned = of_weights[..., ::-1, ::-1] if flip else of_weights
     return Gradients(
-        of_input.reshape(pixels.shape),
+        flowing.reshape(pixels.shape),
         np.ascontiguousarray(turned).reshape(np.shape(getattr(kernel, "weights", kernel))),
         _sums(flows),
     )
@@ -245,25 +251,28 @@ def correlation(flows: Array, images: Array, kernel: Pair, stride: Pair, dilatio
         ``(K, C/groups, kH, kW)``, added up in float64 from picture to picture and block to block.
     """
     batch, filters, rows, columns = flows.shape
-    depth = images.shape[1] // groups
-    out = np.zeros((groups, filters // groups, depth, *kernel))
-    step = max(1, _BLOCK // max(1, images.shape[1] * columns))
+    taps = images.shape[1] * kernel[0] * kernel[1]
+    out = np.zeros((groups, filters // groups, taps // groups))
+    scratch = Scratch(flows.dtype)
+    many = max(1, _BLOCK // (taps * rows * columns)) if columns < SHORT else 1  # long rows are copied fast as they are
+    step = max(1, _BLOCK // (taps * columns))
     with blas_in_one_thread():
-        for sample, start in ((n, r) for n in range(batch) for r in range(0, rows, step)):
-            stop = min(rows, start + step)
-            part = flows[sample, :, start:stop].reshape(groups, filters // groups, -1)  # (G, K/G, rows*oW)
-            for i, j in np.ndindex(*kernel):
-                top, left = start * stride[0] + i * dilation[0], j * dilation[1]
-                seen = images[
-                    sample, :, top : top + (stop - start - 1) * stride[0] + 1 : stride[0],
-                    left : left + (columns - 1) * stride[1] + 1 : stride[1],
-                ]  # fmt: skip
-                columns_of = seen.reshape(groups, depth, -1)  # (G, C/G, rows*oW)
-                out[..., i, j] += part @ columns_of.transpose(0, 2, 1)
-    return out.reshape(filters, depth, *kernel).astype(flows.dtype)
+        for first, top in itertools.product(range(0, batch, many), range(0, rows, step)):
+            part = flows[first : first + many, :, top : top + step]
+            left = scratch.array("flows", (*part.shape[1:], len(part)))
+            np.copyto(left, part.transpose(1, 2, 3, 0))  # (K, rows, oW, N): what is short goes beside its like
+            start, count = top * stride[0], part.shape[2]
+            seen = images[first : first + many, :, start : start + (count - 1) * stride[0] + dilation[0] * kernel[0]]
+            beside = scratch.array("images", (*seen.shape[1:], len(part)))
+            np.copyto(beside, seen.transpose(1, 2, 3, 0))  # (C, rows_in, W, N)
+            right = scratch.array("columns", (images.shape[1], *kernel, count, columns, len(part)))
+            np.copyto(right, windows_beside(beside, kernel, stride, dilation, (count, columns)))
+            by_group = left.reshape(*out.shape[:2], -1) @ right.reshape(groups, taps // groups, -1).transpose(0, 2, 1)
+            out += by_group
+    return out.reshape(filters, -1, *kernel).astype(flows.dtype)
 
 
-#: Values of the images that one product reads: a few megabytes at most are copied at a time.
+#: Values that one product reads: a few megabytes at most are copied at a time.
 _BLOCK = 1 << 19
 
 

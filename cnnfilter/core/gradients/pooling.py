@@ -287,17 +287,24 @@ def _through_bounds(planes: Array, rows: Array, columns: Array, kind: str, flows
 
 def _to_the_first(taps: _Taps, flows: Array, wins: np.ufunc) -> None:
     """Let all of it flow to the cell that was taken, the first of equals; NaN is taken before numbers."""
-    best: Array | None = None
-    taken = np.zeros(flows.shape, np.int32)
-    for number, tap in enumerate(taps.places()):
-        seen = taps.read(tap)
-        if best is None:
-            best = seen.copy()
-            continue
-        better = wins(seen, best) | np.isnan(seen)
-        best[better], taken[better] = seen[better], number
-    for number, tap in enumerate(taps.places()):
-        taps.give(tap, np.where(taken == number, flows, 0))
+    places = list(taps.places())
+    best = np.array(taps.read(places[0]))
+    for tap in places[1:]:
+        wins(best, taps.read(tap), out=best)
+    if np.isfinite(flows).all() and not np.isnan(best).any():
+        for tap in places:  # products with truth values are several times faster than choices, and do for numbers
+            here = flows * (taps.read(tap) == best)
+            taps.give(tap, here)
+            flows = flows - here
+        return
+    none = np.min_scalar_type(len(places)).type(len(places))
+    taken = np.full(flows.shape, none)
+    for number, tap in reversed(list(enumerate(places))):
+        taken = np.where(taps.read(tap) == best, none.dtype.type(number), taken)
+    for number, tap in enumerate(places):
+        taken = np.where(np.isnan(taps.read(tap)), none.dtype.type(number), taken)
+    for number, tap in enumerate(places):
+        taps.give(tap, np.where(taken == number, flows, flows.dtype.type(0)))
 
 
 def _to_all(taps: _Taps, flows: Array) -> None:
@@ -325,8 +332,8 @@ def _norm_slope(x: Array, norm: Array, p: float) -> Array:
 
 #: How each kind shares what flows back: taps, flows, cells of each window, cells of a whole one, and p.
 _SHARES: dict[str, Callable[[_Taps, Array, Array, Any, float], None]] = {
-    "max": lambda taps, flows, *_: _to_the_first(taps, flows, np.greater),
-    "min": lambda taps, flows, *_: _to_the_first(taps, flows, np.less),
+    "max": lambda taps, flows, *_: _to_the_first(taps, flows, np.maximum),
+    "min": lambda taps, flows, *_: _to_the_first(taps, flows, np.minimum),
     "avg": lambda taps, flows, cells, *_: _to_all(taps, flows / cells),
     "sum": lambda taps, flows, *_: _to_all(taps, flows),
     "lp": _to_the_large,

@@ -12,8 +12,9 @@ from msgspec import Meta
 from cnnfilter.core.activate import activate, check_activation, parse_activation, takes_axis
 from cnnfilter.core.activations import ACTIVATIONS, FIRST, SECOND, Expression, X
 from cnnfilter.core.arrays import Array
+from cnnfilter.core.gradients.pointwise import activate_gradient, prelu_gradient
 from cnnfilter.errors import ShapeError
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, Weights
+from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, Weights
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -89,11 +90,26 @@ class ActivationLayer(Layer):
 
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Apply the function; those that work along an axis work over the channels, axis 1."""
+        return activate(inputs[0], self.function, axis=self._axis, threads=threads, **self._plain())
+
+    @property
+    def _axis(self) -> int | None:
+        """The channels, for what works along an axis."""
+        return 1 if takes_axis(self.function) else None
+
+    def _plain(self) -> dict[str, Any]:
+        """Return the parameters, a single weight of prelu as a number."""
         parameters = dict(self._parameters)
         if "weight" in parameters and np.size(parameters["weight"]) == 1:
             parameters["weight"] = float(np.asarray(parameters["weight"]).item())
-        axis = 1 if takes_axis(self.function) else None
-        return activate(inputs[0], self.function, axis=axis, threads=threads, **parameters)
+        return parameters
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """Flow back along the slopes; weights of prelu are trained."""
+        found = activate_gradient(inputs[0], self.function, flow, axis=self._axis, **self._plain())
+        if self.weights is None:
+            return Backward((found,))
+        return Backward((found,), {"weights": prelu_gradient(inputs[0], self.weights, flow, axis=self._axis)})
 
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add the operators of the function's expression."""

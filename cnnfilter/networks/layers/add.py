@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, joined, place_of
+from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, joined, place_of
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -44,6 +44,10 @@ class AddLayer(Layer):
         for values in inputs[2:]:
             total += values
         return total
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """All of it flows to each layer."""
+        return Backward((flow,) * len(inputs))
 
     def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
         """The same cell of each layer."""

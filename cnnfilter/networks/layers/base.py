@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
@@ -20,6 +21,7 @@ from cnnfilter.networks.place import Place
 from cnnfilter.networks.weights import ARRAY_SUFFIXES, resolve_array, resolve_kernels
 
 if TYPE_CHECKING:
+    from cnnfilter.core.gradients.linear import Gradients
     from cnnfilter.networks.onnx_graph import Graph  # what exports it is only loaded to export
 
 Name = Annotated[str, Meta(pattern=r"^\w[\w.+-]{0,79}$", description="Letters, digits, and . + - _ after the first.")]
@@ -103,6 +105,13 @@ class Flow(NamedTuple):
         return self._replace(field=None, jump=None)
 
 
+class Backward(NamedTuple):
+    """How a loss changes with what a layer was given: each input, and its arrays that are trained, by their keys."""
+
+    inputs: tuple[Array, ...]
+    arrays: Mapping[str, Array] = MappingProxyType({})
+
+
 class LayerFacts(NamedTuple):
     """What a layer says of itself before it runs."""
 
@@ -150,6 +159,11 @@ class Layer:
         return {key: array for key, array in found.items() if array is not None}
 
     @property
+    def stored(self) -> dict[str, Array]:
+        """Its arrays as a file holds them."""
+        return self.arrays
+
+    @property
     def parameters(self) -> int:
         """Numbers that training would have found."""
         return sum(array.size for array in self.arrays.values())
@@ -161,9 +175,13 @@ class Layer:
 
     def in_type(self, dtype: np.dtype[Any]) -> Layer:
         """Return the layer with its arrays in the type that is computed in."""
-        changed: dict[str, Any] = {
-            key: array.astype(dtype) for key, array in self.arrays.items() if array.dtype != dtype
-        }
+        return self.with_arrays(
+            {key: array.astype(dtype) for key, array in self.arrays.items() if array.dtype != dtype}
+        )
+
+    def with_arrays(self, arrays: Mapping[str, Array]) -> Layer:
+        """Return the layer with other arrays, by their keys."""
+        changed: dict[str, Any] = dict(arrays)
         return replace(self, **changed) if changed else self
 
     def channels(self, before: Sequence[int | None]) -> int | None:
@@ -182,6 +200,32 @@ class Layer:
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return the output for inputs ``(N, C, H, W)`` or ``(N, n)``."""
         raise NotImplementedError
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """Return the gradients of a loss with respect to inputs and arrays.
+
+        Parameters
+        ----------
+        inputs, output
+            What `run` was given, and what it returned.
+        flow
+            The gradient with respect to the output, in its shape.
+        first
+            Whether nothing is trained before the layer: a gradient of inputs that is dear is left out then.
+        """
+        raise NotImplementedError
+
+    def while_training(self, draw: np.random.Generator) -> Layer:
+        """Return the layer that stands in its place for one step of training."""
+        return self
+
+    def of_arrays(self, found: Gradients) -> Mapping[str, Array]:
+        """Return the gradients of weights and bias by their keys, that of a single bias for all summed up."""
+        made = {"weights": found.weights}
+        bias = self.arrays.get("bias")
+        if bias is not None:
+            made["bias"] = (found.bias if bias.size > 1 else found.bias.sum(dtype=found.bias.dtype)).reshape(bias.shape)
+        return made
 
     def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
         """Return every product of one value, and its bias; none where it is no sum of products.
@@ -215,6 +259,28 @@ class Layer:
         return names
 
 
+class Fresh(NamedTuple):
+    """What draws weights for layers that have none yet, and the shapes that such a layer takes.
+
+    Weights are normal numbers of variance ``2 / n``, n being the values that each sum is of, so that what a layer
+    leaves is about as large as what it takes; a bias is 0. Filters that see the picture itself begin at a tenth of it:
+    so what is seen of them later is what they learned, and not what they began with.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers", 2015, arXiv:1502.01852.
+    """
+
+    draw: np.random.Generator
+    inputs: Sequence[tuple[int, ...]] = ()
+    sees_picture: bool = False
+
+    def weights(self, *shape: int) -> Array:
+        """Return weights for ``shape[0]`` sums of everything else."""
+        spread = math.sqrt(2 / math.prod(shape[1:])) * (0.1 if self.sees_picture and len(shape) == 4 else 1)
+        return (self.draw.standard_normal(shape) * spread).astype(np.float32)
+
+
 class Reader:
     """Reads the values of one layer's entry; errors get the file, the line and the dotted field.
 
@@ -230,12 +296,15 @@ class Reader:
         Channels of the layers that it takes, where they are known.
     files
         Gets the files that are read.
+    fresh
+        Draws what is to be trained; None where a network is to be run.
     """
 
     def __init__(
         self, document: Document, index: int, entry: LayerEntry, folder: Path, default: str,
-        before: Sequence[int | None], files: list[Path],
+        before: Sequence[int | None], files: list[Path], fresh: Fresh | None = None,
     ) -> None:  # fmt: skip
+        self.fresh = fresh
         self.document, self.index, self.entry = document, index, entry
         self.folder, self.default, self.before, self.files = folder, default, before, files
 
@@ -271,6 +340,13 @@ class Reader:
                 self.files.append(self.folder / name)
             return resolve_array(value, self.folder, self.default)
         raise AssertionError
+
+    def drawn(self, key: str) -> Fresh:
+        """Return what draws the weights that a key only counts; refuse them where the network is to be run."""
+        if self.fresh is None:
+            self.fail(key, "says how many weights are to be trained, and there are none yet (cnnfilter train DATA "
+                           "--network FILE finds them)")  # fmt: skip
+        return self.fresh
 
     def kernels(self, specs: Sequence[str], groups: int) -> Array:
         """Return the filter bank that kernel specs make."""

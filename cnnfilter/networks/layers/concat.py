@@ -11,7 +11,7 @@ import numpy as np
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, joined, place_of
+from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, joined, place_of
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -49,6 +49,11 @@ class ConcatLayer(Layer):
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Join along axis 1."""
         return np.concatenate(inputs, axis=1)
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """To each layer flows what its channels got."""
+        ends = np.cumsum([values.shape[1] for values in inputs])[:-1]
+        return Backward(tuple(np.split(flow, ends, axis=1)))
 
     def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
         """The cell of the layer that it comes from."""

@@ -11,11 +11,13 @@ from msgspec import Meta, field
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.conv import conv2d, plan_source, prepare
+from cnnfilter.core.gradients.linear import conv2d_gradient
 from cnnfilter.core.rows import NoPixels, source_position
 from cnnfilter.core.shapes import PaddingLike, Pads, Pair, formula, parse_border, resolve_pads
 from cnnfilter.core.terms import Term, convolution_terms
 from cnnfilter.errors import ShapeError
 from cnnfilter.networks.layers.base import (
+    Backward,
     Count,
     Flow,
     Layer,
@@ -34,12 +36,16 @@ if TYPE_CHECKING:
 
 
 class Conv(LayerEntry, tag_field="kind", tag="conv", frozen=True, kw_only=True):
-    """Convolution: one of kernels and weights, (K, C/groups, kH, kW)."""
+    """Convolution: one of kernels, weights (K, C/groups, kH, kW), and filters that are to be trained."""
 
     kernels: Annotated[str | list[str], Meta(description="Kernel specs, as on the command line.")] = field(
         default_factory=list
     )
     weights: Weights | None = None
+    filters: Annotated[Count | None, Meta(description="In place of weights: how many filters are to be trained.")] = (
+        None
+    )
+    size: Annotated[Size | None, Meta(description="With filters: rows and columns of each.")] = None
     bias: Weights | None = None
     stride: Size = 1
     padding: Padding = "valid"
@@ -51,13 +57,23 @@ class Conv(LayerEntry, tag_field="kind", tag="conv", frozen=True, kw_only=True):
     def load(self, name: str, sources: tuple[str, ...], reader: Reader) -> ConvLayer:
         """Return the layer; a kernel that is to be flipped is turned here."""
         stride, dilation = reader.pair("stride"), reader.pair("dilation")
-        if bool(self.kernels) == (self.weights is not None):
-            reader.fail("", f"expected one of kernels and weights, got {'both' if self.kernels else 'none of them'}")
+        given = [key for key in ("kernels", "weights", "filters") if getattr(self, key)]
+        if len(given) != 1:
+            reader.fail(
+                "", f"expected one of kernels, weights and filters, got {' and '.join(given) or 'none of them'}"
+            )
+        if (self.size is None) == bool(self.filters):
+            reader.fail("size" if self.size else "", "filters and size go together: how many, and how large")
         padding = reader.padding()
         with reader.at("padding_mode"):
             parse_border(self.padding_mode)
         weights, bias = reader.array("weights"), reader.array("bias")
-        if weights is None:
+        if self.filters:
+            fresh = reader.drawn("filters")
+            depth = (reader.before[0] or 1) // self.groups
+            weights = fresh.weights(self.filters, max(1, depth), *reader.pair("size"))
+            bias = np.zeros(self.filters, np.float32) if bias is None else bias
+        elif weights is None:
             weights = reader.kernels([self.kernels] if isinstance(self.kernels, str) else self.kernels, self.groups)
         reader.check_axes(weights, "K", "C/groups", "kH", "kW")
         return ConvLayer(
@@ -84,6 +100,12 @@ class ConvLayer(Layer):
     array_fields = ("weights", "bias")
     ending: str = "linear"
     slides = True
+
+    @property
+    def stored(self) -> dict[str, Array]:
+        """Its arrays, the kernels not turned yet."""
+        return {key: array[..., ::-1, ::-1] if key == "weights" and self.flip else array
+                for key, array in self.arrays.items()}  # fmt: skip
 
     def channels(self, before: Sequence[int | None]) -> int | None:
         """One for each filter."""
@@ -131,6 +153,15 @@ class ConvLayer(Layer):
             padding=self._pads((height, width)) if self.flip else self.padding, padding_mode=self.padding_mode,
             dilation=self.dilation, groups=self.groups, threads=threads,
         )  # fmt: skip
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """Flow back through the windows."""
+        maps = inputs[0]
+        found = conv2d_gradient(
+            maps, self.weights, flow, stride=self.stride, padding=self._pads((maps.shape[2], maps.shape[3])),
+            padding_mode=self.padding_mode, dilation=self.dilation, groups=self.groups, of_input=not first,
+        )  # fmt: skip
+        return Backward((found.input,), self.of_arrays(found))
 
     def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
         """Every tap of the window."""

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnfilter.core.arrays import Array
+from cnnfilter.core.gradients.linear import conv_transpose2d_gradient
 from cnnfilter.core.shapes import PaddingLike, Pads, Pair, resolve_pads, transpose_size
 from cnnfilter.core.terms import Term
 from cnnfilter.core.transpose import conv_transpose2d
 from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.networks.layers.base import (
+    Backward,
     Count,
     Flow,
     Layer,
@@ -124,6 +126,14 @@ class ConvTransposeLayer(Layer):
             inputs[0], self.weights, bias=self.bias, stride=self.stride, padding=self.padding,
             output_padding=self.output_padding, dilation=self.dilation, groups=self.groups,
         )  # fmt: skip
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """Flow back from every stamp to the value that made it."""
+        found = conv_transpose2d_gradient(
+            inputs[0], self.weights, flow, stride=self.stride, padding=self.padding,
+            output_padding=self.output_padding, dilation=self.dilation, groups=self.groups,
+        )  # fmt: skip
+        return Backward((found.input,), self.of_arrays(found))
 
     def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
         """Every cell whose stamp reaches this one, and the weight that it lands with."""

@@ -5,27 +5,48 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from msgspec import Meta
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.dense import dense
+from cnnfilter.core.gradients.linear import dense_gradient
 from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, Weights, bias_of
+from cnnfilter.networks.layers.base import (
+    Backward,
+    Count,
+    Flow,
+    Layer,
+    LayerEntry,
+    LayerFacts,
+    Reader,
+    Weights,
+    bias_of,
+)
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
 
 
 class Dense(LayerEntry, tag_field="kind", tag="dense", frozen=True, kw_only=True):
-    """Weighted sums of all inputs: weights (out, in)."""
+    """Weighted sums of all inputs: weights (out, in), or outputs that are to be trained."""
 
-    weights: Weights
+    weights: Weights | None = None
+    outputs: Annotated[Count | None, Meta(description="In place of weights: how many sums are to be trained.")] = None
     bias: Weights | None = None
 
     def load(self, name: str, sources: tuple[str, ...], reader: Reader) -> DenseLayer:
         """Return the layer."""
         weights, bias = reader.array("weights"), reader.array("bias")
+        if (weights is None) == (self.outputs is None):
+            reader.fail("", f"expected one of weights and outputs, got {'none of them' if weights is None else 'both'}")
+        if self.outputs is not None:
+            fresh = reader.drawn("outputs")
+            weights = fresh.weights(self.outputs, math.prod(fresh.inputs[0]))
+            bias = np.zeros(self.outputs, np.float32) if bias is None else bias
         assert weights is not None
         return DenseLayer(name=name, sources=sources, weights=reader.check_axes(weights, "out", "in"), bias=bias)
 
@@ -67,6 +88,11 @@ class DenseLayer(Layer):
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return ``(N, out)``."""
         return dense(inputs[0], self.weights, self.bias)
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """Flow back along the weights."""
+        found = dense_gradient(inputs[0], self.weights, flow)
+        return Backward((found.input,), self.of_arrays(found))
 
     def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
         """One product for each value of the vector."""

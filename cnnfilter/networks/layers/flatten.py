@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.terms import Term
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader
+from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -45,6 +45,10 @@ class FlattenLayer(Layer):
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return ``(N, C*H*W)``."""
         return inputs[0].reshape(len(inputs[0]), -1)
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """Give the maps their shape again."""
+        return Backward((flow.reshape(inputs[0].shape),))
 
     def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
         """The cell that it is."""

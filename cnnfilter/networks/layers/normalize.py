@@ -11,9 +11,10 @@ import numpy as np
 from msgspec import Meta
 
 from cnnfilter.core.arrays import Array
+from cnnfilter.core.gradients.pointwise import normalize_gradient
 from cnnfilter.core.terms import Term
 from cnnfilter.errors import ParameterError, ShapeError
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader, Weights, place_of
+from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, Weights, place_of
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -96,6 +97,37 @@ class NormalizeLayer(Layer):
         low, high = values.min(axis=axes, keepdims=True), values.max(axis=axes, keepdims=True)
         stretched: Array = (values - low) / np.maximum(high - low, np.asarray(TINY, values.dtype))
         return stretched
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """Flow back through factor and offset: stored statistics stay as they are, weights and bias are trained."""
+        values = inputs[0]
+        if self.method == "minmax":
+            return Backward((self._back_of_minmax(values, output, flow),))
+        arrays = self.arrays
+        weights = arrays.get("weights", np.ones(values.shape[1]))
+        shape = (*values.shape[:2], *(values.shape[2:] or (1, 1)))
+        found = normalize_gradient(
+            values.reshape(shape), arrays["mean"], arrays["variance"], weights, flow.reshape(shape),
+            epsilon=self.epsilon,
+        )  # fmt: skip
+        both = {"weights": found.weights, "bias": found.bias}
+        trained = {key: array for key, array in both.items() if key in arrays}
+        return Backward((found.input.reshape(values.shape),), trained)
+
+    def _back_of_minmax(self, values: Array, output: Array, flow: Array) -> Array:
+        """Return what flows back to values that were stretched: smallest and largest ones move all others.
+
+        With ``y = (x - low) / r`` it is ``g / r``, and ``-sum(g * (1 - y)) / r`` more for the smallest value and
+        ``-sum(g * y) / r`` for the largest, shared among equals; a constant has no range, and gets nothing.
+        """
+        axes = tuple(range(1 if self.over == "image" else 2, values.ndim)) or (1,)
+        low, high = values.min(axis=axes, keepdims=True), values.max(axis=axes, keepdims=True)
+        spread = np.where(high > low, high - low, np.inf).astype(values.dtype)
+        back: Array = flow.copy()
+        for ends, share in ((low, flow * (1 - output)), (high, flow * output)):
+            here = values == ends
+            back -= here * (share.sum(axis=axes, keepdims=True) / here.sum(axis=axes, keepdims=True))
+        return (back / spread).astype(values.dtype, copy=False)  # type: ignore[no-any-return]
 
     def terms(self, inputs: Sequence[Array], at: tuple[int, ...]) -> tuple[tuple[Term, ...], float]:
         """One product: what both methods come down to is a factor and an offset."""

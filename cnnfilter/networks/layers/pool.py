@@ -11,10 +11,16 @@ from msgspec import Meta
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.fractional import draw_samples, fractional_pool2d
+from cnnfilter.core.gradients.pooling import (
+    adaptive_pool2d_gradient,
+    fractional_pool2d_gradient,
+    global_pool2d_gradient,
+    pool2d_gradient,
+)
 from cnnfilter.core.pools import POOL_FORMULAS, POOL_MODES, Pooling, parse_pool
 from cnnfilter.core.reduce import Windows, plan_windows
 from cnnfilter.core.shapes import pair
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Padding, Reader, Size, skips
+from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Padding, Reader, Size, skips
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -115,6 +121,10 @@ class PoolLayer(Layer):
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Pool."""
         return self.pooling.run(inputs[0], threads)
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """Flow back to the cells that the windows took."""
+        return Backward((_GRADIENTS[self.pooling.mode](self.pooling, inputs[0], flow),))
 
     def export(self, graph: Graph, shapes: Sequence[Shape]) -> None:
         """Add the nodes of a pooling of any mode."""
@@ -243,6 +253,20 @@ def _fractional(graph: Graph, s: Pooling, taken: str, shape: Shape, out: str) ->
     laid = graph.node("Reshape", [gathered, graph.constant([0, *cells.shape])])
     _slide(graph, Pooling(s.kind), laid, plan_windows(cells.shape[1:], window, None, 0, 1, False), out)
 
+
+#: How each mode lets flow back: the pooling, what it was given, and the gradient of what it made.
+_GRADIENTS: dict[str, Callable[[Pooling, Array, Array], Array]] = {
+    "window": lambda s, values, flow: pool2d_gradient(
+        values, s.kind, pair(s.size, "size"), flow, stride=s.stride, padding=s.padding, dilation=s.dilation,
+        ceil_mode=s.ceil_mode, count_include_pad=s.count_include_pad, p=s.p,
+    ),
+    "global": lambda s, values, flow: global_pool2d_gradient(values, s.kind, flow[..., 0, 0]),
+    "adaptive": lambda s, values, flow: adaptive_pool2d_gradient(values, pair(s.output_size, "size"), s.kind, flow),
+    "fractional": lambda s, values, flow: fractional_pool2d_gradient(
+        values, pair(s.size, "size"), flow, output_size=s.output_size, output_ratio=s.share, kind=s.kind,
+        samples=draw_samples(s.seed, values.shape[:-2]),
+    ),
+}  # fmt: skip
 
 _EXPORTERS: dict[str, Callable[[Graph, Pooling, str, Shape, str], None]] = {
     "window": _windows,

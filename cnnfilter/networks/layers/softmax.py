@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from cnnfilter.core.activate import activate
 from cnnfilter.core.arrays import Array
-from cnnfilter.networks.layers.base import Flow, Layer, LayerEntry, LayerFacts, Reader
+from cnnfilter.core.gradients.pointwise import activate_gradient
+from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -36,6 +37,10 @@ class SoftmaxLayer(Layer):
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return the probabilities."""
         return activate(inputs[0], "softmax", axis=1, threads=threads)
+
+    def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
+        """Flow back to the scores."""
+        return Backward((activate_gradient(inputs[0], "softmax", flow, axis=1),))
 
     def export(self, graph: Graph, shapes: Sequence[tuple[int, ...]]) -> None:
         """Add a Softmax."""

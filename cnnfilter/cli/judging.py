@@ -1,0 +1,43 @@
+"""What `run --labels` does: a network's answers held against what pictures are known to show."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from cnnfilter.cli.networks import Wanted
+from cnnfilter.cli.shared import Files, report_failure
+from cnnfilter.errors import CnnFilterError, ParameterError
+from cnnfilter.files import printable
+from cnnfilter.networks.model import Model
+from cnnfilter.run.dataset import with_labels
+from cnnfilter.run.judge import judge
+from cnnfilter.views.terminal import terminal_width, write
+from cnnfilter.views.training import judged_json, judged_text
+
+
+def judge_pictures(model: Model, names: Sequence[str], labels: str, wanted: Wanted, files: Files) -> None:
+    """Print how often a network is right, and what it takes for what."""
+    if len(names) != 1:
+        raise ParameterError(f"--labels takes one folder, or one .npz, of pictures; got {len(names)}")
+    if wanted.save or wanted.layers or wanted.view.table:
+        raise ParameterError("--labels asks how often the network is right: no layers are shown or saved with it")
+    limit = wanted.options.max_memory
+    failures: list[str] = []
+
+    def failed(name: str, error: CnnFilterError) -> None:
+        failures.append(name)
+        report_failure(name, error)
+
+    model.ready(wanted.options.threads)
+    layout = files.reading.layout
+    found = judge(model, with_labels(labels, names[0], layout=layout, limit=limit), wanted.options, failed=failed)
+    if wanted.view.json:
+        write(judged_json(found))
+    elif not wanted.view.quiet:
+        sys.stderr.write("".join(f"cnnfilter: note: {printable(note)}\n" for note in found.notes))
+        write(judged_text(found, terminal_width()))
+    if failures:
+        raise typer.Exit(3)

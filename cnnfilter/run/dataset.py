@@ -1,0 +1,324 @@
+"""Pictures of known classes: a folder for each class, or arrays ``images`` and ``labels`` of a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnfilter.core.arrays import Array
+from cnnfilter.core.shapes import Pair
+from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, ShapeError
+from cnnfilter.files import bytes_text, decoded, quoted
+from cnnfilter.images.read import open_picture
+from cnnfilter.images.sniff import promised
+from cnnfilter.networks.model import Model
+from cnnfilter.run.network import array_input, picture_input
+
+#: Word for labels that are the names of the pictures' folders.
+FOLDERS = "folders"
+#: Numbers of channels that a picture has.
+_CHANNELS = (1, 3, 4)
+
+
+class Dataset(NamedTuple):
+    """Pictures, and what each shows where that is known.
+
+    Attributes
+    ----------
+    name
+        What messages call it.
+    files
+        Paths of the pictures, where they are files.
+    images
+        ``(N, C, H, W)`` as stored, where they are an array.
+    labels
+        What each shows, as text; none where nothing is said.
+    notes
+        What was guessed.
+    """
+
+    name: str
+    files: tuple[str, ...] = ()
+    images: Array | None = None
+    labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """How many pictures there are."""
+        return len(self.files) if self.images is None else len(self.images)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Every class once: numbers by size, then names by the alphabet."""
+        return tuple(
+            sorted(set(self.labels), key=lambda name: (not name.isdecimal(), len(name) * name.isdecimal(), name))
+        )
+
+    def called(self, index: int) -> str:
+        """Return what one picture is called."""
+        return self.files[index] if self.images is None else f"{self.name}, picture {index}"
+
+
+def read_dataset(path: str, *, layout: str = "auto", limit: int | None = None) -> Dataset:
+    """Return the pictures of a folder with a folder for each class, or of a ``.npz`` with ``images`` and ``labels``.
+
+    Parameters
+    ----------
+    path
+        Folder or file.
+    layout
+        Order of the axes of ``images``: ``CHW``, ``HWC``, or ``auto``.
+    limit
+        Bytes that arrays may take.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read.
+    ParameterError
+        If a class has no pictures, or labels and images do not fit together.
+    """
+    if Path(path).is_dir():
+        return _folders(path)
+    arrays = _arrays(path, ("images", "labels"), limit)
+    for name in ("images", "labels"):
+        if name not in arrays:
+            raise ParameterError(
+                f"{quoted(path)}: holds no array {name!r} (a dataset is an .npz with images (N, H, W) and labels (N,), "
+                f"or a folder with a folder for each class)"
+            )
+    images, notes = _images(arrays["images"], layout, path)
+    labels = _labels(arrays["labels"], path)
+    if len(images) != len(labels):
+        raise ParameterError(f"{quoted(path)}: {len(images)} images and {len(labels)} labels: each image needs one")
+    return Dataset(path, (), images, labels, notes)
+
+
+def _folders(path: str) -> Dataset:
+    """Return the pictures of a folder with a folder for each class, those of folders inside among them."""
+    names = sorted(one.name for one in Path(path).iterdir() if one.is_dir() and not one.name.startswith("."))
+    loose = sum(one.is_file() and bool(promised(one.name)) for one in Path(path).iterdir())
+    if not names:
+        raise ParameterError(f"{quoted(path)}: holds no folders (one for each class is needed, with its pictures)")
+    files: list[str] = []
+    labels: list[str] = []
+    for name in names:
+        found = _pictures(Path(path) / name)
+        if not found:
+            raise ParameterError(f"{quoted(Path(path) / name)}: the class {name!r} has no pictures")
+        files += found
+        labels += [name] * len(found)
+    notes = (f"{loose} pictures beside the classes' folders are left out",) if loose else ()
+    return Dataset(path, tuple(files), None, tuple(labels), notes)
+
+
+#: Grids of numbers that count as pictures; text and JSON beside pictures seldom are.
+_GRIDS = (".csv", ".npy")
+
+
+def _pictures(folder: Path) -> list[str]:
+    """Return the pictures in a folder and in those inside it, in order of their names."""
+    names = (one for one in folder.rglob("*") if promised(one.name) or one.suffix.lower() in _GRIDS)
+    return sorted(str(one) for one in names if one.is_file())
+
+
+def _arrays(path: str, wanted: Sequence[str], limit: int | None) -> dict[str, Array]:
+    """Return those arrays of a ``.npz`` that are wanted."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {one.filename.removesuffix(".npy"): one.file_size for one in archive.infolist()}
+        need = sum(size for name, size in sizes.items() if name in wanted)
+        if limit is not None and need > limit:
+            raise ResourceError(
+                f"{quoted(path)}: takes {bytes_text(need)}, the limit is {bytes_text(limit)} (--max-memory {need})"
+            )
+        with np.load(path, allow_pickle=False) as found:
+            return {name: found[name] for name in wanted if name in sizes}
+    except OSError as error:
+        raise ImageError(f"{quoted(path)}: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, ValueError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise ImageError(f"{quoted(path)}: is no readable .npz, and no folder: {error}") from error
+
+
+def _images(found: Array, layout: str, path: str) -> tuple[Array, tuple[str, ...]]:
+    """Return pictures as ``(N, C, H, W)``, and what was guessed of the order of their axes."""
+    if found.ndim == 3:
+        found = found[:, None]
+    if found.ndim != 4 or not found.size or found.dtype.kind not in "biuf":
+        kind = f"shape {found.shape} of {found.dtype}"
+        raise ShapeError(f"{quoted(path)}: images must be numbers (N, H, W), (N, C, H, W) or (N, H, W, C), got {kind}")
+    last = found.shape[3] in _CHANNELS and found.shape[1] not in _CHANNELS
+    if layout == "HWC" or (layout == "auto" and last):
+        note = () if layout == "HWC" else (f"images {found.shape} are taken as (N, H, W, C) (--layout CHW if not)",)
+        return np.ascontiguousarray(found.transpose(0, 3, 1, 2)), note
+    return found, ()
+
+
+def _labels(found: Array, path: str) -> tuple[str, ...]:
+    """Return labels as text, whole numbers without a point."""
+    values = found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
+    if values.ndim != 1:
+        hint = "; of rows with a single 1, argmax(axis=1) makes them" if values.ndim == 2 else ""
+        raise ShapeError(f"{quoted(path)}: labels must be (N,), one for each image, got {found.shape}{hint}")
+    if values.dtype.kind == "f" and np.isfinite(values).all() and not (values % 1).any():
+        values = values.astype(np.int64)
+    if values.dtype.kind not in "biuU":
+        raise ParameterError(f"{quoted(path)}: labels must be whole numbers or names, got {values.dtype}")
+    return tuple(map(str, (values.astype(int) if values.dtype.kind == "b" else values).tolist()))
+
+
+def with_labels(path: str, data: str, *, layout: str = "auto", limit: int | None = None) -> Dataset:
+    """Return the pictures of `data` with the labels that `path` names.
+
+    Parameters
+    ----------
+    path
+        ``folders``, for the names of the folders that the pictures are in; an ``.npz`` that holds ``labels``, or the
+        name of an array of `data`; an ``.npy``; or a ``.csv`` or ``.txt``: a label a line, in the order of the
+        pictures, or the name of a picture, a comma and its label.
+    data
+        A folder of pictures, one with a folder for each class, or an ``.npz`` with ``images``.
+
+    Raises
+    ------
+    ImageError
+        If a file cannot be read.
+    ParameterError
+        If the labels do not match the pictures.
+    """
+    if Path(data).is_dir():
+        if path == FOLDERS or Path(path).is_dir():
+            return _folders(data)
+        found = Dataset(data, tuple(_pictures(Path(data))))
+        if not found.files:
+            raise ImageError(f"{quoted(data)}: the folder holds no pictures")
+    else:
+        name = path if not Path(path).exists() else "labels"
+        arrays = _arrays(data, ("images", name), limit)
+        if "images" not in arrays:
+            raise ParameterError(f"{quoted(data)}: holds no array 'images'")
+        images, notes = _images(arrays["images"], layout, data)
+        found = Dataset(data, (), images, (), notes)
+        if not Path(path).exists() and name in arrays:
+            return _matched(found, _labels(arrays[name], data), path)
+    if not Path(path).is_file():
+        known = f"{FOLDERS}, the name of an array, or a file" if found.images is not None else f"{FOLDERS}, or a file"
+        raise ParameterError(f"--labels {path}: no such file (it takes {known} of .csv, .txt, .npy or .npz)")
+    if Path(path).suffix.lower() == ".npz":
+        own = _arrays(path, ("labels",), limit)
+        if "labels" not in own:
+            raise ParameterError(f"{quoted(path)}: holds no array 'labels'")
+        return _matched(found, _labels(own["labels"], path), path)
+    if Path(path).suffix.lower() == ".npy":
+        return _matched(found, _labels(_vector(path), path), path)
+    return _of_table(found, path)
+
+
+def _vector(path: str) -> Array:
+    """Return the array of a ``.npy`` file."""
+    try:
+        found: Array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ImageError(f"{quoted(path)}: is no readable .npy: {error}") from error
+    return found
+
+
+def _matched(found: Dataset, labels: Sequence[str], path: str) -> Dataset:
+    """Return pictures with as many labels, in the same order."""
+    if len(labels) != found.total:
+        raise ParameterError(f"{quoted(path)}: {len(labels)} labels for {found.total} pictures of {quoted(found.name)}")
+    return found._replace(labels=tuple(labels))
+
+
+def _of_table(found: Dataset, path: str) -> Dataset:
+    """Return pictures with the labels of a text file: one a line, or after the name of its picture."""
+    try:
+        rows = [row for row in csv.reader(io.StringIO(decoded(Path(path).read_bytes()))) if any(map(str.strip, row))]
+    except (OSError, ValueError, csv.Error) as error:
+        raise ImageError(f"{quoted(path)}: is no readable table of labels: {error}") from error
+    cells = [[cell.strip() for cell in row] for row in rows]
+    if all(len(row) == 1 for row in cells):
+        return _matched(found, [row[0] for row in cells[len(cells) == found.total + 1 :]], path)
+    by_name = {row[0]: row[1] for row in cells if len(row) >= 2}
+    if found.images is not None:
+        by_place = [by_name.get(str(index)) for index in range(found.total)]
+        if None in by_place:
+            raise ParameterError(f"{quoted(path)}: has no label for picture {by_place.index(None)} (name,label: 0,cat)")
+        return found._replace(labels=tuple(label or "" for label in by_place))
+    labels = []
+    for file in found.files:
+        names = (file, Path(file).relative_to(found.name).as_posix(), Path(file).name, Path(file).stem)
+        label = next((by_name[name] for name in names if name in by_name), None)
+        if label is None:
+            raise ParameterError(f"{quoted(path)}: has no label for {quoted(file)} (lines are name,label)")
+        labels.append(label)
+    return found._replace(labels=tuple(labels))
+
+
+class Sizes(NamedTuple):
+    """What pictures have in common: rows and columns where all are of one size, channels, and their type."""
+
+    size: Pair | None
+    channels: int
+    unit: bool
+
+
+def sizes_of(data: Dataset, *, limit: int | None = None) -> Sizes:
+    """Return what the pictures that can be read have in common; gray pictures among colours are colours too.
+
+    Whether values are shares of white (``unit``) is said of the type: bytes and 16 bits are, and so are fractions
+    from 0 to 1; grids and anything else are taken as they are stored.
+    """
+    if data.images is not None:
+        images = data.images
+        whole = images.dtype.kind in "ui" and images.dtype.itemsize <= 2
+        unit = whole or bool(images.min() >= 0 and images.max() <= 1)
+        return Sizes((images.shape[2], images.shape[3]), images.shape[1], unit)
+    sizes: set[Pair] = set()
+    channels, grids, first = 1, 0, None
+    for name in data.files:
+        try:
+            picture = open_picture(name, max_memory=limit)
+        except CnnFilterError as error:
+            first = first or error
+            continue
+        sizes.add((picture.height, picture.width))
+        channels, grids = max(channels, picture.channels - picture.has_alpha), grids + picture.grid
+    if not sizes:
+        raise ImageError(f"{quoted(data.name)}: none of its pictures can be read: {first}")
+    return Sizes(next(iter(sizes)) if len(sizes) == 1 else None, channels, grids == 0)
+
+
+def prepared(
+    data: Dataset, model: Model, *, limit: int | None = None, failed: Callable[[str, CnnFilterError], None]
+) -> tuple[Array, Array]:
+    """Return the pictures as the network takes them ``(N, C, H, W)``, and the place of each in the dataset.
+
+    Pictures that cannot be read, or do not fit, are handed to `failed` and left out.
+    """
+    if data.images is not None:
+        return array_input(data.images, model), np.arange(data.total)
+    kept: list[Array] = []
+    places: list[int] = []
+    for index, name in enumerate(data.files):
+        try:
+            kept.append(picture_input(open_picture(name, max_memory=limit), model))
+        except CnnFilterError as error:
+            failed(name, error)
+            continue
+        places.append(index)
+    if not kept:
+        raise ImageError(f"{quoted(data.name)}: none of its pictures can be read")
+    sizes = {one.shape for one in kept}
+    if len(sizes) > 1:
+        shown = " and ".join("x".join(map(str, shape)) for shape in sorted(sizes)[:3])
+        raise ShapeError(f"{quoted(data.name)}: pictures of {shown}: the network needs an input of one size (--size)")
+    return np.stack(kept), np.array(places)
