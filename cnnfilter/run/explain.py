@@ -283,6 +283,8 @@ def pooled_cells(
             there = 0 <= row - top < len(block) and 0 <= column < block.shape[1]
             cells.append((row, column, float(block[row - top, column]) if there else None))
     known = [one for one in cells if one[2] is not None]
+    if result == result:  # cells that are missing were left out
+        known = [one for one in known if one[2] == one[2]]
     if kind in ("max", "min"):  # NaN wins
         known = [next((one for one in known if one[2] == result or one[2] != one[2]), known[0])]
     taken = {(row, column) for row, column, _ in known}

@@ -198,7 +198,9 @@ def _lines(one: Explanation, written: Written) -> list[Line]:
     if one.activation is not None:
         lines += _activation_lines(one.activation, one.value, written)
     if one.pool is not None:
-        lines.append(Line(f"{one.pool.kind} pooling", _pool_words(one.pool, written), one.pool.value))
+        missing = len(_there(one.pool, with_missing=True)) - len(_there(one.pool))
+        label = f"{one.pool.kind} pooling{f' ({missing} missing)' if missing else ''}"
+        lines.append(Line(label, _pool_words(one.pool, written), one.pool.value))
     return lines
 
 
@@ -283,9 +285,15 @@ def _activation_lines(one: Activated, value: float, written: Written) -> list[Li
     return lines
 
 
+def _there(one: Pooled, *, with_missing: bool = False) -> list[float]:
+    """Return the cells of a pooling's window that count; of a number NaN is none, unless those are asked for too."""
+    values = [cell.value for cell in one.cells if cell.value is not None]
+    return values if with_missing or math.isnan(one.value) else [value for value in values if not math.isnan(value)]
+
+
 def _pool_words(one: Pooled, written: Written) -> str:
     """Return what a pooling does with the cells of its window."""
-    there = [cell.value for cell in one.cells if cell.value is not None]
+    there = _there(one)
     many = len(there) > MOST_TERMS
     if many:
         return f"{one.formula}, of {len(there)} cells"

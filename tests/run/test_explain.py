@@ -8,7 +8,7 @@ import pytest
 from cnnfilter.errors import CnnFilterError
 from cnnfilter.images.picture import array_picture
 from cnnfilter.library import load_kernels
-from cnnfilter.run.explain import explain_work
+from cnnfilter.run.explain import explain, explain_work
 from cnnfilter.run.image import Request, kernel_steps, plain_step, plan_image
 from cnnfilter.run.options import make_options
 from cnnfilter.run.story import MOST_TERMS, fraction, tell
@@ -54,7 +54,7 @@ def random_case(chance):
         return work, maps, (shape, kernels, words)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", [*range(10), *(pytest.param(one, marks=pytest.mark.long) for one in range(10, 40))])
 def test_the_result_is_the_cell_of_the_map(seed):
     chance = random.Random(seed)
     for _ in range(50):
@@ -106,6 +106,25 @@ def test_fractions_are_those_that_people_write():
     assert [fraction(value) for value in (2.75, 1 / 3, float(np.float32(2 / 9)), -0.5, 7.0)] == [
         "11/4", "1/3", "2/9", "-1/2", "7",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("max", "max(1, 2, 3)"),
+        ("avg", "(1 + 2 + 3) / 3"),
+        ("sum", "1 + 2 + 3"),
+        ("adaptive-max:1", "max(1, 2, 3)"),
+    ],
+)
+def test_a_missing_cell_takes_no_part_in_a_pooling_that_ignores_it(kind, said):
+    image, kind = [[1.0, np.nan], [2.0, 3.0]], kind if ":" in kind else f"{kind}:2"
+    one = explain(image, "1", (0, 0), pool=kind, missing="ignore")
+    line = tell(one).lines[-1]
+    assert line.sum == said
+    assert "(1 missing)" in line.label
+    assert [cell.taken for cell in one.pool.cells][1] is False
+    assert np.isnan(explain(image, "1", (0, 0), pool=kind).result)
 
 
 def test_many_products_are_told_by_the_largest():
