@@ -12,7 +12,7 @@ from cnnfilter.cli.shared import Files, report_failure
 from cnnfilter.errors import CnnFilterError, ParameterError
 from cnnfilter.files import printable
 from cnnfilter.networks.model import Model
-from cnnfilter.run.dataset import with_labels
+from cnnfilter.run.dataset import Opening, with_labels
 from cnnfilter.run.judge import judge
 from cnnfilter.views.terminal import terminal_width, write
 from cnnfilter.views.training import judged_json, judged_text
@@ -24,7 +24,6 @@ def judge_pictures(model: Model, names: Sequence[str], labels: str, wanted: Want
         raise ParameterError(f"--labels takes one folder, or one .npz, of pictures; got {len(names)}")
     if wanted.save or wanted.layers or wanted.view.table:
         raise ParameterError("--labels asks how often the network is right: no layers are shown or saved with it")
-    limit = wanted.options.max_memory
     failures: list[str] = []
 
     def failed(name: str, error: CnnFilterError) -> None:
@@ -32,8 +31,8 @@ def judge_pictures(model: Model, names: Sequence[str], labels: str, wanted: Want
         report_failure(name, error)
 
     model.ready(wanted.options.threads)
-    layout = files.reading.layout
-    found = judge(model, with_labels(labels, names[0], layout=layout, limit=limit), wanted.options, failed=failed)
+    opening = Opening(wanted.options.max_memory, files.max_pixels, files.reading)
+    found = judge(model, with_labels(labels, names[0], opening), wanted.options, failed=failed)
     if wanted.view.json:
         write(judged_json(found))
     elif not wanted.view.quiet:

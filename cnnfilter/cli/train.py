@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.flags import LimitFlags
+from cnnfilter.cli.flags import LimitFlags, StoredFlags
 
 _OUTPUT, _STEP, _INPUT = "Output", "Training", "Input"
 
@@ -72,7 +72,7 @@ Film = Annotated[
     str | None,
     typer.Option(
         "--film", metavar="PATH", rich_help_panel=_OUTPUT,
-        help="The first layer's filters as they learn: .webp or .gif; .png: before and after.",
+        help="The first layer's filters as they learn, 40 frames at most: .webp or .gif; .png: before and after.",
     ),
 ]  # fmt: skip
 Output = Annotated[
@@ -104,7 +104,7 @@ def train(
     hold_out: HoldOut = 0.2,
     patience: Patience = 10,
     size: Size = None,
-    layout: flags.Layout = "auto",
+    stored: StoredFlags,
     json: flags.Json = False,
     quiet: flags.Quiet = False,
     threads: flags.Threads = None,
@@ -120,9 +120,13 @@ def train(
 
     Example: cnnfilter run digits.yaml samples/digits/test-digits.npz --labels labels
     """
+    from cnnfilter.cli import shared
     from cnnfilter.cli.training import Job, train_job
     from cnnfilter.networks.train import Settings
+    from cnnfilter.run.dataset import Opening
 
     settings = Settings(epochs, batch_size, learning_rate, optimizer, seed, patience)
-    job = Job(data, network, output, film, layout, resume=resume, json=json, quiet=quiet)
-    train_job(job, settings, hold_out, size, threads, limits.max_memory)
+    files = shared.files_of(stored, limits)
+    opening = Opening(shared.memory_limit(limits.max_memory), limits.max_pixels, files.reading)
+    job = Job(data, network, output, film, opening, resume=resume, json=json, quiet=quiet)
+    train_job(job, settings, hold_out, size, threads)

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import typer
 
-from cnnfilter.cli.shared import memory_limit, report_failure
+from cnnfilter.cli.shared import report_failure
 from cnnfilter.core.shapes import rows_by_columns
-from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, lookup
+from cnnfilter.errors import CnnFilterError, OutputError, ParameterError
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
 from cnnfilter.images.film import draw_filters
 from cnnfilter.networks.train import Settings, sequence
-from cnnfilter.run.dataset import read_dataset
+from cnnfilter.run.dataset import Opening, read_dataset
 from cnnfilter.run.options import check_threads
 from cnnfilter.run.train import Training, Wanted, begin
 from cnnfilter.run.training_files import Outputs, resume, write_progress, write_results
@@ -33,20 +33,16 @@ class Job(NamedTuple):
     start: str | None
     output: str | None
     film: str | None
-    layout: str
+    opening: Opening
     resume: bool
     json: bool
     quiet: bool
 
 
-def train_job(
-    job: Job, settings: Settings, hold_out: float, size: str | None, threads: int | None, memory: str | None
-) -> None:
+def train_job(job: Job, settings: Settings, hold_out: float, size: str | None, threads: int | None) -> None:
     """Train, and exit with the code that failures stand for."""
     check_threads(threads)
-    lookup(dict.fromkeys(("auto", "CHW", "HWC")), job.layout, "layout")
-    limit = memory_limit(memory)
-    wanted = Wanted(job.start, settings, hold_out, rows_by_columns(size, "--size") if size else None, threads, limit)
+    wanted = Wanted(job.start, settings, hold_out, rows_by_columns(size, "--size") if size else None, threads)
     wanted.check()
     failures: list[str] = []
 
@@ -54,7 +50,7 @@ def train_job(
         failures.append(name)
         report_failure(name, error)
 
-    training = begin(read_dataset(job.data, layout=job.layout, limit=limit), wanted, failed=failed)
+    training = begin(read_dataset(job.data, job.opening), wanted, failed=failed)
     outputs, form = _planned(job, training)
     if job.resume and not resume(training, outputs):
         if outputs.network.exists():

@@ -137,7 +137,7 @@ def draw_filters(title: str, steps: Sequence[tuple[str, Array]], form: str) -> b
     ]  # fmt: skip
     draw_text(draw, (places[0][0], 136), steps[0][0], 30, FAINT, width=half)
     _filters(draw, steps[0][1], places[0])
-    draw_text(draw, (margin, 800), LEGEND, 26, FAINT)
+    draw_text(draw, (margin, 800), _legend(steps[0][1].shape[1]), 26, FAINT)
     frames = []
     for words, filters in steps[1:] if form != "png" else steps[-1:]:
         shown = page.copy()
@@ -152,9 +152,16 @@ def draw_filters(title: str, steps: Sequence[tuple[str, Array]], form: str) -> b
     return out.getvalue()
 
 
-#: Filters that are drawn of a bank, and what their colours mean.
+#: Filters that are drawn of a bank.
 MOST_FILTERS = 64
-LEGEND = "blue below 0, pale at 0, orange above: each filter by its own largest number"
+
+
+def _legend(channels: int) -> str:
+    """Return what the colours mean."""
+    if channels == 3:
+        return "gray is 0, a colour more of it above and less below: each filter by its own largest number"
+    which = "" if channels == 1 else f"; of {channels} channels the first"
+    return f"blue below 0, pale at 0, orange above: each filter by its own largest number{which}"
 
 
 def _filters(draw: ImageDraw.ImageDraw, filters: Array, box: Box) -> None:

@@ -16,6 +16,8 @@ from cnnfilter.core.arrays import Array
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, ShapeError
 from cnnfilter.files import bytes_text, decoded, quoted
+from cnnfilter.images.frames import READ, Reading
+from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.images.read import open_picture
 from cnnfilter.images.sniff import promised
 from cnnfilter.networks.model import Model
@@ -25,6 +27,18 @@ from cnnfilter.run.network import array_input, picture_input
 FOLDERS = "folders"
 #: Numbers of channels that a picture has.
 _CHANNELS = (1, 3, 4)
+
+
+class Opening(NamedTuple):
+    """How files are opened: bytes and pixels that they may take, and which frame, order of axes and damage is meant."""
+
+    max_memory: int | None = None
+    max_pixels: int = MAX_PIXELS
+    reading: Reading = READ
+
+    def picture(self, name: str) -> Picture:
+        """Open a picture."""
+        return open_picture(name, max_memory=self.max_memory, max_pixels=self.max_pixels, reading=self.reading)
 
 
 class Dataset(NamedTuple):
@@ -42,6 +56,8 @@ class Dataset(NamedTuple):
         What each shows, as text; none where nothing is said.
     notes
         What was guessed.
+    opening
+        How its files are opened.
     """
 
     name: str
@@ -49,6 +65,7 @@ class Dataset(NamedTuple):
     images: Array | None = None
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    opening: Opening = Opening()
 
     @property
     def total(self) -> int:
@@ -67,17 +84,15 @@ class Dataset(NamedTuple):
         return self.files[index] if self.images is None else f"{self.name}, picture {index}"
 
 
-def read_dataset(path: str, *, layout: str = "auto", limit: int | None = None) -> Dataset:
+def read_dataset(path: str, opening: Opening = Opening()) -> Dataset:  # noqa: B008 - it never changes
     """Return the pictures of a folder with a folder for each class, or of a ``.npz`` with ``images`` and ``labels``.
 
     Parameters
     ----------
     path
         Folder or file.
-    layout
-        Order of the axes of ``images``: ``CHW``, ``HWC``, or ``auto``.
-    limit
-        Bytes that arrays may take.
+    opening
+        How its files are opened.
 
     Raises
     ------
@@ -87,22 +102,22 @@ def read_dataset(path: str, *, layout: str = "auto", limit: int | None = None) -
         If a class has no pictures, or labels and images do not fit together.
     """
     if Path(path).is_dir():
-        return _folders(path)
-    arrays = _arrays(path, ("images", "labels"), limit)
+        return _folders(path, opening)
+    arrays = _arrays(path, ("images", "labels"), opening.max_memory)
     for name in ("images", "labels"):
         if name not in arrays:
             raise ParameterError(
                 f"{quoted(path)}: holds no array {name!r} (a dataset is an .npz with images (N, H, W) and labels (N,), "
                 f"or a folder with a folder for each class)"
             )
-    images, notes = _images(arrays["images"], layout, path)
+    images, notes = _images(arrays["images"], opening.reading.layout, path)
     labels = _labels(arrays["labels"], path)
     if len(images) != len(labels):
         raise ParameterError(f"{quoted(path)}: {len(images)} images and {len(labels)} labels: each image needs one")
-    return Dataset(path, (), images, labels, notes)
+    return Dataset(path, (), images, labels, notes, opening)
 
 
-def _folders(path: str) -> Dataset:
+def _folders(path: str, opening: Opening) -> Dataset:
     """Return the pictures of a folder with a folder for each class, those of folders inside among them."""
     names = sorted(one.name for one in Path(path).iterdir() if one.is_dir() and not one.name.startswith("."))
     loose = sum(one.is_file() and bool(promised(one.name)) for one in Path(path).iterdir())
@@ -117,7 +132,7 @@ def _folders(path: str) -> Dataset:
         files += found
         labels += [name] * len(found)
     notes = (f"{loose} pictures beside the classes' folders are left out",) if loose else ()
-    return Dataset(path, tuple(files), None, tuple(labels), notes)
+    return Dataset(path, tuple(files), None, tuple(labels), notes, opening)
 
 
 #: Grids of numbers that count as pictures; text and JSON beside pictures seldom are.
@@ -175,7 +190,7 @@ def _labels(found: Array, path: str) -> tuple[str, ...]:
     return tuple(map(str, (values.astype(int) if values.dtype.kind == "b" else values).tolist()))
 
 
-def with_labels(path: str, data: str, *, layout: str = "auto", limit: int | None = None) -> Dataset:
+def with_labels(path: str, data: str, opening: Opening = Opening()) -> Dataset:  # noqa: B008
     """Return the pictures of `data` with the labels that `path` names.
 
     Parameters
@@ -186,6 +201,8 @@ def with_labels(path: str, data: str, *, layout: str = "auto", limit: int | None
         pictures, or the name of a picture, a comma and its label.
     data
         A folder of pictures, one with a folder for each class, or an ``.npz`` with ``images``.
+    opening
+        How files are opened.
 
     Raises
     ------
@@ -196,24 +213,24 @@ def with_labels(path: str, data: str, *, layout: str = "auto", limit: int | None
     """
     if Path(data).is_dir():
         if path == FOLDERS or Path(path).is_dir():
-            return _folders(data)
-        found = Dataset(data, tuple(_pictures(Path(data))))
+            return _folders(data, opening)
+        found = Dataset(data, tuple(_pictures(Path(data))), opening=opening)
         if not found.files:
             raise ImageError(f"{quoted(data)}: the folder holds no pictures")
     else:
         name = path if not Path(path).exists() else "labels"
-        arrays = _arrays(data, ("images", name), limit)
+        arrays = _arrays(data, ("images", name), opening.max_memory)
         if "images" not in arrays:
             raise ParameterError(f"{quoted(data)}: holds no array 'images'")
-        images, notes = _images(arrays["images"], layout, data)
-        found = Dataset(data, (), images, (), notes)
+        images, notes = _images(arrays["images"], opening.reading.layout, data)
+        found = Dataset(data, (), images, (), notes, opening)
         if not Path(path).exists() and name in arrays:
             return _matched(found, _labels(arrays[name], data), path)
     if not Path(path).is_file():
         known = f"{FOLDERS}, the name of an array, or a file" if found.images is not None else f"{FOLDERS}, or a file"
         raise ParameterError(f"--labels {path}: no such file (it takes {known} of .csv, .txt, .npy or .npz)")
     if Path(path).suffix.lower() == ".npz":
-        own = _arrays(path, ("labels",), limit)
+        own = _arrays(path, ("labels",), opening.max_memory)
         if "labels" not in own:
             raise ParameterError(f"{quoted(path)}: holds no array 'labels'")
         return _matched(found, _labels(own["labels"], path), path)
@@ -271,7 +288,7 @@ class Sizes(NamedTuple):
     unit: bool
 
 
-def sizes_of(data: Dataset, *, limit: int | None = None) -> Sizes:
+def sizes_of(data: Dataset) -> Sizes:
     """Return what the pictures that can be read have in common; gray pictures among colours are colours too.
 
     Whether values are shares of white (``unit``) is said of the type: bytes and 16 bits are, and so are fractions
@@ -286,7 +303,7 @@ def sizes_of(data: Dataset, *, limit: int | None = None) -> Sizes:
     channels, grids, first = 1, 0, None
     for name in data.files:
         try:
-            picture = open_picture(name, max_memory=limit)
+            picture = data.opening.picture(name)
         except CnnFilterError as error:
             first = first or error
             continue
@@ -297,9 +314,7 @@ def sizes_of(data: Dataset, *, limit: int | None = None) -> Sizes:
     return Sizes(next(iter(sizes)) if len(sizes) == 1 else None, channels, grids == 0)
 
 
-def prepared(
-    data: Dataset, model: Model, *, limit: int | None = None, failed: Callable[[str, CnnFilterError], None]
-) -> tuple[Array, Array]:
+def prepared(data: Dataset, model: Model, *, failed: Callable[[str, CnnFilterError], None]) -> tuple[Array, Array]:
     """Return the pictures as the network takes them ``(N, C, H, W)``, and the place of each in the dataset.
 
     Pictures that cannot be read, or do not fit, are handed to `failed` and left out.
@@ -310,7 +325,7 @@ def prepared(
     places: list[int] = []
     for index, name in enumerate(data.files):
         try:
-            kept.append(picture_input(open_picture(name, max_memory=limit), model))
+            kept.append(picture_input(data.opening.picture(name), model))
         except CnnFilterError as error:
             failed(name, error)
             continue

@@ -76,7 +76,7 @@ def judge(
     ParameterError
         If the model says nothing about classes, or the labels are none of its classes.
     """
-    images, places = prepared(data, model, limit=options.max_memory, failed=failed)
+    images, places = prepared(data, model, failed=failed)
     plan = model.plan((images.shape[2], images.shape[3]), images.shape[1])
     check_options(model, plan, options)
     keep = list(dict.fromkeys((plan.ending.layer, plan.ending.decider)))

@@ -213,15 +213,16 @@ def _by_channel(terms: Sequence[Term]) -> list[list[Term]]:
 
 
 def sum_words(terms: Sequence[Term], written: Written) -> str:
-    """Return a sum of products as people write it; of many, only how many they are.
+    """Return a sum of products as people write it, without cells that are missing; of many, only how many they are.
 
     Examples
     --------
     >>> sum_words([Term(0, 0, 0, 3.0, -1.0, -3.0, False), Term(0, 0, 1, 2.0, 0.5, 1.0, True)], decimal)
     '3*(-1) + [2]*0.5'
     """
+    terms = [term for term in terms if term.input == term.input or term.product != term.product]
     if len(terms) <= MOST_TERMS:
-        return " + ".join(_product(term, written) for term in terms)
+        return " + ".join(_product(term, written) for term in terms) or "0"
     shown = largest(terms)
     rest = sum(term.product for term in terms) - sum(term.product for term in shown)
     products = plus([written(term.product) for term in shown] + [written(rest)])

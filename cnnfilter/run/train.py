@@ -47,8 +47,8 @@ class Wanted(NamedTuple):
         The share of the pictures that it is judged by, and does not see.
     size
         Rows and columns of the network's input; None for those of the pictures.
-    threads, limit
-        At most so many threads, and bytes.
+    threads
+        At most so many threads.
     """
 
     start: str | None = None
@@ -56,7 +56,6 @@ class Wanted(NamedTuple):
     hold_out: float = 0.2
     size: Pair | None = None
     threads: int | None = None
-    limit: int | None = None
 
     def check(self) -> None:
         """Raise for a number that means nothing."""
@@ -124,8 +123,8 @@ def begin(data: Dataset, wanted: Wanted, *, failed: Callable[[str, CnnFilterErro
         only = next(iter(data.classes), "none")
         raise ParameterError(f"{quoted(data.name)}: all pictures are of one class, {only!r} (two are needed)")
     document, network, notes = _textbook(data, wanted) if wanted.start is None else _given(data, wanted)
-    _check_memory(data, network, wanted.limit)
-    images, places = prepared(data, FileModel(network), limit=wanted.limit, failed=failed)
+    _check_memory(data, network)
+    images, places = prepared(data, FileModel(network), failed=failed)
     labels = _numbered(data, places, network.classes)
     if wanted.start is None:
         network, images = _standardised(network, images)
@@ -135,7 +134,10 @@ def begin(data: Dataset, wanted: Wanted, *, failed: Callable[[str, CnnFilterErro
         raise ParameterError(f"{quoted(data.name)}: {bad} pictures hold NaN or infinite values")
     seen, held = held_out(labels, wanted.hold_out, wanted.settings.seed)
     judge = Examples(images[held], labels[held]) if len(held) else None
-    trainer = Trainer(network, Examples(images[seen], labels[seen]), judge, wanted.settings, wanted.threads)
+    try:
+        trainer = Trainer(network, Examples(images[seen], labels[seen]), judge, wanted.settings, wanted.threads)
+    except CnnFilterError as error:
+        raise type(error)(f"{quoted(document.path)}: {error}") from error
     return Training(trainer, document, _mark(wanted, network, document, images, labels), (*data.notes, *notes))
 
 
@@ -146,7 +148,7 @@ def _draw(wanted: Wanted) -> np.random.Generator:
 
 def _textbook(data: Dataset, wanted: Wanted) -> tuple[Document, Network, list[str]]:
     """Return the network that is trained unless another is given, for pictures, and what was guessed."""
-    sizes = sizes_of(data, limit=wanted.limit)
+    sizes = sizes_of(data)
     size, notes = wanted.size or sizes.size, []
     if wanted.size is None and (size is None or max(size) > LARGEST):
         size = USUAL
@@ -171,7 +173,7 @@ def _given(data: Dataset, wanted: Wanted) -> tuple[Document, Network, list[str]]
     """Return the network file that is to be trained; one of open size gets that of the pictures."""
     start = str(wanted.start)
     document = read_document(start)
-    size = wanted.size or sizes_of(data, limit=wanted.limit).size
+    size = wanted.size or sizes_of(data).size
     network = check_network(document, Path(start).parent, draw=_draw(wanted), size=size)
     if network.input.size is None:
         raise ParameterError(f"{quoted(start)}: takes any size, and the pictures are of several (--size ROWSxCOLS)")
@@ -218,9 +220,10 @@ def _standardised(network: Network, images: Array) -> tuple[Network, Array]:
     return replace(network, input=replace(network.input, mean=means, std=spreads)), made
 
 
-def _check_memory(data: Dataset, network: Network, limit: int | None) -> None:
+def _check_memory(data: Dataset, network: Network) -> None:
     """Refuse pictures that take more memory than allowed, before they are read."""
     rows, columns = network.input.size or (0, 0)
+    limit = data.opening.max_memory
     need = COPIES * 4 * data.total * (network.input.channels or 1) * rows * columns
     if limit is not None and need > limit:
         raise ResourceError(
