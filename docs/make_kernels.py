@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cnnfilter import conv2d
 from cnnfilter.images.display import Extent, choose_kind, extent_of, resolve, to_pixels
-from cnnfilter.images.passport import signed_colour
+from cnnfilter.images.draw import signed_colour
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.library import load_kernels
 from cnnfilter.library.catalog import Entry, entries, shipped_folder

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.images.passport import (
+from cnnfilter.images.draw import (
     ABOVE,
     FAINT,
     HEIGHT,
@@ -23,8 +23,8 @@ from cnnfilter.images.passport import (
     Box,
     draw_cells,
     draw_text,
+    gray,
 )
-from cnnfilter.images.story_page import gray
 
 #: Size of a frame, milliseconds that it is seen, and the last one.
 FRAME = (800, 450)

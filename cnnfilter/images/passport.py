@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.files import printable
 from cnnfilter.images.colour import colour_table
+from cnnfilter.images.draw import (
+    FAINT,
+    HEIGHT,
+    INK,
+    PAPER,
+    RULE,
+    SCALE,
+    WIDTH,
+    Box,
+    Colour,
+    draw_cells,
+    draw_text,
+    signed_colour,
+)
 
 Point = tuple[float, float]
-Colour = tuple[int, int, int]
 
 #: Sides up to this many cells are drawn as bars.
 LONGEST_BARS = 9
@@ -25,24 +37,7 @@ LONGEST_SURFACE = 64
 #: Shares of the height that the relief itself takes.
 LEAST_RISE, MOST_RISE = 0.48, 0.7
 
-ABOVE: Colour = (231, 126, 35)
-BELOW: Colour = (52, 110, 196)
-ZERO: Colour = (238, 238, 234)
 _LINE: Colour = (176, 178, 182)
-
-
-def signed_colour(value: float) -> Colour:
-    """Return the colour of a weight between -1 and 1: blue below 0, orange above.
-
-    Examples
-    --------
-    >>> signed_colour(0.0), signed_colour(1.0)
-    ((238, 238, 234), (231, 126, 35))
-    """
-    end = ABOVE if value > 0 else BELOW
-    share = min(1.0, abs(value)) ** 0.8
-    red, green, blue = (round(a + share * (b - a)) for a, b in zip(ZERO, end, strict=True))
-    return red, green, blue
 
 
 def draw_relief(draw: ImageDraw.ImageDraw, weights: Array, box: tuple[float, float, float, float]) -> None:
@@ -154,17 +149,6 @@ def _averaged(heights: Array) -> Array:
     return small if min(small.shape) > 1 else np.repeat(small, 2, axis=0 if len(small) == 1 else 1)
 
 
-Box = tuple[float, float, float, float]
-
-#: Size of the page, and how much larger it is drawn before it is made smooth.
-WIDTH, HEIGHT = 1600, 900
-SCALE = 2
-#: Sides up to this many cells show their numbers.
-LONGEST_NUMBERED = 11
-
-PAPER, INK, FAINT, RULE = (255, 255, 255), (28, 30, 34), (112, 116, 124), (222, 224, 228)
-
-
 class Page(NamedTuple):
     """What stands on the page.
 
@@ -222,50 +206,6 @@ def draw_passport(page: Page) -> NDArray[np.uint8]:
     _response(image, draw, page.response, panels[2])
     _facts(draw, page, margin)
     return np.asarray(image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS))
-
-
-def font_of(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return the font that comes with Pillow."""
-    return ImageFont.load_default(size * SCALE)
-
-
-def draw_text(
-    draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: float, ink: Any, *, anchor: str = "la",
-    width: float = math.inf,
-) -> None:  # fmt: skip
-    """Write text; the first coordinate counts pixels of the large drawing, the second those of the page."""
-    text = printable(text)
-    font = font_of(size)
-    while len(text) > 4 and font.getlength(text) > width:
-        text = f"{text[:-4].rstrip()}..."
-    draw.text((place[0], place[1] * SCALE), text, ink, font, anchor=anchor)
-
-
-def draw_cells(
-    draw: ImageDraw.ImageDraw, values: Array, cells: Sequence[Sequence[str]], box: Box,
-    colour: Callable[[float], Colour] = signed_colour, *, lines: bool = True,
-) -> Box:  # fmt: skip
-    """Draw values ``(H, W)`` as coloured cells, with their texts where there are some; return where they are.
-
-    `colour` gives that of a value divided by the largest one.
-    """
-    rows, columns = values.shape
-    side = min((box[2] - box[0]) / columns, (box[3] - box[1]) / rows, 128 * SCALE)
-    left = box[0] + (box[2] - box[0] - side * columns) / 2
-    top = box[1] + (box[3] - box[1] - side * rows) / 2
-    largest = float(np.abs(values).max()) or 1.0
-    longest = max((len(text) for row in cells for text in row), default=1)
-    size = min(0.4 * side, 1.5 * side / max(longest, 2)) / SCALE
-    line = 2 if lines and max(rows, columns) <= 4 * LONGEST_NUMBERED else 0
-    for row, column in np.ndindex(rows, columns):
-        paint = colour(float(values[row, column]) / largest)
-        x, y = left + column * side, top + row * side
-        draw.rectangle((x, y, x + side, y + side), paint, PAPER if line else None, line * SCALE // 2)
-        if cells:
-            middle = ((x + side / 2), (y + side / 2) / SCALE)
-            dark = 0.3 * paint[0] + 0.59 * paint[1] + 0.11 * paint[2] > 128
-            draw_text(draw, middle, cells[row][column], size, INK if dark else PAPER, anchor="mm")
-    return left, top, left + side * columns, top + side * rows
 
 
 def _response(image: Image.Image, draw: ImageDraw.ImageDraw, response: Array, box: Box) -> None:

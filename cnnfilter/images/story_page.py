@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.images.passport import (
+from cnnfilter.images.draw import (
     ABOVE,
     FAINT,
     HEIGHT,
@@ -22,9 +22,9 @@ from cnnfilter.images.passport import (
     SCALE,
     WIDTH,
     Box,
-    Colour,
     draw_cells,
     draw_text,
+    gray,
     signed_colour,
 )
 
@@ -99,14 +99,6 @@ def _panel(draw: ImageDraw.ImageDraw, panel: Panel, box: Box) -> None:
     top, left, bottom, right = panel.marked
     frame = (place[0] + left * wide, place[1] + top * high, place[0] + right * wide, place[1] + bottom * high)
     draw.rectangle(frame, None, ABOVE, 4 * SCALE)
-
-
-def gray(share: float) -> Colour:
-    """Return the colour of a value of a picture: 0 is black, the largest white; below 0 blue."""
-    if share < 0 or share != share:
-        return signed_colour(share if share == share else 0.0)
-    level = round(40 + 205 * min(share, 1.0))
-    return level, level, level
 
 
 def _arithmetic(draw: ImageDraw.ImageDraw, page: StoryPage, margin: float, right: float) -> None:

@@ -13,7 +13,8 @@ from cnnfilter.core.arrays import Array
 from cnnfilter.errors import lookup
 from cnnfilter.files import atomic_output, check_outputs
 from cnnfilter.images.display import Extent, resolve, to_pixels
-from cnnfilter.images.passport import LONGEST_NUMBERED, Page, draw_passport
+from cnnfilter.images.draw import LONGEST_NUMBERED
+from cnnfilter.images.passport import Page, draw_passport
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
 from cnnfilter.library.kernel import Kernel
