@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cnnfilter import conv2d
+from cnnfilter.images.colour import signed_colour
 from cnnfilter.images.display import Extent, choose_kind, extent_of, resolve, to_pixels
-from cnnfilter.images.draw import signed_colour
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.library import load_kernels
 from cnnfilter.library.catalog import Entry, entries, shipped_folder

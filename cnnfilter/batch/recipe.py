@@ -13,6 +13,7 @@ import cnnfilter
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import KernelFileError, ShapeError
 from cnnfilter.files import quoted
+from cnnfilter.images.arrange import USUAL, Arrangement
 from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.library.kernel import Kernel
@@ -22,6 +23,7 @@ from cnnfilter.networks.results import LayerResult, Prediction
 from cnnfilter.networks.spec import Input
 from cnnfilter.run.combine import check_kernels
 from cnnfilter.run.image import Done, Request, do_image, kernel_steps
+from cnnfilter.run.layer_pictures import around
 from cnnfilter.run.layers import File, Save, select, split_drawable, write_layers
 from cnnfilter.run.network import NetworkOptions, check_options, classify
 from cnnfilter.run.options import Options
@@ -110,6 +112,7 @@ class Convolve:
     measures: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
     reading: Reading = READ
+    sheet: Arrangement = USUAL
 
     def __post_init__(self) -> None:
         check_kernels(self.kernels, self.options.combine)
@@ -137,8 +140,8 @@ class Convolve:
             name: getattr(self, name)
             for name in ("display", "colormap", "compress", "scale", "zoom", "formats", "stack", "flatten", "measures")
         }
-        reading = self.reading._asdict()
-        return {"command": "convolve", "kernels": kernels, "options": options, "reading": reading, **words}
+        more = {"reading": self.reading._asdict(), "sheet": self.sheet._asdict()}
+        return {"command": "convolve", "kernels": kernels, "options": options, **more, **words}
 
     @cached_property
     def _request(self) -> Request:
@@ -147,6 +150,7 @@ class Convolve:
             steps=kernel_steps(self.kernels, self.options), options=self.options,
             display=self.display, colormap=self.colormap, compress=self.compress, scale=self.scale,
             zoom=self.zoom, flatten=self.flatten, keep=bool(self.measures), max_pixels=self.max_pixels,
+            sheet=self.sheet,
         )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
@@ -228,7 +232,7 @@ class Classify:
     digest: str
     layers: tuple[str, ...]
     formats: tuple[str, ...] = ()
-    display: str = "minmax"
+    display: str = "auto"
     colormap: str | None = None
     compress: str = "fast"
     scale: str | None = None
@@ -242,6 +246,7 @@ class Classify:
     expected: Input | None = None
     given: tuple[tuple[str, Array], ...] = ()
     reading: Reading = READ
+    sheet: Arrangement = USUAL
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -261,7 +266,7 @@ class Classify:
             "softmax",
         )  # fmt: skip
         changed: dict[str, Any] = {} if self.expected is None else {"input": replace(self.expected, example=None)}
-        changed["reading"] = self.reading._asdict()
+        changed |= {"reading": self.reading._asdict(), "sheet": self.sheet._asdict()}
         if self.given:
             changed["given"] = {name: values.tolist() for name, values in self.given}
         return {"command": "run", **{name: getattr(self, name) for name in words}, **changed}
@@ -284,6 +289,7 @@ class Classify:
         save = Save(
             layers=self.layers, formats=self.formats, display=self.display, colormap=self.colormap,
             compress=self.compress, scale=self.scale, zoom=self.zoom, max_pixels=self.max_pixels,
+            sheet=self.sheet,
         )  # fmt: skip
         result = classify(picture, self._model, options, save)
         files: list[File] = [(output, self.layers[output.label or 0], None) for output in outputs]
@@ -292,7 +298,8 @@ class Classify:
         missing = [name for name in self.layers if name not in layers]
         if left_out or missing:
             raise ShapeError(left_out[0] if left_out else f"layer {missing[0]!r} gives no numbers")
-        result = write_layers(result, files, save)
+        beside = around(self._model, picture, self.sheet, [result.prediction.layer])
+        result = write_layers(result, files, save, beside)
         made = [_made(layers[name]) for name in self.layers]
         if result.notes:
             made[-1].row["notes"] = list(result.notes)

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.flags import LimitFlags, OutputFlags, PictureFlags, PixelFlags, StoredFlags, ViewFlags
+from cnnfilter.cli.flags import LimitFlags, OutputFlags, PixelFlags, StoredFlags, ViewFlags
+from cnnfilter.cli.picture_flags import PictureFlags
 from cnnfilter.errors import ParameterError
 
 Images = Annotated[list[str] | None, typer.Argument(metavar="IMAGE...", help=flags.IMAGES_HELP)]

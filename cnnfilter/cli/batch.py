@@ -5,7 +5,8 @@ from typing import Annotated, NamedTuple
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.flags import LimitFlags, ModelFlags, OutputFlags, PictureFlags, PixelFlags, StepFlags
+from cnnfilter.cli.flags import LimitFlags, ModelFlags, OutputFlags, PixelFlags, StepFlags
+from cnnfilter.cli.picture_flags import PictureFlags
 from cnnfilter.errors import ParameterError
 
 _INPUT, _STEP, _OUTPUT, _VIEW, _RUN = "Input", "Computation", "Output", "What to see", "Running"

@@ -3,7 +3,8 @@
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.flags import LimitFlags, OutputFlags, PictureFlags, PixelFlags, StepFlags, StoredFlags, ViewFlags
+from cnnfilter.cli.flags import LimitFlags, OutputFlags, PixelFlags, StepFlags, StoredFlags, ViewFlags
+from cnnfilter.cli.picture_flags import PictureFlags
 
 
 @flags.command

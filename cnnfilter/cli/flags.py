@@ -178,36 +178,6 @@ Stack = Annotated[
     typer.Option("--stack", rich_help_panel=_OUTPUT, help="All kernels in one file; for pictures a contact sheet."),
 ]
 Flatten = Annotated[bool, typer.Option("--flatten", rich_help_panel=_OUTPUT, help="Dump the maps as one 1-D vector.")]
-Display = Annotated[
-    str,
-    typer.Option(
-        "--display", metavar="MAPPING", rich_help_panel=_OUTPUT,
-        help="How numbers become brightness: auto (by the kernel's sum, and by sign), clip, abs, minmax, symmetric or "
-        "percentile:P (99 and 1 alike cut 1 % off both ends).",
-    ),
-]  # fmt: skip
-Scale = Annotated[
-    str | None,
-    typer.Option(
-        "--scale", metavar="each|shared", rich_help_panel=_OUTPUT,
-        help="Stretch every map by itself, or all maps of a picture alike. Unset: kernels each, channels and a layer's "
-        "maps alike.",
-    ),
-]  # fmt: skip
-Zoom = Annotated[
-    int,
-    typer.Option("--zoom", metavar="N", min=1, rich_help_panel=_OUTPUT, help="Draw every value as N x N pixels."),
-]
-Colormap = Annotated[
-    str | None,
-    typer.Option(
-        "--colormap", metavar="NAME", rich_help_panel=_OUTPUT, autocompletion=colormaps,
-        help="Colour the picture: viridis, magma, ...; cnnfilter colormaps lists them.",
-    ),
-]  # fmt: skip
-Compress = Annotated[
-    str, typer.Option("--compress", metavar="fast|small", rich_help_panel=_OUTPUT, help="Effort spent on PNG size.")
-]
 Table = Annotated[bool, typer.Option("--table", "-t", rich_help_panel=_VIEW, help="Print the maps as numbers.")]
 At = Annotated[
     str | None, typer.Option("--at", metavar="ROW,COL", rich_help_panel=_VIEW, help="Centre of what --table shows.")
@@ -357,16 +327,6 @@ class OutputFlags(NamedTuple):
     output: Output = None
     format: Formats = None
     flatten: Flatten = False
-
-
-class PictureFlags(NamedTuple):
-    """How numbers become pixels."""
-
-    display: Display = "auto"
-    scale: Scale = None
-    zoom: Zoom = 1
-    colormap: Colormap = None
-    compress: Compress = "fast"
 
 
 class ViewFlags(NamedTuple):

@@ -19,9 +19,10 @@ from cnnfilter.batch.recipe import Convolve, Recipe, given_of, make_classify
 from cnnfilter.batch.roots import Filters, parse_roots, plain
 from cnnfilter.batch.run import Setup, run_batch
 from cnnfilter.batch.tables import check_finish, finish, places_of
-from cnnfilter.cli.flags import LimitFlags, ModelFlags, OutputFlags, PictureFlags, PixelFlags, StepFlags
+from cnnfilter.cli.flags import LimitFlags, ModelFlags, OutputFlags, PixelFlags, StepFlags
 from cnnfilter.cli.main import say
 from cnnfilter.cli.networks import override, parted_layout
+from cnnfilter.cli.picture_flags import PictureFlags
 from cnnfilter.cli.shared import filters_of, looks_of, memory_limit
 from cnnfilter.cli.words import check_network
 from cnnfilter.errors import ParameterError, lookup

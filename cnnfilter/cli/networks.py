@@ -44,6 +44,7 @@ from cnnfilter.networks.model import Model, whole_plan
 from cnnfilter.networks.plan import plan_network
 from cnnfilter.networks.results import LayerResult, NetworkResult
 from cnnfilter.run.image import check_place
+from cnnfilter.run.layer_pictures import around
 from cnnfilter.run.layers import File, Save, check_saves, plan_files, select, split_drawable, write_layers
 from cnnfilter.run.network import PREPARATIONS, NetworkOptions, adapt, check_options, check_peak, classify
 from cnnfilter.run.options import DTYPES, check_threads
@@ -220,7 +221,8 @@ def _one(
         kept, left_out = split_drawable(files, result.layers)
         if not kept:
             raise OutputError(f"nothing can be written: {left_out[0]}")
-        result = write_layers(replace(result, notes=(*result.notes, *left_out)), kept, save)
+        beside = around(model, picture, save.sheet, [result.prediction.layer])
+        result = write_layers(replace(result, notes=(*result.notes, *left_out)), kept, save, beside)
     if wanted.view.table:
         return result
     if not keep_all:
@@ -255,8 +257,9 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
         write(f"wrote {printable(name)}", stderr=aside)
     if any(Path(name).suffix.lstrip(".") in PICTURE_FORMATS for name in results[0].outputs):
         each = "map" if wanted.pictures["scale"] == "each" else "layer"
-        kind = "minmax" if wanted.pictures["display"] == "auto" else wanted.pictures["display"]
-        write(f"(shown as {kind}, each {each} by itself; the range of every map stands under it)", stderr=aside)
+        kind = wanted.pictures["display"]
+        how = "blue below 0 and orange above, or black to white" if kind == "auto" else f"shown as {kind}"
+        write(f"({how}; each {each} by itself, the range of every map under it)", stderr=aside)
 
 
 def _only(result: NetworkResult, wanted: Wanted) -> tuple[LayerResult, ...]:

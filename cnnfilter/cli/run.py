@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cnnfilter.cli import flags
-from cnnfilter.cli.flags import LimitFlags, ModelFlags, PictureFlags
+from cnnfilter.cli.flags import LimitFlags, ModelFlags
+from cnnfilter.cli.picture_flags import PictureFlags
 
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network file (YAML, JSON), or an ONNX model.")]
 Pictures = Annotated[
@@ -46,7 +47,7 @@ def run(
     output: flags.Output = None,
     format: flags.Formats = None,
     *,
-    pictures: PictureFlags = PictureFlags(display="minmax"),  # noqa: B008 - it never changes
+    pictures: PictureFlags,
     range: flags.ModelRange = None,
     model: ModelFlags,
     frame: flags.Frame = None,

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from cnnfilter.cli.flags import LimitFlags, OutputFlags, PictureFlags, PixelFlags, StepFlags, StoredFlags, ViewFlags
+from cnnfilter.cli.flags import LimitFlags, OutputFlags, PixelFlags, StepFlags, StoredFlags, ViewFlags
 from cnnfilter.cli.main import describe, say
+from cnnfilter.cli.picture_flags import PictureFlags
 from cnnfilter.cli.words import called, in_place, is_in_place
 from cnnfilter.core.shapes import pair
 from cnnfilter.dumps.names import GRID_EXTENSIONS
 from cnnfilter.dumps.write import DUMP_FORMATS
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
 from cnnfilter.files import printable, quoted
+from cnnfilter.images.arrange import Arrangement
 from cnnfilter.images.frames import ALL, READ, Reading, frame_name, parse_reading
 from cnnfilter.images.picture import MOST_FRAMES, Picture
 from cnnfilter.images.read import count_pictures, open_picture, read_stream
@@ -105,7 +107,9 @@ def request_of(
 
 def looks_of(pictures: PictureFlags) -> dict[str, Any]:
     """Return what the flags say about pictures, by name."""
-    return make_looks(pictures.display, pictures.colormap, pictures.compress, pictures.scale, pictures.zoom)
+    words = pictures._asdict()
+    lying = {name: words.pop(name) for name in ("columns", "ground", "with_input", "with_kernels")}
+    return make_looks(**words, sheet=Arrangement(**lying))
 
 
 def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) -> None:

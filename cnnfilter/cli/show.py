@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cnnfilter.cli import flags
+from cnnfilter.cli import flags, picture_flags
 from cnnfilter.cli.flags import LimitFlags, StoredFlags
 
 
@@ -18,8 +18,8 @@ def show(
     range: flags.Range = "stored",
     *,
     stored: StoredFlags,
-    display: flags.Display = "auto",
-    colormap: flags.Colormap = None,
+    display: picture_flags.Display = "auto",
+    colormap: picture_flags.Colormap = None,
     json: flags.Json = False,
     limits: LimitFlags,
 ) -> None:
@@ -35,5 +35,5 @@ def show(
     check_inputs([file], "show")
     view = flags.ViewFlags(table=table, at=at, preview=preview, json=json)
     shared.show_file(
-        file, range, stored, flags.PictureFlags(display=display, colormap=colormap), view, limits, heat=heat
+        file, range, stored, picture_flags.PictureFlags(display=display, colormap=colormap), view, limits, heat=heat
     )

@@ -11,6 +11,27 @@ from numpy.typing import NDArray
 
 from cnnfilter.errors import ShapeError, UnknownNameError
 
+Colour = tuple[int, int, int]
+
+ABOVE: Colour = (231, 126, 35)
+BELOW: Colour = (52, 110, 196)
+ZERO: Colour = (238, 238, 234)
+
+
+def signed_colour(value: float) -> Colour:
+    """Return the colour of a weight between -1 and 1: blue below 0, orange above.
+
+    Examples
+    --------
+    >>> signed_colour(0.0), signed_colour(1.0)
+    ((238, 238, 234), (231, 126, 35))
+    """
+    end = ABOVE if value > 0 else BELOW
+    share = min(1.0, abs(value)) ** 0.8
+    red, green, blue = (round(a + share * (b - a)) for a, b in zip(ZERO, end, strict=True))
+    return red, green, blue
+
+
 #: Characters of a wrong name that a message repeats.
 _LONGEST_NAME = 40
 
@@ -22,9 +43,11 @@ def colormap_names() -> list[str]:
     """Return the short names of all colour maps, in order; each also goes with ``_r`` behind it, turned over."""
     from cmap import Colormap
 
-    return sorted({str(name) for name in Colormap.catalog().short_keys()}, key=str.lower)
+    return sorted({SIGNED, *(str(name) for name in Colormap.catalog().short_keys())}, key=str.lower)
 
 
+#: Our own map, for values of both signs: blue below 0, pale at 0, orange above.
+SIGNED = "signed"
 #: Rows that go through a table at a time.
 _ROWS = 256
 
@@ -32,14 +55,16 @@ _ROWS = 256
 def colour_table(name: str) -> NDArray[np.uint8]:
     """Return the 256 colours of a colour map, ``(256, 3)``, black to white.
 
-    Any name that the cmap package knows: ``viridis``, ``inferno``, ``coolwarm``, ``gray_r`` and hundreds more, which
-    `colormap_names` lists.
+    ``signed``, or any name that the cmap package knows: ``viridis``, ``inferno``, ``coolwarm``, ``gray_r`` and hundreds
+    more, which `colormap_names` lists.
 
     Raises
     ------
     UnknownNameError
         If there is no such map; the closest names are given.
     """
+    if name == SIGNED:
+        return np.array([signed_colour((level - 127.5) / 127.5) for level in range(256)], np.uint8)
     from difflib import get_close_matches  # only a mistake needs it
 
     from cmap import Colormap

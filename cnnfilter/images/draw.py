@@ -11,8 +11,8 @@ from PIL import ImageDraw, ImageFont
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.files import printable
+from cnnfilter.images.colour import Colour, signed_colour
 
-Colour = tuple[int, int, int]
 Box = tuple[float, float, float, float]
 
 #: Size of the page, and how much larger it is drawn before it is made smooth.
@@ -22,23 +22,6 @@ SCALE = 2
 LONGEST_NUMBERED = 11
 
 PAPER, INK, FAINT, RULE = (255, 255, 255), (28, 30, 34), (112, 116, 124), (222, 224, 228)
-ABOVE: Colour = (231, 126, 35)
-BELOW: Colour = (52, 110, 196)
-ZERO: Colour = (238, 238, 234)
-
-
-def signed_colour(value: float) -> Colour:
-    """Return the colour of a weight between -1 and 1: blue below 0, orange above.
-
-    Examples
-    --------
-    >>> signed_colour(0.0), signed_colour(1.0)
-    ((238, 238, 234), (231, 126, 35))
-    """
-    end = ABOVE if value > 0 else BELOW
-    share = min(1.0, abs(value)) ** 0.8
-    red, green, blue = (round(a + share * (b - a)) for a, b in zip(ZERO, end, strict=True))
-    return red, green, blue
 
 
 def gray(share: float) -> Colour:

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cnnfilter.core.arrays import Array
+from cnnfilter.images.colour import ABOVE
 from cnnfilter.images.draw import (
-    ABOVE,
     FAINT,
     HEIGHT,
     INK,

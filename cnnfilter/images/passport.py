@@ -11,21 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.images.colour import colour_table
-from cnnfilter.images.draw import (
-    FAINT,
-    HEIGHT,
-    INK,
-    PAPER,
-    RULE,
-    SCALE,
-    WIDTH,
-    Box,
-    Colour,
-    draw_cells,
-    draw_text,
-    signed_colour,
-)
+from cnnfilter.images.colour import Colour, colour_table, signed_colour
+from cnnfilter.images.draw import FAINT, HEIGHT, INK, PAPER, RULE, SCALE, WIDTH, Box, draw_cells, draw_text
 
 Point = tuple[float, float]
 

@@ -1,10 +1,10 @@
-"""Contact sheets: many maps on one picture, each with its name."""
+"""Contact sheets: many maps on one picture, each with its name, its range, and where wanted its kernel."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +12,51 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cnnfilter.errors import ShapeError
 from cnnfilter.files import printable
+from cnnfilter.images.arrange import DARK, LIGHT, USUAL, Arrangement, columns_of
+from cnnfilter.images.colour import Colour
+from cnnfilter.images.draw import FAINT, INK, PAPER, RULE
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 Pixels = NDArray[Any]
 
-_GROUND, _NAME, _NOTE = 36, 236, 156
-
 #: Maps smaller than this many pixels are shown enlarged, each value as a square.
-_SMALLEST_TILE = 160
+SMALLEST_TILE = 160
 _SMALLEST_FONT, _LARGEST_FONT = 11, 30
+#: Share of a map's height that a kernel beside it takes, and pixels of the bar that shows a scale.
+_KERNEL, _BAR = 0.45, 18
+
+
+class Ground(NamedTuple):
+    """The colours of a sheet: what is behind the maps, names, notes, and the edges of maps."""
+
+    paper: Colour
+    name: Colour
+    note: Colour
+    rule: Colour
+
+
+#: The colours of each ground.
+GROUNDS = {
+    LIGHT: Ground(PAPER, INK, FAINT, RULE),
+    DARK: Ground((24, 25, 28), (236, 236, 236), (156, 158, 164), (70, 72, 78)),
+}
+
+
+class Bar(NamedTuple):
+    """The scale that all maps share: its ends, and its colours ``(256, 3)`` from one to the other."""
+
+    low: float
+    high: float
+    colours: Pixels
 
 
 def contact_sheet(
-    tiles: Sequence[Pixels], names: Sequence[str], *, notes: Sequence[str] = (), longest: int = 4096
-) -> NDArray[np.uint8]:
-    """Arrange pictures in a grid that is about as wide as high.
+    tiles: Sequence[Pixels], names: Sequence[str], *, notes: Sequence[str] = (), kernels: Sequence[Pixels | None] = (),
+    bar: Bar | None = None, how: Arrangement = USUAL,
+) -> NDArray[np.uint8]:  # fmt: skip
+    """Arrange pictures in a grid.
 
     Parameters
     ----------
@@ -37,76 +65,110 @@ def contact_sheet(
     names
         What stands under each.
     notes
-        What stands under each name, smaller: the display mapping, where each has its own.
-    longest
-        The longest side that the sheet may have, in pixels; larger maps are shown smaller.
+        What stands under each name, smaller: its range.
+    kernels
+        A picture of the kernel that stands beside each, or None.
+    bar
+        The scale that they share, drawn below.
+    how
+        How the sheet lies.
 
     Returns
     -------
     numpy.ndarray
-        ``(H, W, 1)`` uint8 if all tiles are gray, else ``(H, W, 3)``. Transparency shows the ground.
+        ``(H, W, 3)`` uint8. Transparency shows the ground.
 
     Raises
     ------
     ShapeError
         If there are no tiles, or not as many names.
     """
-    if not tiles or len(names) != len(tiles) or len(notes) not in (0, len(tiles)):
+    if not tiles or len(names) != len(tiles) or {len(notes), len(kernels)} - {0, len(tiles)}:
         raise ShapeError(f"a contact sheet needs a name for each map, got {len(tiles)} maps and {len(names)} names")
-    pictures = [tile[..., None] if tile.ndim == 2 else tile for tile in tiles]
-    height, width = max(tile.shape[0] for tile in pictures), max(tile.shape[1] for tile in pictures)
-    columns = _columns(len(pictures), height, width)
-    rows = math.ceil(len(pictures) / columns)
-    scale = _scale(height, width, rows, columns, longest)
-    cell_height, cell_width = max(round(height * scale), 1), max(round(width * scale), 1)
-    gap = max(min(cell_width, cell_height) // 24, 8)
-    size = min(max(cell_width // 14, _SMALLEST_FONT), _LARGEST_FONT)
-    fonts = (ImageFont.load_default(size), ImageFont.load_default(max(size * 4 // 5, _SMALLEST_FONT - 1)))
-    label = round(1.5 * size) + (round(1.2 * size) if notes else 0)
-    mode = "RGB" if any(tile.shape[2] > 2 for tile in pictures) else "L"
-    step = (cell_width + gap, cell_height + label + gap)
-    sheet = Image.new(mode, (columns * step[0] + gap, rows * step[1] + gap), _gray(_GROUND, mode))
+    plan = _plan([tile[..., None] if tile.ndim == 2 else tile for tile in tiles], notes, kernels, bar, how)
+    ground = GROUNDS[how.ground]
+    sheet = Image.new("RGB", plan.size, ground.paper)
     draw = ImageDraw.Draw(sheet)
-    for index, (tile, name) in enumerate(zip(pictures, names, strict=True)):
-        left, top = gap + index % columns * step[0], gap + index // columns * step[1]
-        shown = _resized(_opaque(tile), scale)
-        sheet.paste(shown, (left + (cell_width - shown.width) // 2, top + (cell_height - shown.height) // 2))
-        lines = [(name, fonts[0], _NAME)] + ([(notes[index], fonts[1], _NOTE)] if notes else [])
-        under = top + cell_height + size // 4
-        for text, font, shade in lines:
-            fitted = _fitted(printable(text), font, cell_width)
-            draw.text((left + cell_width / 2, under), fitted, _gray(shade, mode), font, anchor="ma")
-            under += round(1.25 * size)
-    return np.asarray(sheet).reshape(sheet.height, sheet.width, -1)
+    for index, (tile, name) in enumerate(zip(tiles, names, strict=True)):
+        left, top = plan.corner(index)
+        if kernels and kernels[index] is not None:
+            _paste_kernel(sheet, np.asarray(kernels[index]), (left, top), plan)
+        left += plan.kernel
+        shown = _resized(_opaque(tile, ground.paper), plan.scale)
+        place = left + (plan.width - shown.width) // 2, top + (plan.height - shown.height) // 2
+        edge = (place[0] - 1, place[1] - 1, place[0] + shown.width, place[1] + shown.height)
+        draw.rectangle(edge, None, ground.rule)  # what is white on white, or black on black, has an end
+        sheet.paste(shown, place)
+        lines = [(name, plan.fonts[0], ground.name)] + ([(notes[index], plan.fonts[1], ground.note)] if notes else [])
+        under = top + plan.height + plan.text // 4
+        for text, font, ink in lines:
+            draw.text(
+                (left + plan.width / 2, under), _fitted(printable(text), font, plan.width), ink, font, anchor="ma"
+            )
+            under += round(1.25 * plan.text)
+    if bar is not None:
+        _draw_bar(sheet, draw, bar, plan, ground)
+    return np.asarray(sheet)
 
 
-def _columns(count: int, height: int, width: int) -> int:
-    """Return how many columns make the sheet nearest to a 4:3 picture, with as few empty cells as possible."""
+class _Plan(NamedTuple):
+    """Where everything lies on a sheet, in pixels."""
 
-    def cost(columns: int) -> float:
-        rows = math.ceil(count / columns)
-        aspect = columns * width / (rows * height * 1.08)
-        return abs(math.log(aspect / (4 / 3))) + 0.6 * (rows * columns - count) / count
+    columns: int
+    scale: float
+    width: int
+    height: int
+    kernel: int
+    gap: int
+    text: int
+    label: int
+    fonts: tuple[Any, Any]
+    size: tuple[int, int]
 
-    return min(range(1, count + 1), key=cost)
+    def corner(self, index: int) -> tuple[int, int]:
+        """Return left and top of a cell."""
+        row, column = divmod(index, self.columns)
+        step = self.kernel + self.width + self.gap, self.height + self.label + self.gap
+        return self.gap + column * step[0], self.gap + row * step[1]
 
 
-def _scale(height: int, width: int, rows: int, columns: int, longest: int) -> float:
+def _plan(
+    tiles: Sequence[Pixels], notes: Sequence[str], kernels: Sequence[Pixels | None], bar: Bar | None, how: Arrangement
+) -> _Plan:
+    """Return where everything lies."""
+    height, width = max(tile.shape[0] for tile in tiles), max(tile.shape[1] for tile in tiles)
+    columns = columns_of(len(tiles), height, width, how.columns)
+    rows = math.ceil(len(tiles) / columns)
+    beside = 1 + _KERNEL * height / width if kernels else 1.0
+    scale = _scale(height, width * beside, rows, columns, how.longest)
+    high, wide = max(round(height * scale), 1), max(round(width * scale), 1)
+    gap = max(min(wide, high) // 24, 10)
+    kernel = round(_KERNEL * high) + gap // 2 if kernels else 0
+    text = min(max((wide + kernel) // 14, _SMALLEST_FONT), _LARGEST_FONT)
+    label = round(1.5 * text) + (round(1.2 * text) if notes else 0)
+    below = _BAR + 3 * text if bar else 0
+    size = columns * (kernel + wide + gap) + gap, rows * (high + label + gap) + gap + below
+    fonts = ImageFont.load_default(text), ImageFont.load_default(max(text * 4 // 5, _SMALLEST_FONT - 1))
+    return _Plan(columns, scale, wide, high, kernel, gap, text, label, fonts, size)
+
+
+def _scale(height: int, width: float, rows: int, columns: int, longest: int) -> float:
     """Return how much tiles are enlarged, by a whole number, or made smaller."""
     room = 0.94 * longest
     fits = min(room / (columns * width), room / (rows * height * 1.1))
     if fits < 1:
         return fits
-    return float(max(min(math.ceil(_SMALLEST_TILE / max(height, width)), int(fits)), 1))
+    return float(max(min(math.ceil(SMALLEST_TILE / max(height, width)), int(fits)), 1))
 
 
-def _opaque(tile: Pixels) -> Image.Image:
-    """Return a tile as a gray or RGB picture, over the ground where it is transparent."""
-    colours = tile[..., : 3 if tile.shape[2] > 2 else 1]
-    if tile.shape[2] in (2, 4):
-        share = tile[..., -1:].astype(np.float32) / 255
-        colours = np.rint(colours * share + _GROUND * (1 - share)).astype(np.uint8)
-    return Image.fromarray(np.ascontiguousarray(colours[..., 0] if colours.shape[2] == 1 else colours))
+def _opaque(tile: Pixels, paper: Colour) -> Image.Image:
+    """Return a tile as an RGB picture, over the ground where it is transparent."""
+    planes = tile[..., None] if tile.ndim == 2 else tile
+    colours = planes[..., : 3 if planes.shape[2] > 2 else 1]
+    if planes.shape[2] in (2, 4):
+        share = planes[..., -1:].astype(np.float32) / 255
+        colours = np.rint(colours * share + np.array(paper, np.float32) * (1 - share)).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3))))
 
 
 def _resized(tile: Image.Image, scale: float) -> Image.Image:
@@ -115,6 +177,31 @@ def _resized(tile: Image.Image, scale: float) -> Image.Image:
         return tile
     size = max(round(tile.width * scale), 1), max(round(tile.height * scale), 1)
     return tile.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BICUBIC)
+
+
+def _paste_kernel(sheet: Image.Image, kernel: Pixels, corner: tuple[int, int], plan: _Plan) -> None:
+    """Draw a kernel ``(kH, kW, 3)`` in whole steps beside its map, at the top."""
+    room = max(plan.kernel - plan.gap // 2, 1)
+    step = max(room // max(kernel.shape[:2]), 1)
+    large = Image.fromarray(np.ascontiguousarray(kernel)).resize(
+        (kernel.shape[1] * step, kernel.shape[0] * step), Image.Resampling.NEAREST
+    )
+    large.thumbnail((room, room))
+    sheet.paste(large, (corner[0] + (room - large.width) // 2, corner[1]))
+
+
+def _draw_bar(sheet: Image.Image, draw: ImageDraw.ImageDraw, bar: Bar, plan: _Plan, ground: Ground) -> None:
+    """Draw the scale below the maps: its colours, and what its ends and its middle stand for."""
+    width = min(plan.size[0] - 4 * plan.gap - 6 * plan.text, 640)
+    if width < 4 * plan.text:
+        return
+    left, top = (plan.size[0] - width) // 2, plan.size[1] - plan.gap - _BAR - round(1.5 * plan.text)
+    levels = bar.colours[np.linspace(0, len(bar.colours) - 1, width).astype(int)]
+    sheet.paste(Image.fromarray(np.repeat(levels[None], _BAR, axis=0)), (left, top))
+    for share in (0.0, 0.5, 1.0):
+        value = bar.low + share * (bar.high - bar.low)
+        place = left + share * width, top + _BAR + plan.text // 4
+        draw.text(place, f"{value:.4g}", ground.note, plan.fonts[1], anchor="ma")
 
 
 def _fitted(text: str, font: FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
@@ -126,8 +213,3 @@ def _fitted(text: str, font: FreeTypeFont | ImageFont.ImageFont, width: int) -> 
         if font.getlength(cut) <= width:
             return cut
     return text[:1]
-
-
-def _gray(value: int, mode: str) -> int | tuple[int, int, int]:
-    """Return a gray of either mode."""
-    return value if mode == "L" else (value, value, value)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from cnnfilter.core.arrays import Array
+from cnnfilter.images.colour import ABOVE, signed_colour
 from cnnfilter.images.draw import (
-    ABOVE,
     FAINT,
     HEIGHT,
     INK,
@@ -25,7 +25,6 @@ from cnnfilter.images.draw import (
     draw_cells,
     draw_text,
     gray,
-    signed_colour,
 )
 
 #: Letters of a line of arithmetic, and lines that there is room for.

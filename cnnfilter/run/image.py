@@ -13,17 +13,21 @@ from cnnfilter.core.shapes import Pair
 from cnnfilter.dumps.names import check_stack
 from cnnfilter.dumps.write import DUMP_FORMATS
 from cnnfilter.errors import ParameterError
+from cnnfilter.images.arrange import USUAL, Arrangement
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.run.adopt import check_adopted, convention_of, notes_on, suited, way_of
+from cnnfilter.run.beside import extras_of
 from cnnfilter.run.combine import angle_note, auto_display, check_kernels, step_title
 from cnnfilter.run.look import (
     Alpha,
     Look,
     auto_kind,
+    by_sign,
     carries_alpha,
     check_colormap,
+    check_sheet,
     check_zoom,
     exact_type,
     flat_note,
@@ -35,7 +39,7 @@ from cnnfilter.run.maps import MapPlan, Maps, alpha_of, as_bank, plan_maps
 from cnnfilter.run.memory import check_cost, cost_of, held_for, is_deep, made_together
 from cnnfilter.run.options import Options
 from cnnfilter.run.outputs import Output, write_dump
-from cnnfilter.run.render import draw, draw_sheet, measure, shared_looks
+from cnnfilter.run.render import draw, draw_sheet, kindred_looks, measure, shared_looks
 from cnnfilter.run.results import MapResult, Statistics
 from cnnfilter.run.source import PictureSource
 
@@ -64,6 +68,7 @@ class Request(NamedTuple):
     max_memory: int | None = None
     at: Pair | None = None
     max_pixels: int = MAX_PIXELS
+    sheet: Arrangement = USUAL
 
     def on(self, picture: Picture) -> Request:
         """Return the request for one picture: what an adopted tool does depends on the type of its pixels."""
@@ -181,7 +186,9 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
     works = plan_image(request, picture)
     check_works(request, works, outputs)
     plans = [work.plan for work in works]
-    check_cost(cost_of(request, plans, picture, outputs), picture.name, request.max_memory)
+    check_cost(
+        cost_of(request, plans, picture, outputs, [work.look.kind for work in works]), picture.name, request.max_memory
+    )
     works = [_with_alpha(work) for work in works]
     hold = held_for(request, outputs)
 
@@ -190,14 +197,19 @@ def do_image(request: Request, picture: Picture, outputs: Sequence[Output]) -> l
 
     if made_together(request, outputs):
         made = [plan.maps(hold) for plan in plans]
-        if request.scale == "shared":
-            looks = shared_looks(made, [work.look for work in works])
-            works = [work._replace(look=look) for work, look in zip(works, looks, strict=True)]
         stacked = any(output.label is None for output in outputs)
+        drawn = stacked and any(output.format not in DUMP_FORMATS for output in outputs)
+        if drawn and request.display == "auto":
+            works = [work._replace(look=by_sign(work.look)) for work in works]
+        if request.scale == "shared" or (request.scale is None and drawn):
+            alike = shared_looks if request.scale == "shared" else kindred_looks
+            looks = alike(made, [work.look for work in works])
+            works = [work._replace(look=look) for work, look in zip(works, looks, strict=True)]
         done = _stacked(request, works, made, outputs) if stacked else [*map(one, range(len(made)), works, made)]
     else:  # a map is gone before the next is made
         done = [one(index, work, work.plan.maps(hold)) for index, work in enumerate(works)]
-    return _with_flat_note(done, works[0].look.display) if outputs else done
+    displays = {work.look.display for work in works}
+    return _with_flat_note(done, displays.pop() if len(displays) == 1 else None) if outputs else done
 
 
 def plan_image(request: Request, picture: Picture) -> list[Work]:
@@ -236,6 +248,8 @@ def check_works(request: Request, works: Sequence[Work], outputs: Sequence[Outpu
     shapes = [work.plan.shape for work in works]
     if any(output.format not in DUMP_FORMATS for output in outputs):
         check_zoom(shapes, request.zoom, request.max_pixels)
+    if any(output.format not in DUMP_FORMATS and output.label is None for output in outputs):
+        check_sheet(shapes, request.zoom, request.max_pixels)
     arrays = [one for one in outputs if one.label is None and one.format in DUMP_FORMATS]
     if not request.flatten and any(DUMP_FORMATS[one.format].one_array for one in arrays):
         check_stack(shape[1:] if shape[0] == 1 else shape for shape in shapes)
@@ -324,7 +338,8 @@ def _stacked(
     pictures = [output for output in outputs if output.format not in DUMP_FORMATS]
     displays: list[Display | None] = [None] * len(made)
     if pictures:
-        facts, displays[:] = draw_sheet(made, [work.look for work in works], names, pictures)
+        extras = extras_of(request.sheet, works[0].picture, [work.step.kernels for work in works])
+        facts, displays[:] = draw_sheet(made, [work.look for work in works], names, pictures, extras)
     else:
         facts = [measure(maps) for maps in made]
     dumps = [output for output in outputs if output not in pictures]
@@ -361,6 +376,7 @@ def _look(request: Request, step: Step, plan: MapPlan) -> Look:
         scale=request.scale,
         exact=exact_type(picture, request.options, request.display, request.colormap),
         profile=kept_profile(picture, source, channels, request.colormap),
+        sheet=request.sheet,
     )
 
 

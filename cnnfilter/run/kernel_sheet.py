@@ -1,4 +1,4 @@
-"""Kernels as one picture: a tile each, gray where a weight is 0."""
+"""Kernels as one picture: a tile each."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 import cnnfilter
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import lookup
 from cnnfilter.files import atomic_output, check_outputs
-from cnnfilter.images.display import Extent, resolve, to_pixels
 from cnnfilter.images.draw import LONGEST_NUMBERED
 from cnnfilter.images.passport import Page, draw_passport
 from cnnfilter.images.sheet import contact_sheet
@@ -20,6 +17,7 @@ from cnnfilter.images.write import encode_image
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import files_read
 from cnnfilter.library.passport import passport, rank_words, symmetry_words
+from cnnfilter.run.beside import kernel_picture
 from cnnfilter.run.outputs import PICTURE_FORMATS
 from cnnfilter.text import distinct
 
@@ -28,19 +26,18 @@ def kernel_tiles(kernels: Sequence[Kernel]) -> tuple[list[Array], tuple[str, ...
     """Return pixels ``(H, W, C)`` and a name of its own for each kernel, or for each of its channels.
 
     A kernel of three channels is one tile in colour, as filters over red, green and blue are drawn; of any other
-    number, a tile each. Each kernel is stretched by itself, with 0 in the middle, so that weak ones show too.
+    number, a tile each, blue below 0 and orange above. Each kernel is stretched by itself around 0, so that
+    weak ones show too.
     """
     tiles: list[Array] = []
     names: list[str] = []
     for kernel in kernels:
         planes = kernel.weights if kernel.weights.ndim == 3 else kernel.weights[None]
-        most = float(np.abs(planes).max())
-        display = resolve("symmetric", 1.0, Extent(-most, most))
         if len(planes) in (1, 3):
-            tiles.append(to_pixels(planes, display))
+            tiles.append(kernel_picture(planes))
             names.append(kernel.name)
         else:
-            tiles += [to_pixels(plane, display) for plane in planes]
+            tiles += [kernel_picture(plane) for plane in planes]
             names += [f"{kernel.name}/{channel}" for channel in range(len(planes))]
     return tiles, distinct(names)
 

@@ -14,19 +14,18 @@ from typing import BinaryIO, NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 import cnnfilter
-from cnnfilter.core.arrays import Array
 from cnnfilter.dumps.write import DUMP_FORMATS, Dump
-from cnnfilter.errors import ParameterError, ResourceError, UnknownNameError, closest
+from cnnfilter.errors import ResourceError, UnknownNameError, closest
 from cnnfilter.files import atomic_output
-from cnnfilter.images.display import Display, extent_of, resolve, to_pixels
+from cnnfilter.images.arrange import USUAL, Arrangement
+from cnnfilter.images.display import extent_of
 from cnnfilter.images.picture import MAX_PIXELS
-from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.write import encode_image
 from cnnfilter.networks.plan import LayerPlan
 from cnnfilter.networks.results import LayerResult, NetworkResult, Saved
+from cnnfilter.run.layer_pictures import NOTHING, Around, Drawing, colormap_of, draw_layer, floats, layer_displays
 from cnnfilter.run.look import check_zoom, flat_note
 from cnnfilter.run.outputs import STDOUT, Output, place_outputs
-from cnnfilter.run.render import enlarged, in_color, range_text
 from cnnfilter.text import distinct, slug
 
 #: Stands for all layers, which go into one file.
@@ -38,9 +37,6 @@ File: TypeAlias = tuple[Output, str, "int | None"]
 LONGEST_SHEET, SMALLEST_TILE = 4096, 160
 #: The most pictures of single maps that are written of one picture.
 MOST_MAPS = 100_000
-
-#: Widest a vector is drawn before it is broken into rows.
-VECTOR_COLUMNS = 64
 
 
 class Save(NamedTuple):
@@ -58,18 +54,26 @@ class Save(NamedTuple):
         Pixels along each side of the square that one value becomes.
     max_pixels
         Pixels of the largest map that is drawn enlarged.
+    sheet
+        How the maps of a layer lie.
     """
 
     layers: tuple[str, ...]
     formats: tuple[str, ...]
     output: str | None = None
-    display: str = "minmax"
+    display: str = "auto"
     colormap: str | None = None
     compress: str = "fast"
     single: bool = False
     scale: str | None = None
     zoom: int = 1
     max_pixels: int = MAX_PIXELS
+    sheet: Arrangement = USUAL
+
+    @property
+    def drawing(self) -> Drawing:
+        """How layers are drawn."""
+        return Drawing(self.display, self.colormap, self.scale, self.zoom, self.sheet)
 
     @property
     def in_one(self) -> bool:
@@ -157,7 +161,7 @@ def save_bytes(save: Save, plans: Sequence[LayerPlan]) -> int:
     """
     if all(form in DUMP_FORMATS for form in save.formats):
         return 0
-    depth = 3 if save.colormap else 1
+    depth = 3  # a sheet has colours: of a map, of signs, or of its ground
     need = 0
     for plan in plans:
         if plan.name in save.layers:
@@ -223,7 +227,9 @@ def split_drawable(files: Sequence[File], layers: Sequence[LayerResult]) -> tupl
     return kept, list(notes.values())
 
 
-def write_layers(result: NetworkResult, files: Sequence[File], save: Save) -> NetworkResult:
+def write_layers(
+    result: NetworkResult, files: Sequence[File], save: Save, beside: Around = NOTHING
+) -> NetworkResult:  # fmt: skip
     """Write the layers of one picture; return the result with the names of the files."""
     layers = {layer.name: layer for layer in result.layers}
     saved: list[Saved] = []
@@ -233,7 +239,7 @@ def write_layers(result: NetworkResult, files: Sequence[File], save: Save) -> Ne
             if name == ALL:
                 saved += [Saved(path, *one) for one in _write_all(file, result, save)]
             else:
-                _write(file, result, layers[name], index, output.format, save)
+                _write(file, result, layers[name], index, output.format, save, beside)
                 saved.append(Saved(path, name, index))
     drawn = [layers[name] for name in dict.fromkeys(one[1] for one in files if one[0].format not in DUMP_FORMATS)]
     notes = [note for layer in drawn for note in _flat_notes(layer, save)]
@@ -256,8 +262,8 @@ def _flat_notes(layer: LayerResult, save: Save) -> list[str]:
     """Return the note that most of a layer's maps show next to nothing, if that is so."""
     if layer.values.ndim != 3 or save.scale == "each":
         return []
-    ranges = [extent_of([one]) for one in _floats(layer)]
-    return [f"layer {layer.name}: {note}" for note in flat_note(ranges, layer_displays(layer, save.display)[0])]
+    ranges = [extent_of([one]) for one in floats(layer)]
+    return [f"layer {layer.name}: {note}" for note in flat_note(ranges, layer_displays(layer, save.drawing)[0])]
 
 
 def _write_all(file: BinaryIO, result: NetworkResult, save: Save) -> list[tuple[str, None, str]]:
@@ -270,7 +276,7 @@ def _write_all(file: BinaryIO, result: NetworkResult, save: Save) -> list[tuple[
 
 
 def _write(
-    file: BinaryIO, result: NetworkResult, layer: LayerResult, index: int | None, form: str, save: Save
+    file: BinaryIO, result: NetworkResult, layer: LayerResult, index: int | None, form: str, save: Save, beside: Around
 ) -> None:  # fmt: skip
     """Write one file: the numbers as they come, or a picture."""
     if form in DUMP_FORMATS:
@@ -279,73 +285,13 @@ def _write(
         DUMP_FORMATS[form].write(file, Dump([(layer.name, values)], info=info))
         return
     check_zoom([layer.values.shape] if layer.values.ndim > 1 else [], save.zoom, save.max_pixels)
-    displays = layer_displays(layer, save.display, save.scale, index)
-    pixels = draw_layer(layer, displays, save.colormap, index, save.zoom)
-    kind = "minmax" if save.display == "auto" else save.display
-    shown = str(displays[0]) if len(displays) == 1 else f"each map by itself, {kind}"
+    displays = layer_displays(layer, save.drawing, index)
+    pixels = draw_layer(layer, displays, save.drawing, index, beside)
+    shown = str(displays[0]) if len(displays) == 1 else f"each map by itself, {displays[0].kind}"
+    colours = colormap_of(displays[0], save.drawing)
     text = {
         "Software": f"cnnfilter {cnnfilter.__version__}",
-        "Display": f"{shown}, {save.colormap}" if save.colormap else shown,
+        "Display": f"{shown}, {colours}" if colours else shown,
         "Source": result.source, "Network": result.network, "Layer": layer.name,
     }  # fmt: skip
     file.write(encode_image(pixels, form, text, compress=save.compress))
-
-
-def _floats(layer: LayerResult) -> Array:
-    """Return a layer's values as floats."""
-    return layer.values if layer.values.dtype.kind == "f" else layer.values.astype(np.float32)
-
-
-def layer_displays(
-    layer: LayerResult, kind: str, scale: str | None = None, index: int | None = None
-) -> list[Display]:  # fmt: skip
-    """Return the mapping of a layer's values to pixels: one, so that its maps can be compared, or one for each map.
-
-    With `index`, only that of one map.
-    """
-    kind = "minmax" if kind == "auto" else kind
-    values = _floats(layer)
-    white = max(1.0, layer.maximum) if np.isfinite(layer.maximum) else 1.0
-    parts = [values]
-    if scale == "each" and values.ndim == 3:
-        parts = [*values] if index is None else [values[index]]
-    return [resolve(kind, white, extent_of([part], kind)) for part in parts]
-
-
-def draw_layer(
-    layer: LayerResult, displays: Sequence[Display], colormap: str | None = None, index: int | None = None,
-    zoom: int = 1,
-) -> Array:  # fmt: skip
-    """Return a layer as pixels ``(H, W, C)``: a contact sheet of its maps, one map, or a vector as a strip of cells.
-
-    Parameters
-    ----------
-    displays
-        One mapping, or one for each map.
-    index
-        The map; None for all of them.
-    """
-    values = _floats(layer)
-    if values.ndim > 3:
-        raise ParameterError(f"layer {layer.name!r} of shape {values.shape} is no picture (use -f npy, npz or json)")
-    if values.ndim == 3:
-        chosen = range(len(values)) if index is None else [index]
-        shown = displays if len(displays) == len(values) else [displays[0]] * len(values)
-        tiles = [enlarged(in_color(to_pixels(values[one], shown[one]), colormap), zoom) for one in chosen]
-        if index is not None:
-            return tiles[0]
-        ranges = [range_text(*extent_of([one])) for one in values]
-        return contact_sheet(tiles, [str(number) for number in chosen], notes=ranges, longest=LONGEST_SHEET)
-    plane = values if values.ndim == 2 else _strip(values.reshape(-1))
-    tile = enlarged(in_color(to_pixels(plane, displays[0]), colormap), zoom)
-    return contact_sheet([tile], [layer.name], notes=[range_text(*extent_of([values]))])
-
-
-def _strip(vector: Array) -> Array:
-    """Return a vector as rows of at most VECTOR_COLUMNS cells; cells without a value hold NaN."""
-    if len(vector) <= VECTOR_COLUMNS:
-        return vector[None]
-    rows = -(-len(vector) // VECTOR_COLUMNS)
-    padded = np.full(rows * VECTOR_COLUMNS, np.nan, vector.dtype)
-    padded[: len(vector)] = vector
-    return padded.reshape(rows, VECTOR_COLUMNS)

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import OutputError, ShapeError, lookup
+from cnnfilter.images.arrange import USUAL, Arrangement, sheet_pixels
 from cnnfilter.images.colour import colour_table
 from cnnfilter.images.display import NUMBERS, Display, parse_display
 from cnnfilter.images.picture import Picture, colours_of
@@ -71,6 +72,8 @@ class Look(NamedTuple):
         The ICC profile of the maps' channels, as long as they hold the picture's colours.
     display
         The mapping, where it is known beforehand.
+    sheet
+        How a contact sheet of the maps lies.
     """
 
     kind: str
@@ -85,6 +88,7 @@ class Look(NamedTuple):
     exact: str = ""
     profile: bytes = b""
     display: Display | None = None
+    sheet: Arrangement = USUAL
 
     def said(self, displays: Sequence[Display]) -> str:
         """Return what a summary says about the mappings that were used.
@@ -100,7 +104,12 @@ class Look(NamedTuple):
 
 
 def make_looks(
-    display: str = "auto", colormap: str | None = None, compress: str = "fast", scale: str | None = None, zoom: int = 1
+    display: str = "auto",
+    colormap: str | None = None,
+    compress: str = "fast",
+    scale: str | None = None,
+    zoom: int = 1,
+    sheet: Arrangement = USUAL,
 ) -> dict[str, Any]:
     """Return what the flags about pictures mean, by name, so that no wrong word costs a file.
 
@@ -111,8 +120,8 @@ def make_looks(
 
     Examples
     --------
-    >>> make_looks("percentile:99.0")
-    {'display': 'percentile:99', 'colormap': None, 'compress': 'fast', 'scale': None, 'zoom': 1}
+    >>> make_looks("percentile:99.0")["display"]
+    'percentile:99'
     """
     lookup(COMPRESSIONS, compress, "compression")
     if scale is not None:
@@ -120,7 +129,7 @@ def make_looks(
     if colormap is not None:
         colour_table(colormap)
     words = {"display": parse_display(display), "colormap": colormap, "compress": compress}
-    return {**words, "scale": scale, "zoom": zoom}
+    return {**words, "scale": scale, "zoom": zoom, "sheet": sheet.checked()}
 
 
 def check_zoom(shapes: Sequence[tuple[int, ...]], zoom: int, most: int) -> None:
@@ -138,6 +147,23 @@ def check_zoom(shapes: Sequence[tuple[int, ...]], zoom: int, most: int) -> None:
                 f"--zoom {zoom} makes {width * zoom} x {height * zoom} = {pixels} pixels, over the limit of {most} "
                 f"(--max-pixels {pixels} raises it)"
             )
+
+
+def check_sheet(shapes: Sequence[tuple[int, ...]], zoom: int, most: int) -> None:
+    """Raise if a contact sheet of maps ``(..., H, W)`` would have more pixels than allowed.
+
+    Raises
+    ------
+    OutputError
+        With about how many.
+    """
+    cells = max(height * width * zoom * zoom for *_, height, width in shapes)
+    pixels = sheet_pixels(len(shapes), cells)
+    if pixels > most:
+        raise OutputError(
+            f"a sheet of {len(shapes)} maps has about {pixels} pixels, over the limit of {most} (--max-pixels {pixels} "
+            "raises it)"
+        )
 
 
 def check_colormap(colormap: str | None, channels: int) -> None:
@@ -172,6 +198,11 @@ def auto_kind(picture: Picture, kernel_kind: str) -> str:
         return kernel_kind
     bytes_of_light = picture.dtype in (np.uint8, np.uint16) and kernel_kind == "clip"
     return kernel_kind if picture.is_light or bytes_of_light else NUMBERS
+
+
+def by_sign(look: Look) -> Look:
+    """Return a look for a sheet, on which what would be stretched from black to white is shown by its sign."""
+    return look._replace(kind=NUMBERS) if look.kind == "minmax" else look
 
 
 def exact_type(picture: Picture, options: Options, display: str, colormap: str | None) -> str:

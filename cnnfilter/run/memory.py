@@ -14,6 +14,7 @@ from cnnfilter.core.rows import thread_count
 from cnnfilter.dumps.write import DUMP_FORMATS
 from cnnfilter.errors import ResourceError
 from cnnfilter.files import bytes_text, quoted
+from cnnfilter.images.arrange import sheet_pixels
 from cnnfilter.images.picture import Picture
 from cnnfilter.run.look import exact_type
 from cnnfilter.run.maps import MapPlan, held_rows
@@ -31,8 +32,8 @@ ENCODER_BYTES = {"jpg": (1.2, 5.0), "tiff": (0.7, 2.0), "webp": (28.0, 25.0)}
 FLOAT_TIFF_BYTES = 1.8
 #: The pixels of a strip are held as pixels, as filtered rows, and compressed, in each thread and in what waits.
 STRIP_COPIES = 3
-#: Most pixels of a contact sheet, and the bytes that Pillow and NumPy keep of each.
-SHEET_PIXELS, SHEET_BYTES = 4096 * 3072, (2, 7)
+#: Bytes that Pillow and NumPy keep of each pixel of a contact sheet.
+SHEET_BYTES = 7
 
 
 class Cost(NamedTuple):
@@ -121,6 +122,8 @@ class Drawing(NamedTuple):
         Bytes of a value in a TIFF that holds the values themselves; 0 where it holds pixels.
     mapped
         Whether a gray becomes a colour.
+    signed
+        Whether it may on a sheet, on which values of both signs have colours.
     """
 
     zoom: int
@@ -129,11 +132,16 @@ class Drawing(NamedTuple):
     alpha: int
     floats: int
     mapped: bool
+    signed: bool
 
     @property
     def area(self) -> int:
         """Pixels of the square that one value becomes."""
         return self.zoom**2
+
+    def on_sheet(self, pixels: int) -> int:
+        """Return the bytes of gray pixels of 8 bits as tiles of a sheet."""
+        return 3 * pixels if self.mapped or self.signed else pixels
 
     def colored(self, pixels: int) -> int:
         """Return the bytes of gray pixels of 8 bits once they are coloured."""
@@ -152,7 +160,9 @@ def sizes_of(plan: MapPlan) -> Sizes:
     return Sizes(channels, rows * columns, last * itemsize, max(several, activated, pooled) * itemsize, plan.whole)
 
 
-def cost_of(request: Request, plans: Sequence[MapPlan], picture: Picture, outputs: Sequence[Output]) -> Cost:
+def cost_of(
+    request: Request, plans: Sequence[MapPlan], picture: Picture, outputs: Sequence[Output], kinds: Sequence[str]
+) -> Cost:
     """Return what a request takes of one picture.
 
     Parameters
@@ -161,6 +171,8 @@ def cost_of(request: Request, plans: Sequence[MapPlan], picture: Picture, output
         One for each step of the request.
     outputs
         The files that are made of the picture.
+    kinds
+        The display mappings that the maps of the steps are shown by.
 
     Raises
     ------
@@ -169,7 +181,7 @@ def cost_of(request: Request, plans: Sequence[MapPlan], picture: Picture, output
     """
     all_sizes = [sizes_of(plan) for plan in plans]
     hold, together = held_for(request, outputs), made_together(request, outputs)
-    drawing, held = _drawing(request, picture, outputs), [sizes.held(hold) for sizes in all_sizes]
+    drawing, held = _drawing(request, picture, outputs, kinds), [sizes.held(hold) for sizes in all_sizes]
     kept = maps = output = 0
     for index, sizes in enumerate(all_sizes):
         maps = max(maps, kept + (sizes.made if hold or sizes.whole else 0))
@@ -224,7 +236,7 @@ def check_cost(cost: Cost, name: str, limit: int | None) -> None:
         )
 
 
-def _drawing(request: Request, picture: Picture, outputs: Sequence[Output]) -> Drawing:
+def _drawing(request: Request, picture: Picture, outputs: Sequence[Output], kinds: Sequence[str]) -> Drawing:
     """Return what values become in the pictures that are made."""
     formats = {one.format for one in outputs}.difference(DUMP_FORMATS)
     exact = exact_type(picture, request.options, request.display, request.colormap)
@@ -235,6 +247,9 @@ def _drawing(request: Request, picture: Picture, outputs: Sequence[Output]) -> D
         alpha=int(picture.has_alpha and not request.colormap),
         floats=DTYPES[exact] if exact else 0,
         mapped=bool(request.colormap),
+        signed=not request.colormap
+        and request.display in ("auto", "symmetric")
+        and any(kind not in ("abs", "clip", "angle") for kind in kinds),
     )
 
 
@@ -277,8 +292,8 @@ def _writing(request: Request, sizes: Sizes, output: Output, hold: bool, drawing
 def _painting(sizes: Sizes, form: str, hold: bool, drawing: Drawing) -> int:
     """Return the bytes of one step's maps as a whole picture, and of what its encoder makes of them."""
     if not sizes.is_picture:
-        tiles, anew = drawing.area * drawing.colored(sizes.all_cells), sizes.values - sizes.held(hold)
-        sheet = SHEET_BYTES[drawing.mapped] * _sheet_pixels(sizes.channels, drawing.area * sizes.cells)
+        tiles, anew = drawing.area * drawing.on_sheet(sizes.all_cells), sizes.values - sizes.held(hold)
+        sheet = SHEET_BYTES * sheet_pixels(sizes.channels, drawing.area * sizes.cells)
         return anew + tiles + sheet
     channels = sizes.channels + (drawing.alpha if form != "jpg" else 0)
     pixels = channels * sizes.cells * (drawing.depth if form == "tiff" else 1)
@@ -300,21 +315,16 @@ def _stacking(request: Request, all_sizes: Sequence[Sizes], output: Output, hold
     if output.format in DUMP_FORMATS:
         apart = not (DUMP_FORMATS[output.format].one_array or request.flatten)
         return 0 if apart else sum(one.values for one in all_sizes)
-    color = any(one.channels == 3 for one in all_sizes) or drawing.mapped
+    color = any(one.channels == 3 for one in all_sizes) or drawing.mapped or drawing.signed
     pixels = [  # many channels are a sheet themselves
-        drawing.area * one.cells if one.is_picture else _sheet_pixels(one.channels, drawing.area * one.cells)
+        drawing.area * one.cells if one.is_picture else sheet_pixels(one.channels, drawing.area * one.cells)
         for one in all_sizes
     ]
     tiles = sum(pixels) * (3 if color else 1)
-    own = max((drawing.area * drawing.colored(one.all_cells) for one in all_sizes if not one.is_picture), default=0)
+    own = max((drawing.area * drawing.on_sheet(one.all_cells) for one in all_sizes if not one.is_picture), default=0)
     ordered = max(_ordered([one], hold) for one in all_sizes) if _orders_each(request) else 0
-    sheet = (8 if color else 2) * max(pixels) + SHEET_BYTES[color] * _sheet_pixels(len(pixels), max(pixels))
+    sheet = 8 * max(pixels) + SHEET_BYTES * sheet_pixels(len(pixels), max(pixels))
     return tiles + max(own, ordered, sheet)
-
-
-def _sheet_pixels(tiles: int, cells: int) -> int:
-    """Return the pixels of a contact sheet: those of its tiles, but for a bound, and for small ones enlarged."""
-    return min(SHEET_PIXELS, tiles * max(cells, 160 * 160))
 
 
 def _orders_each(request: Request) -> bool:

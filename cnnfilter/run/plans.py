@@ -102,12 +102,14 @@ def plan_job(request: Request, picture: Picture, outputs: Sequence[Output]) -> J
         except (OutputError, ShapeError) as error:
             gone = "nothing is left of the maps: " if " // " in str(error) else ""  # it shows the sum
             raise type(error)(f"{_where(picture)}{step.name} on {_size(picture)}: {gone}{error}") from error
-        steps.append(_plan_step(works[-1], cost_of(request, [works[-1].plan], picture, own)))
+        steps.append(_plan_step(works[-1], cost_of(request, [works[-1].plan], picture, own, [works[-1].look.kind])))
     try:
         check_works(request, works, outputs)
     except (OutputError, ShapeError) as error:
         raise type(error)(f"{_where(picture)}{error}") from error
-    return JobPlan(picture.name, tuple(steps), cost_of(request, [work.plan for work in works], picture, outputs))
+    kinds = [work.look.kind for work in works]
+    whole = cost_of(request, [work.plan for work in works], picture, outputs, kinds)
+    return JobPlan(picture.name, tuple(steps), whole)
 
 
 def _size(picture: Picture) -> str:

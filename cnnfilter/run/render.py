@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import cnnfilter
 from cnnfilter.core.arrays import Array
 from cnnfilter.files import atomic_output
-from cnnfilter.images.colour import apply_colormap, colour_table
+from cnnfilter.images.colour import SIGNED, apply_colormap, colour_table
 from cnnfilter.images.display import (
     NUMBERS,
     Display,
@@ -27,6 +27,9 @@ from cnnfilter.run.look import Look
 from cnnfilter.run.maps import Maps
 from cnnfilter.run.outputs import Output
 from cnnfilter.run.results import Statistics
+
+if TYPE_CHECKING:
+    from cnnfilter.images.sheet import Bar
 
 
 def measure(maps: Maps) -> Statistics:
@@ -84,16 +87,30 @@ def draw(maps: Maps, look: Look, outputs: Sequence[Output]) -> Drawn:
     return Drawn(used[-1].statistics, displays, all(painter.profile for painter in used), used[-1].ranges)
 
 
+class Extras(NamedTuple):
+    """What stands on a sheet beside the maps: the picture before them, and the kernel of each."""
+
+    lead: Array | None = None
+    kernels: tuple[Array | None, ...] = ()
+
+
 def draw_sheet(
-    all_maps: Sequence[Maps], looks: Sequence[Look], names: Sequence[str], outputs: Sequence[Output]
+    all_maps: Sequence[Maps], looks: Sequence[Look], names: Sequence[str], outputs: Sequence[Output], extras: Extras
 ) -> tuple[list[Statistics], list[Display]]:
     """Write the maps of several kernels as one contact sheet; return the facts and the mapping of each."""
     from cnnfilter.images.sheet import contact_sheet
 
-    painters = [_painter(maps, look).for_format("jpg") for maps, look in zip(all_maps, looks, strict=True)]
+    painters = [_painter(maps, look).for_format("jpg").signed() for maps, look in zip(all_maps, looks, strict=True)]
     tiles = [painter.pixels() for painter in painters]
     facts = [painter.statistics for painter in painters]
-    sheet = contact_sheet(tiles, names, notes=[range_text(one.minimum, one.maximum) for one in facts])
+    notes = [range_text(one.minimum, one.maximum) for one in facts]
+    shown, kernels = list(names), list(extras.kernels)
+    if extras.lead is not None:
+        tiles, shown, notes = [extras.lead, *tiles], ["input", *shown], ["", *notes]
+        kernels = [None, *kernels] if kernels else []
+    single = all(maps.shape[0] == 1 for maps in all_maps)
+    bar = shared_bar([(painter.look, painter.display) for painter in painters]) if single else None
+    sheet = contact_sheet(tiles, shown, notes=notes, kernels=kernels, bar=bar, how=looks[0].sheet)
     text = {
         **painters[0].text,
         "Kernel": ", ".join(look.text["Kernel"] for look in looks),
@@ -102,6 +119,17 @@ def draw_sheet(
     for output in outputs:
         _write_image(output, sheet, text, looks[0])
     return facts, [painter.display for painter in painters]
+
+
+def shared_bar(shown: Sequence[tuple[Look, Display]]) -> Bar | None:
+    """Return the bar of the scale that all of some maps share; None where they share none."""
+    from cnnfilter.images.sheet import Bar
+
+    ways = {(look.colormap, display.low, display.high) for look, display in shown}
+    if len(shown) < 2 or len(ways) != 1:
+        return None
+    ((colormap, low, high),) = ways
+    return Bar(low, high, colour_table(colormap or "gray"))
 
 
 def range_text(low: float, high: float) -> str:
@@ -113,6 +141,21 @@ def range_text(low: float, high: float) -> str:
     '-1020 to 3.142'
     """
     return f"{low:.4g} to {high:.4g}" if low <= high else "no finite value"
+
+
+def kindred_looks(all_maps: Sequence[Maps], looks: Sequence[Look]) -> list[Look]:
+    """Return looks that give maps which are stretched one range, those of each kind by themselves.
+
+    Percentiles stay each map's own: to put all values in order takes as much memory again.
+    """
+    made = list(looks)
+    for kind in dict.fromkeys(look.kind for look in looks):
+        places = [place for place, look in enumerate(looks) if look.kind == kind]
+        if len(places) > 1 and needs_statistics(kind) and not kind.startswith("percentile"):
+            alike = shared_looks([all_maps[place] for place in places], [looks[place] for place in places])
+            for place, look in zip(places, alike, strict=True):
+                made[place] = look
+    return made
 
 
 def shared_looks(all_maps: Sequence[Maps], looks: Sequence[Look]) -> list[Look]:
@@ -179,6 +222,11 @@ class _Painter:
             look = look._replace(profile=b"")  # gray becomes RGB there
         return replace(self, look=look)
 
+    def signed(self) -> _Painter:
+        """Return the painter for a sheet, on which values of both signs have the colours of signs."""
+        both = self.look.colormap is None and self.display.kind.startswith("symmetric") and self.maps.shape[0] != 3
+        return replace(self, look=self.look._replace(colormap=SIGNED, alpha=None)) if both else self
+
     @property
     def profile(self) -> bytes:
         """The colour profile that goes into the file."""
@@ -243,9 +291,13 @@ class _Painter:
         if not self.streams:
             from cnnfilter.images.sheet import contact_sheet
 
-            tiles = self.channels()
+            painter = self.signed()
+            tiles = painter.channels()
+            self.statistics, self.ranges, self.display = painter.statistics, painter.ranges, painter.display
             names = [str(channel) for channel in range(len(tiles))]
-            return contact_sheet(tiles, names, notes=[range_text(*one) for one in self.ranges])
+            notes = [range_text(*one) for one in self.ranges]
+            bar = shared_bar([(painter.look, self.display)] * len(tiles)) if self.look.scale != "each" else None
+            return contact_sheet(tiles, names, notes=notes, bar=bar, how=self.look.sheet)
         layout = self.layout
         whole = np.empty((layout.height, layout.width, layout.channels), np.uint8 if layout.bits == 8 else np.uint16)
 

@@ -360,8 +360,9 @@ def test_shared_scale_for_kernels(run, tmp_path):
 def test_maps_that_look_flat_are_told(run):
     words = ["photo.png", "--channels", "gray", "--stack", "-o", "s.png"]
     kernels = ["-k", "1 1 1", "-k", "2 1 1", "-k", "500 500 500"]
-    assert not any("look flat" in note for note in run(*words, *kernels)[0]["notes"])
-    rows = run(*words, *kernels, "--scale", "shared")
+    assert not any("look flat" in note for note in run(*words, *kernels, "--scale", "each")[0]["notes"])
+    rows = run(*words, *kernels)  # of a sheet, maps that are stretched share their range unless they are asked not to
+    assert {row["display"] for row in rows} == {row["display"] for row in run(*words, *kernels, "--scale", "shared")}
     assert any(note.startswith("2 of 3 maps take less than a twentieth of minmax") for note in rows[0]["notes"])
 
 
@@ -376,7 +377,7 @@ def test_a_layer_with_one_strong_map(cnnfilter_run, run, tmp_path, single):
     done = cnnfilter_run(*words)
     assert done.code == 0, done.err
     assert "layer c: 7 of 8 maps take less than a twentieth of minmax" in done.err
-    assert "(shown as minmax, each layer by itself" in done.out
+    assert "(blue below 0 and orange above, or black to white; each layer by itself" in done.out
     done = cnnfilter_run(*words, "--scale", "each", "--zoom", "2")
     assert "look flat" not in done.err
     assert displayed(tmp_path / "out" / "photo.c.png") == "each map by itself, minmax"

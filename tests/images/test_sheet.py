@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from cnnfilter.errors import ShapeError
-from cnnfilter.images.sheet import contact_sheet
+from cnnfilter.images.arrange import USUAL, columns_of
+from cnnfilter.images.colour import colour_table
+from cnnfilter.images.sheet import GROUNDS, Bar, contact_sheet
 
 
 def flat(value, height=200, width=180, channels=1):
@@ -33,13 +35,13 @@ def test_names_and_notes_are_written():
     bare = contact_sheet(tiles, ["", ""])
     named = contact_sheet(tiles, ["sobel-x", "sobel-y"])
     noted = contact_sheet(tiles, ["sobel-x", "sobel-y"], notes=["abs 0..255", "abs 0..255"])
-    assert (named > 200).sum() > 50 > (bare > 200).sum()
+    assert (named < 50).sum() > 50 > (bare < 50).sum()
     assert noted.shape[0] > named.shape[0] == bare.shape[0]
 
 
 def test_long_and_hostile_names_stay_in_their_cell():
     sheet = contact_sheet([flat(60), flat(60)], ["k" * 5000, "\x1b[31m\u202e\n\udcff"])
-    used = np.flatnonzero((sheet[205:, :, 0] > 100).any(axis=0))
+    used = np.flatnonzero((sheet[215:, :, 0] < 100).any(axis=0))
     left, right = np.flatnonzero((sheet[..., 0] == 60).any(axis=0))[[0, -1]]
     assert left - 2 <= used.min() < used.max() <= right + 2
 
@@ -53,23 +55,55 @@ def test_small_maps_are_enlarged_to_squares():
 
 
 def test_large_maps_are_made_smaller():
-    sheet = contact_sheet([flat(200, 3000, 4000)] * 5, ["x"] * 5, longest=1000)
+    sheet = contact_sheet([flat(200, 3000, 4000)] * 5, ["x"] * 5, how=USUAL._replace(longest=1000))
     assert max(sheet.shape) <= 1000
     assert (sheet == 200).mean() > 0.5
 
 
-def test_gray_stays_gray_and_colour_wins():
-    assert contact_sheet([flat(9), flat(9, channels=2)], ["", ""]).shape[2] == 1
-    sheet = contact_sheet([flat(9), flat(9, channels=3)], ["", ""])
-    assert sheet.shape[2] == 3
-    assert sheet.dtype == np.uint8
+def test_every_sheet_has_colours():
+    for tiles in ([flat(9)], [flat(9), flat(9, channels=2)], [flat(9), flat(9, channels=3)]):
+        sheet = contact_sheet(tiles, [""] * len(tiles))
+        assert sheet.shape[2] == 3
+        assert sheet.dtype == np.uint8
 
 
-def test_transparency_shows_the_ground():
+@pytest.mark.parametrize("ground", ["light", "dark"])
+def test_transparency_shows_the_ground(ground):
     tile = flat(250, channels=4)
     tile[..., 3] = 0
-    sheet = contact_sheet([tile], [""])
-    assert len(np.unique(sheet)) == 1
+    sheet = contact_sheet([tile], [""], how=USUAL._replace(ground=ground))
+    colours = {tuple(colour) for colour in sheet.reshape(-1, 3)}
+    assert colours == {GROUNDS[ground].paper, GROUNDS[ground].rule}
+
+
+@pytest.mark.parametrize(("count", "columns"), [(4, 2), (9, 3), (16, 4), (25, 5), (64, 8), (3, 3), (8, 4), (70, 12)])
+def test_squares_lie_square_and_others_wide(count, columns):
+    assert columns_of(count, 100, 100) == columns
+    assert columns_of(count, 100, 100, 2) == 2
+
+
+def test_a_shared_scale_is_told_by_a_bar():
+    bar = Bar(-2.0, 2.0, colour_table("signed"))
+    plain = contact_sheet([flat(9)] * 4, ["a"] * 4)
+    told = contact_sheet([flat(9)] * 4, ["a"] * 4, bar=bar)
+    assert told.shape[0] > plain.shape[0]
+    below = {tuple(colour) for colour in told[plain.shape[0] - 20 :].reshape(-1, 3)}
+    assert {tuple(bar.colours[0]), tuple(bar.colours[-1])} <= below
+
+
+def test_kernels_stand_beside_their_maps_in_whole_steps():
+    kernel = np.zeros((3, 3, 3), np.uint8)
+    kernel[1, 1] = (1, 2, 3)
+    sheet = contact_sheet([flat(60)] * 2, ["a", "b"], kernels=[kernel, None])
+    area = int((sheet == (1, 2, 3)).all(axis=2).sum())
+    assert area == round(area**0.5) ** 2 > 100
+
+
+def test_five_hundred_maps_and_one_of_one_cell():
+    sheet = contact_sheet([flat(60, 20, 20)] * 512, [f"map {index}" for index in range(512)])
+    assert max(sheet.shape) <= 4500
+    assert contact_sheet([flat(7, 1, 1)], ["one"]).shape[0] > 160
+    assert contact_sheet([flat(7, 1, 10_000)], ["wide"]).shape[1] <= 4200
 
 
 def test_tiles_of_many_sizes_are_centred():

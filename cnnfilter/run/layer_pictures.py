@@ -1,0 +1,165 @@
+"""The output of a layer as a picture: its maps on a contact sheet, one of them, or a vector as a row of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from cnnfilter.core.arrays import Array
+from cnnfilter.errors import ParameterError
+from cnnfilter.images.arrange import USUAL, Arrangement
+from cnnfilter.images.colour import SIGNED, colour_table
+from cnnfilter.images.display import NUMBERS, Display, extent_of, resolve, to_pixels
+from cnnfilter.images.picture import Picture
+from cnnfilter.images.sheet import Bar, contact_sheet
+from cnnfilter.networks.model import FileModel, Model
+from cnnfilter.networks.results import LayerResult
+from cnnfilter.run.beside import kernel_picture, picture_tile
+from cnnfilter.run.render import enlarged, in_color, range_text
+
+#: Values of a vector that are drawn one by one, with what they stand for; of a longer one in rows of so many.
+MOST_CELLS, VECTOR_COLUMNS = 32, 64
+
+
+class Around(NamedTuple):
+    """What stands on sheets beside a layer's maps.
+
+    Attributes
+    ----------
+    classes
+        What the last values stand for.
+    last
+        The layers that these are of.
+    lead
+        The picture, where it is asked for.
+    kernels
+        A picture of each filter of a layer, where they are asked for and are over 1 or 3 channels.
+    """
+
+    classes: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    lead: Array | None = None
+    kernels: Mapping[str, tuple[Array, ...]] = MappingProxyType({})
+
+
+#: Where nothing stands beside a layer's maps.
+NOTHING = Around()
+
+
+def around(model: Model, picture: Picture, sheet: Arrangement, last: Sequence[str]) -> Around:
+    """Return what a sheet asks for; `last` are the layers whose values stand for classes."""
+    kernels: dict[str, tuple[Array, ...]] = {}
+    if sheet.with_kernels and isinstance(model, FileModel):
+        for layer in model.network.layers:
+            weights = layer.arrays.get("weights")
+            if layer.kind == "conv" and weights is not None and weights.shape[1] in (1, 3):
+                kernels[layer.name] = tuple(kernel_picture(one) for one in weights)
+    return Around(model.classes, tuple(last), picture_tile(picture) if sheet.with_input else None, kernels)
+
+
+class Drawing(NamedTuple):
+    """How layers are drawn: words of `Save`."""
+
+    display: str = "auto"
+    colormap: str | None = None
+    scale: str | None = None
+    zoom: int = 1
+    sheet: Arrangement = USUAL
+
+
+def layer_displays(layer: LayerResult, how: Drawing, index: int | None = None) -> list[Display]:
+    """Return the mapping of a layer's values to pixels: one, so that its maps can be compared, or one for each map.
+
+    With `index`, only that of one map.
+    """
+    kind = NUMBERS if how.display == "auto" else how.display
+    values = floats(layer)
+    white = max(1.0, layer.maximum) if np.isfinite(layer.maximum) else 1.0
+    parts = [values]
+    if how.scale == "each" and values.ndim == 3:
+        parts = [*values] if index is None else [values[index]]
+    return [resolve(kind, white, extent_of([part], kind)) for part in parts]
+
+
+def floats(layer: LayerResult) -> Array:
+    """Return a layer's values as floats."""
+    return layer.values if layer.values.dtype.kind == "f" else layer.values.astype(np.float32)
+
+
+def draw_layer(
+    layer: LayerResult, displays: Sequence[Display], how: Drawing, index: int | None = None, beside: Around = NOTHING
+) -> Array:
+    """Return a layer as pixels ``(H, W, C)``: a contact sheet of its maps, one map, or a vector as cells.
+
+    Parameters
+    ----------
+    displays
+        One mapping, or one for each map.
+    index
+        The map; None for all of them.
+    beside
+        What stands on a sheet beside the maps.
+    """
+    values = floats(layer)
+    if values.ndim > 3:
+        raise ParameterError(f"layer {layer.name!r} of shape {values.shape} is no picture (use -f npy, npz or json)")
+    if values.ndim == 3:
+        return _maps(layer, values, displays, how, index, beside)
+    if values.ndim < 2 and values.size <= MOST_CELLS:
+        return _cells(layer, values.reshape(-1), displays[0], how, beside)
+    plane = values if values.ndim == 2 else _rows(values.reshape(-1))
+    tile = _tile(plane, displays[0], how)
+    return contact_sheet([tile], [layer.name], notes=[range_text(*extent_of([values]))], how=how.sheet)
+
+
+def colormap_of(display: Display, how: Drawing) -> str | None:
+    """Return the colours of a mapping: those that are asked for, else those of signs where both are there."""
+    return how.colormap or (SIGNED if display.kind.startswith("symmetric") else None)
+
+
+def _tile(plane: Array, display: Display, how: Drawing) -> Array:
+    """Return a plane as pixels."""
+    return enlarged(in_color(to_pixels(plane, display), colormap_of(display, how)), how.zoom)
+
+
+def _maps(
+    layer: LayerResult, values: Array, displays: Sequence[Display], how: Drawing, index: int | None, beside: Around
+) -> Array:
+    """Return one map, or all on a sheet."""
+    shown = displays if len(displays) == len(values) else [displays[0]] * len(values)
+    if index is not None:  # a picture of its own stays gray, as other programs read it
+        return enlarged(in_color(to_pixels(values[index], shown[index]), how.colormap), how.zoom)
+    tiles = [_tile(one, display, how) for one, display in zip(values, shown, strict=True)]
+    names, notes = [str(number) for number in range(len(values))], [range_text(*extent_of([one])) for one in values]
+    kernels: list[Array | None] = list(beside.kernels.get(layer.name, ()))
+    if beside.lead is not None:
+        tiles, names, notes = [beside.lead, *tiles], ["input", *names], ["", *notes]
+        kernels = [None, *kernels] if kernels else []
+    bar = None
+    if len(displays) == 1 and len(values) > 1:
+        colours = colour_table(colormap_of(displays[0], how) or "gray")
+        bar = Bar(displays[0].low, displays[0].high, colours)
+    return contact_sheet(tiles, names, notes=notes, kernels=kernels, bar=bar, how=how.sheet)
+
+
+def _cells(layer: LayerResult, vector: Array, display: Display, how: Drawing, beside: Around) -> Array:
+    """Return a short vector as a cell for each value, with what it stands for."""
+    named = layer.name in beside.last and len(beside.classes) == len(vector)
+    names = list(beside.classes) if named else [str(place) for place in range(len(vector))]
+    tiles = [_tile(np.full((1, 1), value, vector.dtype), display, how) for value in vector]
+    columns = how.sheet.columns or (len(vector) if len(vector) <= MOST_CELLS // 2 else None)
+    lying = how.sheet._replace(columns=columns)
+    return contact_sheet(tiles, names, notes=[f"{value:.4g}" for value in vector], how=lying)
+
+
+def _rows(vector: Array) -> Array:
+    """Return a vector as rows of at most VECTOR_COLUMNS cells; cells without a value hold NaN."""
+    if len(vector) <= VECTOR_COLUMNS:
+        return vector[None]
+    rows = -(-len(vector) // VECTOR_COLUMNS)
+    padded = np.full(rows * VECTOR_COLUMNS, np.nan, vector.dtype)
+    padded[: len(vector)] = vector
+    return padded.reshape(rows, VECTOR_COLUMNS)
