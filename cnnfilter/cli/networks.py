@@ -44,9 +44,10 @@ from cnnfilter.networks.model import Model, whole_plan
 from cnnfilter.networks.plan import plan_network
 from cnnfilter.networks.results import LayerResult, NetworkResult
 from cnnfilter.run.image import check_place
-from cnnfilter.run.layer_pictures import around
+from cnnfilter.run.layer_pictures import Drawing, around
 from cnnfilter.run.layers import File, Save, check_saves, plan_files, select, split_drawable, write_layers
 from cnnfilter.run.network import PREPARATIONS, NetworkOptions, adapt, check_options, check_peak, classify
+from cnnfilter.run.network_page import write_page
 from cnnfilter.run.options import DTYPES, check_threads
 from cnnfilter.run.outputs import FORMATS, PICTURE_FORMATS, STDOUT, make_folder, parse_formats, read_file
 from cnnfilter.run.results import Failure
@@ -59,7 +60,10 @@ from cnnfilter.views.terminal import note_lines, write
 
 
 class Wanted(NamedTuple):
-    """What is to be shown of a run, and what is to be kept; `pictures` are the words of `Save` about pictures."""
+    """What is to be shown of a run, and what is to be kept; `pictures` are the words of `Save` about pictures.
+
+    `page` is the file that a single picture's page goes to.
+    """
 
     view: ViewFlags
     at: tuple[int, int] | None
@@ -71,12 +75,14 @@ class Wanted(NamedTuple):
     formats: tuple[str, ...]
     pictures: dict[str, Any]
     options: NetworkOptions
+    page: str | None = None
 
     def check(self) -> None:
         """Raise for a word that no model understands, before any file is opened."""
         lookup(DTYPES, self.options.dtype, "dtype")
         check_threads(self.options.threads)
-        parse_formats(self.formats, self.output)
+        if self.page is None:
+            parse_formats(self.formats, self.output)
 
 
 def find_pictures(names: Sequence[str], *, quiet: bool = False) -> list[str]:
@@ -125,6 +131,12 @@ def run_pictures(model: Model, names: Sequence[str], wanted: Wanted, files: File
     if not sources and model.input.example is None:
         raise ParameterError("run needs a picture, or a folder of pictures (the network holds no example of its own)")
     shown = [one.name for one in sources] or [f"{model.name}.example"]
+    if wanted.page is not None:
+        if len(shown) > 1:
+            raise ParameterError(
+                f"-o {wanted.page}: a page shows one picture, got {len(shown)} (-o FOLDER/ holds many)"
+            )
+        check_outputs([wanted.page], [*map(read_file, shown), *model.files])
     save, planned = _plan_saves(model, shown, wanted, files.max_pixels)
     model.ready(wanted.options.threads)
     if save is not None:
@@ -223,6 +235,9 @@ def _one(
             raise OutputError(f"nothing can be written: {left_out[0]}")
         beside = around(model, picture, save.sheet, [result.prediction.layer])
         result = write_layers(replace(result, notes=(*result.notes, *left_out)), kept, save, beside)
+    if wanted.page is not None:
+        words = {key: wanted.pictures[key] for key in ("display", "colormap", "scale")}
+        result = write_page(result, picture, Drawing(**words), wanted.page)
     if wanted.view.table:
         return result
     if not keep_all:
@@ -255,7 +270,7 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
         write("\n" + said, stderr=aside)
     for name in results[0].outputs:
         write(f"wrote {printable(name)}", stderr=aside)
-    if any(Path(name).suffix.lstrip(".") in PICTURE_FORMATS for name in results[0].outputs):
+    if wanted.page is None and any(Path(name).suffix.lstrip(".") in PICTURE_FORMATS for name in results[0].outputs):
         each = "map" if wanted.pictures["scale"] == "each" else "layer"
         kind = wanted.pictures["display"]
         how = "blue below 0 and orange above, or black to white" if kind == "auto" else f"shown as {kind}"

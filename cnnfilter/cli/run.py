@@ -1,5 +1,6 @@
 """``cnnfilter run``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -78,6 +79,9 @@ def run(
     On a narrow terminal these give way, in this order: long words (numbers stands for parameters, macs for
     multiply-adds), the columns macs, numbers, sees and kind, the middle of names.
 
+    -o net.png draws all of it on one page: the picture, each layer's maps as a column, and bars for the classes; also
+    .jpg, .webp, .tiff and .pdf.
+
     With --labels: accuracy, and the confusion table, in which rows are what pictures show.
 
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
@@ -86,16 +90,18 @@ def run(
     from cnnfilter.cli.words import check_inputs, check_order
     from cnnfilter.networks.model import open_model
     from cnnfilter.run.network import NetworkOptions
+    from cnnfilter.run.network_page import page_form
 
     of_model, of_arrays = networks.parted_layout(model.layout)
     files = shared.files_of(flags.StoredFlags(of_arrays, frame, allow_truncated), limits)
-    if output or format or maps:
+    page = output if output and not (save or format or maps or Path(output).is_dir()) and page_form(output) else None
+    if page is None and (output or format or maps):
         save = save or ["all"]  # files were asked for
     wanted = networks.Wanted(
         view=flags.ViewFlags(table=table, json=json, quiet=quiet), at=shared.position(at), top=top,
         layers=tuple(layer or ()), save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()),
         pictures=shared.looks_of(pictures),
-        options=NetworkOptions(threads, dtype, model.softmax, shared.memory_limit(limits.max_memory)),
+        options=NetworkOptions(threads, dtype, model.softmax, shared.memory_limit(limits.max_memory)), page=page,
     )  # fmt: skip
     wanted.check()
     check_order(network, images or [])
