@@ -179,6 +179,9 @@ Stack = Annotated[
 ]
 Flatten = Annotated[bool, typer.Option("--flatten", rich_help_panel=_OUTPUT, help="Dump the maps as one 1-D vector.")]
 Table = Annotated[bool, typer.Option("--table", "-t", rich_help_panel=_VIEW, help="Print the maps as numbers.")]
+Heat = Annotated[
+    bool, typer.Option("--heat", rich_help_panel=_VIEW, help="The same, coloured by value: blue below 0, orange above.")
+]
 At = Annotated[
     str | None, typer.Option("--at", metavar="ROW,COL", rich_help_panel=_VIEW, help="Centre of what --table shows.")
 ]
@@ -333,10 +336,16 @@ class ViewFlags(NamedTuple):
     """What is shown on the terminal."""
 
     table: Table = False
+    heat: Heat = False
     at: At = None
     preview: Preview = False
     json: Json = False
     quiet: Quiet = False
+
+    @property
+    def numbers(self) -> bool:
+        """Whether the maps are printed as numbers."""
+        return self.table or self.heat
 
 
 class ModelFlags(NamedTuple):

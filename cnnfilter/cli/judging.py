@@ -22,7 +22,7 @@ def judge_pictures(model: Model, names: Sequence[str], labels: str, wanted: Want
     """Print how often a network is right, and what it takes for what."""
     if len(names) != 1:
         raise ParameterError(f"--labels takes one folder, or one .npz, of pictures; got {len(names)}")
-    if wanted.save or wanted.layers or wanted.view.table:
+    if wanted.save or wanted.layers or wanted.view.numbers:
         raise ParameterError("--labels asks how often the network is right: no layers are shown or saved with it")
     failures: list[str] = []
 

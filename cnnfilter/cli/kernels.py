@@ -89,6 +89,33 @@ def show(
     show_kernels(kernel, output, kernel_dir, json=json)
 
 
+@app.command("sheet")
+def sheet(
+    kernels: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KERNEL]...", autocompletion=flags.kernel_names, help="Names, banks, or other specs."),
+    ] = None,
+    family: Annotated[str | None, typer.Option("--family", metavar="NAME", help="All kernels of this family.")] = None,
+    image: Annotated[str, typer.Option("--image", metavar="FILE", help="The picture that they are shown on.")] = "",
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="The table: .png, .jpg, .webp or .tiff.")
+    ] = "kernels.png",
+    kernel_dir: flags.KernelDirs = None,
+    debug: flags.Debug = False,
+) -> None:  # fmt: skip
+    """Draw a table of kernels: each one's name, its numbers, and what it makes of a picture.
+
+    Borders are mirrored, so that the effect is as large as the picture.
+
+    Example: cnnfilter kernels sheet --family sharpening --image photo.jpg -o sharpening.png
+
+    Example: cnnfilter kernels sheet sobel-x sobel-y bank:lines --image photo.jpg -o edges.png
+    """
+    from cnnfilter.cli.library import draw_sheet
+
+    draw_sheet(kernels or (), family, image, output, kernel_dir)
+
+
 @app.command("export")
 def export(
     kernel: Annotated[

@@ -9,9 +9,9 @@ from pathlib import Path
 import typer
 
 from cnnfilter.cli.main import describe, say
-from cnnfilter.errors import CnnFilterError, ParameterError
+from cnnfilter.errors import CnnFilterError, ParameterError, lookup
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
-from cnnfilter.library.catalog import search_path
+from cnnfilter.library.catalog import entries, search_path
 from cnnfilter.library.conventions import CONVENTIONS
 from cnnfilter.library.load import files_read, load_kernels
 from cnnfilter.library.passport import passport
@@ -37,6 +37,32 @@ def show_kernels(spec: str, output: str | None, folders: Sequence[str] | None, *
         return
     for one in passports:
         print_passport(one)
+
+
+def draw_sheet(
+    specs: Sequence[str], family: str | None, image: str, output: str, folders: Sequence[str] | None
+) -> None:
+    """Draw kernels, or those of a family, and what each makes of a picture."""
+    from cnnfilter.images.read import open_picture
+    from cnnfilter.run.filter_table import write_table
+    from cnnfilter.run.options import make_options
+
+    search = search_path(folders or ())
+    names = list(specs)
+    if family is not None:
+        known = [entry for entry in entries(search) if not entry.hidden_by and entry.kind == "kernel"]
+        lookup({entry.family: entry for entry in known}, family, "family")
+        names += [entry.name for entry in known if entry.family == family]
+    if not names:
+        raise ParameterError("kernels sheet takes kernels, or --family NAME (kernels list names both)")
+    if not image:
+        raise ParameterError("kernels sheet shows what kernels make of a picture: --image FILE")
+    found = load_kernels(*names, search=search)
+    check_outputs([output], (*files_read(found, search), image))
+    options = make_options(padding="same", padding_mode="reflect")
+    title = f"The family {family}" if family and not specs else "Filters"
+    write_table(found, open_picture(image), title, output, options)
+    typer.echo(f"wrote {output}: {len(found)} kernel{'s' * (len(found) > 1)}")
 
 
 def export_kernels(spec: str, to: str, image: str, output: str | None, folders: Sequence[str] | None) -> None:

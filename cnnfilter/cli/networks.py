@@ -183,7 +183,7 @@ def _plan_saves(
         raise ShapeError(f"{quoted(model.files[0])}: {plan.failure}")
     check_options(model, plan, wanted.options)
     chosen = select(wanted.layers or ("all",), plan.layers)
-    for layer in plan.layers if model.input.size is not None and wanted.view.table else ():
+    for layer in plan.layers if model.input.size is not None and wanted.view.numbers else ():
         if layer.name in chosen and min(layer.shape, default=0) >= 0:
             check_place(wanted.at, layer.shape)
     if not wanted.save:
@@ -226,7 +226,7 @@ def _one(
 ) -> NetworkResult:
     """Run one picture and write its files."""
     result = classify(picture, model, wanted.options, save)
-    if wanted.view.table and wanted.at:
+    if wanted.view.numbers and wanted.at:
         for layer in _only(result, wanted) if wanted.layers else result.layers:
             check_place(wanted.at, layer.values.shape)
     if save is not None:
@@ -238,7 +238,7 @@ def _one(
     if wanted.page is not None:
         words = {key: wanted.pictures[key] for key in ("display", "colormap", "scale")}
         result = write_page(result, picture, Drawing(**words), wanted.page)
-    if wanted.view.table:
+    if wanted.view.numbers:
         return result
     if not keep_all:
         return replace(result, layers=())  # of many pictures only what the last layer says is shown
@@ -249,14 +249,14 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
     """Print what the user wants to see."""
     results = [replace(one, layers=_only(one, wanted)) for one in results] if wanted.layers else results
     if wanted.view.json:
-        values = [layer.name for one in results for layer in one.layers] if wanted.view.table else []
+        values = [layer.name for one in results for layer in one.layers] if wanted.view.numbers else []
         print(network_json(results, [Failure(n, str(e)) for n, e in failures], values=values, top=wanted.top))  # noqa: T201
         return
     _notes(results, quiet=wanted.view.quiet)
-    if wanted.view.quiet and not wanted.view.table:
+    if wanted.view.quiet and not wanted.view.numbers:
         return
 
-    for one in results if wanted.view.table else ():
+    for one in results if wanted.view.numbers else ():
         _print_values(one, wanted)
     if wanted.view.quiet or not results:
         return
@@ -301,7 +301,8 @@ def _print_values(result: NetworkResult, wanted: Wanted) -> None:
         for index, plane in enumerate(planes):
             name = printable(layer.name)
             out.print(name if len(planes) == 1 else f"{name}, map {index}", style="bold")
-            out.print(number_table(plane, at=wanted.at, width=out.width, height=max(12, out.height - 6)))
+            height = max(12, out.height - 6)
+            out.print(number_table(plane, at=wanted.at, width=out.width, height=height, heat=wanted.view.heat))
             out.print()
 
 

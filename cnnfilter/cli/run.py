@@ -58,6 +58,7 @@ def run(
     layers: ListLayers = False,
     layer: LayerNames = None,
     table: flags.Table = False,
+    heat: flags.Heat = False,
     at: flags.At = None,
     json: flags.Json = False,
     quiet: flags.Quiet = False,
@@ -98,7 +99,7 @@ def run(
     if page is None and (output or format or maps):
         save = save or ["all"]  # files were asked for
     wanted = networks.Wanted(
-        view=flags.ViewFlags(table=table, json=json, quiet=quiet), at=shared.position(at), top=top,
+        view=flags.ViewFlags(table=table, heat=heat, json=json, quiet=quiet), at=shared.position(at), top=top,
         layers=tuple(layer or ()), save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()),
         pictures=shared.looks_of(pictures),
         options=NetworkOptions(threads, dtype, model.softmax, shared.memory_limit(limits.max_memory)), page=page,

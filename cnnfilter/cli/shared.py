@@ -19,7 +19,7 @@ from cnnfilter.core.shapes import pair
 from cnnfilter.dumps.names import GRID_EXTENSIONS
 from cnnfilter.dumps.write import DUMP_FORMATS
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
-from cnnfilter.files import printable, quoted
+from cnnfilter.files import check_outputs, printable, quoted
 from cnnfilter.images.arrange import Arrangement
 from cnnfilter.images.frames import ALL, READ, Reading, frame_name, parse_reading
 from cnnfilter.images.picture import MOST_FRAMES, Picture
@@ -99,7 +99,7 @@ def request_of(
 ) -> Request:  # fmt: skip
     """Return what the flags ask for of every picture."""
     return Request(
-        steps=steps, options=options, flatten=flatten, keep=view.table or view.preview,
+        steps=steps, options=options, flatten=flatten, keep=view.numbers or view.preview,
         preview=view.preview, at=position(view.at), max_memory=memory_limit(limits.max_memory),
         max_pixels=limits.max_pixels, **looks_of(pictures),
     )  # fmt: skip
@@ -132,7 +132,9 @@ def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) 
                 report_failure(*failures[-1])
             progress.advance()
     show_done(done, failures, view, to_stdout=files.output == "-")
-    chosen = files.output or files.formats or view.table or view.preview or view.json or view.quiet or request.zoom > 1
+    chosen = (
+        files.output or files.formats or view.numbers or view.preview or view.json or view.quiet or request.zoom > 1
+    )
     if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
         sys.stderr.write(
             "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)\n"
@@ -154,12 +156,12 @@ def run_plain(
 
 
 def show_file(
-    name: str, values: str, stored: StoredFlags, pictures: PictureFlags, view: ViewFlags, limits: LimitFlags, *,
-    heat: bool,
+    name: str, values: str, stored: StoredFlags, pictures: PictureFlags, view: ViewFlags, limits: LimitFlags,
+    output: str | None = None,
 ) -> None:  # fmt: skip
     """Do what `show` does: all frames that are asked for, as numbers where they are few, else drawn."""
     files, options = files_of(stored, limits), make_options(range=values)
-    asked = view.table or heat or view.at is not None
+    asked = view.numbers or view.at is not None
     done: list[Done] = []
     small = True
     for one in inputs_of([name], files):
@@ -169,7 +171,19 @@ def show_file(
         steps = (plain_step(stem(one.name), options),)
         done += do_image(request_of(options, steps, kept, limits, pictures), picture, [])
     numbers = asked or (small and not view.preview)
-    show_done(done, [], view._replace(table=numbers, preview=view.preview or not numbers), heat=heat)
+    if output is not None:
+        _write_grid(done, output, name, position(view.at))
+    show_done(done, [], view._replace(table=numbers, preview=view.preview or not numbers))
+    if output is not None and not view.json:
+        write(f"wrote {printable(output)}")
+
+
+def _write_grid(done: Sequence[Done], output: str, name: str, at: tuple[int, int] | None) -> None:
+    """Draw the numbers of the first map, or of the first channel, as a picture."""
+    from cnnfilter.run.grid_page import write_grid
+
+    check_outputs([output], [name])
+    write_grid(done[0], output, at)
 
 
 def outputs_of(names: Sequence[str], images: Sequence[str], request: Request, files: Files) -> list[list[Output]]:
@@ -310,7 +324,6 @@ def show_done(
     view: ViewFlags,
     *,
     to_stdout: bool = False,
-    heat: bool = False,
 ) -> None:
     """Print what the user wants to see; standard output is left alone where the data goes there."""
     results = [one.result for one in done]
@@ -319,16 +332,16 @@ def show_done(
         stream = sys.stderr if to_stdout else sys.stdout
         stream.write(summary_json(results, [Failure(name, str(error)) for name, error in failures]) + "\n")
         return
-    if view.quiet and not (view.table or view.preview):
+    if view.quiet and not (view.numbers or view.preview):
         return
-    if view.table or view.preview:
+    if view.numbers or view.preview:
         from cnnfilter.views.console import console
 
         out = console(stderr=to_stdout)
         if view.preview and done:
             _print_previews(done, out)
-        for one in done if view.table else ():
-            _print_table(one, view, out, heat=heat)
+        for one in done if view.numbers else ():
+            _print_table(one, view, out)
     if results and not view.quiet:
         write(summary_text(results, width=terminal_width()), stderr=to_stdout)
 
@@ -358,7 +371,7 @@ def _print_previews(done: Sequence[Done], out: Console) -> None:
         out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=color), end="")
 
 
-def _print_table(one: Done, view: ViewFlags, out: Console, *, heat: bool) -> None:
+def _print_table(one: Done, view: ViewFlags, out: Console) -> None:
     """Print the maps as numbers, channel after channel."""
     from cnnfilter.views.maps import number_table
 
@@ -367,5 +380,5 @@ def _print_table(one: Done, view: ViewFlags, out: Console, *, heat: bool) -> Non
     for index, channel in enumerate(values):
         label = one.result.kernel if len(values) == 1 else f"{one.result.kernel}, channel {index}"
         out.print(label, style="bold")
-        out.print(number_table(channel, at=at, width=out.width, height=max(12, out.height - 6), heat=heat))
+        out.print(number_table(channel, at=at, width=out.width, height=max(12, out.height - 6), heat=view.heat))
         out.print()

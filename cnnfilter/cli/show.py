@@ -12,7 +12,7 @@ from cnnfilter.cli.flags import LimitFlags, StoredFlags
 def show(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A picture or a dump; - is standard input.")],
     table: flags.Table = False,
-    heat: Annotated[bool, typer.Option("--heat", help="Print the numbers, coloured by value.")] = False,
+    heat: flags.Heat = False,
     preview: flags.Preview = False,
     at: flags.At = None,
     range: flags.Range = "stored",
@@ -20,6 +20,12 @@ def show(
     stored: StoredFlags,
     display: picture_flags.Display = "auto",
     colormap: picture_flags.Colormap = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="PICTURE", help="Draw cells with their numbers: .png, .jpg, .webp, .tiff."
+        ),
+    ] = None,
     json: flags.Json = False,
     limits: LimitFlags,
 ) -> None:
@@ -28,12 +34,14 @@ def show(
     Small grids are printed as numbers unless asked otherwise, anything larger is drawn.
 
     Example: cnnfilter show map.npy --heat --at 120,80
+
+    Example: cnnfilter show samples/pool-4x4.csv -o grid.png
     """
     from cnnfilter.cli import shared
     from cnnfilter.cli.words import check_inputs
 
     check_inputs([file], "show")
-    view = flags.ViewFlags(table=table, at=at, preview=preview, json=json)
+    view = flags.ViewFlags(table=table, heat=heat, at=at, preview=preview, json=json)
     shared.show_file(
-        file, range, stored, picture_flags.PictureFlags(display=display, colormap=colormap), view, limits, heat=heat
+        file, range, stored, picture_flags.PictureFlags(display=display, colormap=colormap), view, limits, output
     )

@@ -118,14 +118,14 @@ def _text(value: float, decimals: int) -> str:
 
 
 def _style(value: float, largest: float, heat: bool) -> Style:
-    """Return the colour of a cell: dim for zero, blue below, orange above."""
+    """Return the colour of a cell: dim for zero, blue below, orange above; with heat as its ground."""
     if not math.isfinite(value):
         return Style(color="red", bold=True)
-    if value == 0 or largest == 0:
+    if not heat and (value == 0 or largest == 0):
         return Style(dim=True)
     if not heat:
         return Style(color="bright_blue") if value < 0 else Style()
-    strength = math.sqrt(min(1.0, abs(value) / largest))
+    strength = math.sqrt(min(1.0, abs(value) / (largest or 1.0)))  # lightness rises both ways, on any ground
     hue = (240, 140, 40) if value > 0 else (70, 130, 240)
     red, green, blue = (int(24 + strength * (channel - 24)) for channel in hue)
     ink = "black" if strength > 0.6 else "white"

@@ -1,0 +1,71 @@
+"""Filters in a table: their numbers, and what each makes of one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import cnnfilter
+from cnnfilter.core.arrays import Array
+from cnnfilter.errors import ParameterError, lookup
+from cnnfilter.files import atomic_output
+from cnnfilter.images.draw import LONGEST_NUMBERED
+from cnnfilter.images.filter_table import Card, draw_table
+from cnnfilter.images.picture import Picture
+from cnnfilter.images.write import encode_image
+from cnnfilter.library.export.text import whole
+from cnnfilter.library.kernel import Kernel
+from cnnfilter.run.image import Request, Step, do_image
+from cnnfilter.run.options import Options
+from cnnfilter.run.outputs import PICTURE_FORMATS
+from cnnfilter.run.render import tiles_of
+
+#: The most filters that a table holds, and the letters of a row of numbers that can be read there.
+MOST_FILTERS, MOST_LETTERS = 120, 30
+
+
+def write_table(kernels: Sequence[Kernel], picture: Picture, title: str, path: str, options: Options) -> None:
+    """Draw a table of kernels and write it.
+
+    Raises
+    ------
+    UnknownNameError
+        If the name ends in no picture format.
+    ParameterError
+        If there are more than `MOST_FILTERS` kernels.
+    """
+    form = lookup(PICTURE_FORMATS, Path(path).suffix.lower().lstrip("."), "picture format")
+    if len(kernels) > MOST_FILTERS:
+        raise ParameterError(f"a table holds {MOST_FILTERS} kernels at most, these are {len(kernels)} (name fewer)")
+    cards = [_card(kernel, picture, options) for kernel in kernels]
+    place = f"{len(cards)} filters on {picture.name}; numbers: blue below 0, orange above"
+    data = encode_image(draw_table(title, place, cards), form, {"Software": f"cnnfilter {cnnfilter.__version__}"})
+    with atomic_output(path) as file:
+        file.write(data)
+
+
+def _card(kernel: Kernel, picture: Picture, options: Options) -> Card:
+    """Return what a table says of one kernel."""
+    request = Request((Step(kernel.name, kernel.spec, (kernel,)),), options, "auto", keep=True)
+    (done,) = do_image(request, picture, [])
+    tile = tiles_of(done.maps, done.look)[0] if done.maps is not None else np.zeros((1, 1, 1), np.uint8)
+    plane = kernel.weights if kernel.weights.ndim == 2 else kernel.weights[0]
+    cells, scale = _cells(plane)
+    return Card(
+        name=kernel.name, title=f"{scale}{kernel.title or kernel.spec}", weights=plane, cells=cells,
+        effect=np.broadcast_to(tile[..., : 3 if tile.shape[2] > 2 else 1], (*tile.shape[:2], 3)),
+        shown=f"shown as {done.look.kind}",
+    )  # fmt: skip
+
+
+def _cells(plane: Array) -> tuple[list[list[str]], str]:
+    """Return numbers as text, whole ones where a fraction stands before them, which is returned too."""
+    found = whole(plane)
+    scale, numbers = (1, plane) if found is None else found
+    cells = [[f"{float(value):.3g}" for value in row] for row in numbers]
+    longest = max(len(text) for row in cells for text in row)
+    if longest * plane.shape[1] > MOST_LETTERS or max(plane.shape) > LONGEST_NUMBERED:
+        return [], ""
+    return cells, "" if scale == 1 else f"{scale} times; "

@@ -1,0 +1,72 @@
+"""Tables of filters and pictures of numbers, as a user meets them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+def size_of(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_a_family_of_filters_on_a_picture(cnnfilter_run, tmp_path):
+    path = tmp_path / "t.png"
+    done = cnnfilter_run("kernels", "sheet", "--family", "sharpening", "--image", SAMPLES / "scene.jpg", "-o", path)
+    assert (done.code, done.err) == (0, "")
+    width, height = size_of(path)
+    assert width == 1600
+    assert height > 1000
+    named = cnnfilter_run("kernels", "sheet", "sobel-x", "bank:kirsch", "--image", SAMPLES / "scene.png", "-o", path)
+    assert "9 kernels" in named.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--family", "nope", "--image", "x.png"], "unknown family"),
+        (["sobel-x"], "--image FILE"),
+        ([], "takes kernels, or --family"),
+        (["sobel-x", "--image", "no.png"], "No such file"),
+        (["random:seed=0..200/1", "--image", str(SAMPLES / "scene.png")], "120 kernels at most"),
+    ],
+)
+def test_a_table_that_cannot_be_drawn(cnnfilter_run, tmp_path, words, said):
+    done = cnnfilter_run("kernels", "sheet", *words, "-o", tmp_path / "t.png")
+    assert done.code in (2, 3)
+    assert said in done.err
+    assert not (tmp_path / "t.png").exists()
+
+
+def test_numbers_as_a_picture(cnnfilter_run, tmp_path):
+    done = cnnfilter_run("show", SAMPLES / "pool-4x4.csv", "-o", tmp_path / "grid.png")
+    assert done.code == 0
+    assert f"wrote {tmp_path / 'grid.png'}" in done.out
+    assert size_of(tmp_path / "grid.png")[0] == 640
+    assert cnnfilter_run("show", SAMPLES / "scene.png", "--at", "200,200", "-o", tmp_path / "part.png").code == 0
+    assert size_of(tmp_path / "part.png")[0] == 1600
+    refused = cnnfilter_run("show", SAMPLES / "pool-4x4.csv", "-o", tmp_path / "grid.npy")
+    assert refused.code == 2
+    np.save(tmp_path / "odd.npy", np.array([[np.nan, np.inf], [0, -1e300]]))
+    assert cnnfilter_run("show", tmp_path / "odd.npy", "-o", tmp_path / "odd.png").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["convolve", "grid-5x5.csv", "-k", "sobel-x"],
+        ["pool", "grid-5x5.csv", "--pool", "max:2"],
+        ["activate", "grid-5x5.csv", "-a", "relu"],
+        ["run", "digits/digits.yaml", "digits/digit-7.png", "--layer", "conv1"],
+    ],
+)
+def test_heat_prints_the_numbers_that_the_table_prints(cnnfilter_run, tmp_path, monkeypatch, words):
+    placed = [str(SAMPLES / word) if "." in word else word for word in words]
+    monkeypatch.chdir(tmp_path)
+    table, heat = (cnnfilter_run(*placed, flag) for flag in ("--table", "--heat"))
+    assert table.code == heat.code == 0
+    assert table.out == heat.out  # but for the colours, which no pipe gets
