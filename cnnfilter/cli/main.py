@@ -28,6 +28,7 @@ COMMANDS = {
     "train": "train",
     "run": "run",
     "export": "export",
+    "report": "report",
     "show": "show",
     "plan": "plan",
     "batch": "batch",

@@ -22,7 +22,7 @@ from cnnfilter.run.outputs import PICTURE_FORMATS
 from cnnfilter.run.render import in_color
 
 #: Layers that change no value: a column of them would only repeat the one before.
-_SAME = ("flatten", "dropout", "identity", "reshape", "cast", "squeeze", "unsqueeze")
+SAME = ("flatten", "dropout", "identity", "reshape", "cast", "squeeze", "unsqueeze")
 #: Columns of a page, values of a vector that are drawn, and classes with a bar.
 MOST_COLUMNS, MOST_VALUES, MOST_BARS = 48, 64, 10
 
@@ -31,7 +31,7 @@ def network_page(result: NetworkResult, picture: Picture, how: Drawing) -> Array
     """Return a network's page for one picture as pixels ``(900, W, 3)``, and what was left out as its last line."""
     said = result.prediction
     barred = said.layer if said.scores else ""  # bars say what a column of it would
-    shown = [one for one in result.layers if one.kind.lower() not in _SAME and _drawable(one) and one.name != barred]
+    shown = [one for one in result.layers if one.kind.lower() not in SAME and _drawable(one) and one.name != barred]
     left_out = len(shown) - MOST_COLUMNS
     if left_out > 0:  # the last layers say what came of it, the first ones what was seen
         shown = [*shown[: MOST_COLUMNS // 2], *shown[-(MOST_COLUMNS - MOST_COLUMNS // 2) :]]
