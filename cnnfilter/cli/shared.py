@@ -356,9 +356,11 @@ def _notes(done: Sequence[Done], *, quiet: bool) -> None:
 def _print_previews(done: Sequence[Done], out: Console) -> None:
     """Draw the maps in the terminal, in the colours of their files, side by side as far as they fit."""
     from cnnfilter.views.console import draws_blocks
+    from cnnfilter.views.graphics import graphics, print_pictures
     from cnnfilter.views.maps import previews
 
     color = draws_blocks(out)
+    drawn = graphics() if color else None
     named = []
     for one in done:
         if one.maps is None:
@@ -367,7 +369,9 @@ def _print_previews(done: Sequence[Done], out: Console) -> None:
         tiles = tiles_of(one.maps, look)
         name = printable(one.result.kernel)
         named += [(f"{name} {index}" if len(tiles) > 1 else name, tile) for index, tile in enumerate(tiles)]
-    if named:
+    if named and drawn is not None:
+        print_pictures(out, named, drawn)
+    elif named:
         out.print(previews(named, width=out.width, height=max(8, out.height - 6), color=color), end="")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.files import printable
@@ -30,6 +30,12 @@ def gray(share: float) -> Colour:
         return signed_colour(share if share == share else 0.0)
     level = round(40 + 205 * min(share, 1.0))
     return level, level, level
+
+
+def as_image(pixels: Array) -> Image.Image:
+    """Return pixels ``(H, W, C)`` uint8 as a picture of Pillow's, gray or RGB."""
+    colours = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
+    return Image.fromarray(np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3))))
 
 
 def font_of(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
