@@ -102,6 +102,12 @@ class Kernel:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.weights, dtype=dtype, copy=copy)
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from cnnfilter.library.notebook import kernel_html  # nothing else needs what escapes HTML
+
+        return kernel_html(self.name, self.title, self.weights)
+
 
 @dataclass(frozen=True, eq=False)
 class FilterBank(Sequence[Kernel]):
@@ -156,3 +162,9 @@ class FilterBank(Sequence[Kernel]):
         if copy is False:
             raise ValueError("a filter bank has no single array to share: copy must not be False")
         return np.array(self.weights, dtype=dtype)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from cnnfilter.library.notebook import bank_html
+
+        return bank_html(self)

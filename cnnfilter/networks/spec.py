@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from cnnfilter.core.arrays import Array
@@ -87,3 +88,14 @@ class Network:
     def parameters(self) -> int:
         """Numbers in all layers."""
         return sum(layer.parameters for layer in self.layers)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a row for each layer."""
+        rows = "".join(
+            f"<tr><td>{escape(layer.name)}</td><td>{escape(layer.operation)}</td>"
+            f"<td>{escape(', '.join(layer.sources))}</td><td>{layer.parameters:,}</td></tr>"
+            for layer in self.layers
+        )
+        head = "<tr><th>layer</th><th>kind</th><th>takes</th><th>numbers</th></tr>"
+        title = f"<div>{escape(self.name)}: {len(self.layers)} layers, {self.parameters:,} numbers</div>"
+        return f"{title}<table>{head}{rows}</table>"

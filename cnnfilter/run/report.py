@@ -133,7 +133,7 @@ def _pool(options: Options, size: tuple[int, ...]) -> dict[str, Any] | None:
 def presets() -> list[dict[str, Any]]:
     """Return kernels of the library, each as one plane."""
     found = [load_kernels(spec)[0] for spec in PRESETS]
-    return [{"name": one.name, "weights": [one.weights.astype(float).tolist()], "bias": one.offset} for one in found]
+    return [{"name": one.name, "weights": [one.weights.astype(float).tolist()], "bias": 0.0} for one in found]
 
 
 def page_picture(picture: Picture, options: Options) -> ReportPicture:
