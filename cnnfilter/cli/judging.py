@@ -12,8 +12,9 @@ from cnnfilter.cli.shared import Files, report_failure
 from cnnfilter.errors import CnnFilterError, ParameterError
 from cnnfilter.files import printable
 from cnnfilter.networks.model import Model
-from cnnfilter.run.dataset import Opening, with_labels
+from cnnfilter.run.dataset import Opening
 from cnnfilter.run.judge import judge
+from cnnfilter.run.labels import with_labels
 from cnnfilter.views.terminal import terminal_width, write
 from cnnfilter.views.training import judged_json, judged_text
 

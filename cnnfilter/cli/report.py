@@ -1,5 +1,6 @@
 """``cnnfilter report``."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,7 +9,10 @@ from cnnfilter.cli import flags
 from cnnfilter.cli.flags import LimitFlags, PixelFlags, StepFlags, StoredFlags
 
 Inputs = Annotated[
-    list[str], typer.Argument(metavar="[NETWORK] IMAGE", help="A picture or a grid of numbers; a network in front.")
+    list[str],
+    typer.Argument(
+        metavar="[NETWORK] IMAGE", help="A picture or a grid of numbers; a network in front; or a batch's folder."
+    ),
 ]
 Output = Annotated[str, typer.Option("--output", "-o", metavar="PAGE.html", rich_help_panel="Output", help="The page.")]
 Open = Annotated[
@@ -33,15 +37,18 @@ def report(
 
     Of a picture and kernels: the window of each cell lights up, its products and their sum stand beside it; stride,
     padding and dilation are sliders, the kernel is edited, and the map is computed anew in the page. Of a network and a
-    picture: its layers as columns, from a class back to the pixels that it sees.
+    picture: its layers as columns, from a class back to the pixels that it sees. Of the folder that a batch wrote: its
+    inputs with small pictures of what was made of them, and their statistics.
 
     Example: cnnfilter report photo.png -k sobel-x -k sharpen -a relu -o page.html
 
     Example: cnnfilter report samples/digits/digits.yaml samples/digits/digit-7.png -o page.html
     """
-    from cnnfilter.cli.reporting import report_convolution, report_network
+    from cnnfilter.cli.reporting import report_batch, report_convolution, report_network
 
-    if kernel or len(inputs) == 1:
+    if len(inputs) == 1 and not kernel and Path(inputs[0]).is_dir():
+        report_batch(inputs[0], output, flags.given(context), show=open_)
+    elif kernel or len(inputs) == 1:
         report_convolution(inputs, kernel, pixels, stored, step, limits, output, flags.given(context), show=open_)
     else:
         report_network(inputs, stored, limits, output, flags.given(context), show=open_)

@@ -17,8 +17,9 @@ from cnnfilter.networks.model import open_model
 from cnnfilter.run.image import Request, kernel_steps, plan_image
 from cnnfilter.run.network import NetworkOptions, classify
 from cnnfilter.run.report import check_report, follows, page_picture, report_data
+from cnnfilter.run.report_batch import batch_data
 from cnnfilter.run.report_network import network_data
-from cnnfilter.views.report import convolution_page, network_page
+from cnnfilter.views.report import batch_page, convolution_page, network_page
 from cnnfilter.views.terminal import write
 
 
@@ -71,6 +72,18 @@ def report_network(
     facts = f"{len(result.layers)} layers, {sum(layer.parameters for layer in result.layers):,} numbers"
     page = network_page(f"{result.network} sees {picture.name}", data, png, facts=facts, notes=result.notes)
     _finish(page, output, show=show)
+
+
+def report_batch(folder: str, output: str, given: frozenset[str], *, show: bool) -> None:
+    """Write the page of what a batch made."""
+    if strange := sorted(given - {"inputs", "output", "open_", "debug"}):
+        raise ParameterError(f"--{strange[0].strip('_').replace('_', '-')} means nothing for a batch (leave it out)")
+    _check(output)
+    rows, states = batch_data(folder)
+    total = sum(states.values())
+    facts = f"{total:,} inputs: " + ", ".join(f"{count:,} {state}" for state, count in states.items())
+    notes = [f"the first {len(rows)} are listed"] if len(rows) < total else []
+    _finish(batch_page(f"What was made: {folder}", rows, facts=facts, notes=notes), output, show=show)
 
 
 def _check(output: str) -> None:

@@ -31,7 +31,8 @@ Labels = Annotated[
     typer.Option(
         "--labels", metavar="L", rich_help_panel="What to see",
         help="Say how often the network is right about a folder or an .npz of pictures: folders (the names of their "
-        "folders), the name of an array of the .npz, or a file: .csv, .npy, .npz.",
+        "folders), the name of an array of the .npz, or a file: .npy, .npz, or .csv and .txt with a label a line, or "
+        "lines such as cats/tom.png,cat.",
     ),
 ]  # fmt: skip
 ListLayers = Annotated[

@@ -51,7 +51,7 @@ HoldOut = Annotated[
     float,
     typer.Option(
         "--hold-out", metavar="SHARE", rich_help_panel=_STEP,
-        help="Share of each class that is only judged by, never learned from.",
+        help="Share of the pictures, spread over the classes, that is judged by and never learned from.",
     ),
 ]  # fmt: skip
 Patience = Annotated[
@@ -79,7 +79,8 @@ Output = Annotated[
     str | None,
     typer.Option(
         "--output", "-o", metavar="NETWORK.yaml", rich_help_panel=_OUTPUT,
-        help="The network file; weights (.npz) and history (.history.csv) go beside it. Unset: named after DATA.",
+        help="The network file, .yaml; weights (.npz, or .weights.npz where DATA has that name) and .history.csv go "
+        "beside it, and .progress.npz until training is over. Unset: named after DATA.",
     ),
 ]  # fmt: skip
 Resume = Annotated[
@@ -114,7 +115,8 @@ def train(
 
     Each step takes some pictures forth through all layers, asks how wrong the scores are (softmax with cross-entropy),
     and lets the answer flow back to every weight. After each epoch the hold-out, which is never learned from, is
-    judged; the weights that were best there are kept. Ctrl-C keeps the best so far; --resume goes on.
+    judged; the weights that were best there are kept. Ctrl-C keeps the best so far (no film); --resume goes on. A
+    training that is over is gone on with by --network. Layers of all kinds are trained, kernels of the library too.
 
     Example: cnnfilter train samples/digits/train-digits.npz -o digits.yaml --film filters.webp
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import typer
 
 from cnnfilter.cli.shared import report_failure
 from cnnfilter.core.shapes import rows_by_columns
-from cnnfilter.errors import CnnFilterError, OutputError, ParameterError
+from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
 from cnnfilter.images.film import draw_filters
 from cnnfilter.networks.train import Settings, sequence
@@ -54,7 +55,10 @@ def train_job(job: Job, settings: Settings, hold_out: float, size: str | None, t
     outputs, form = _planned(job, training)
     if job.resume and not resume(training, outputs):
         if outputs.network.exists():
-            sys.stderr.write(f"cnnfilter: note: {quoted(outputs.network)} is there, and nothing is left to resume\n")
+            sys.stderr.write(
+                f"cnnfilter: note: {quoted(outputs.network)} is there, its training is over, and nothing is left to "
+                f"resume (--network {printable(outputs.network)} -o OTHER.yaml goes on from its weights)\n"
+            )
             return
         training = training._replace(notes=(*training.notes, "there is nothing to resume: training begins"))
     if not job.quiet:
@@ -87,8 +91,12 @@ def _planned(job: Job, training: Training) -> tuple[Outputs, str]:
         check_outputs([job.film], [*read, *outputs], "--film")
         made.append(Path(job.film))
     for path in made:
-        if not path.parent.is_dir():
-            raise OutputError(f"{quoted(path)}: cannot write: its folder does not exist (choose another output)")
+        if not path.parent.is_dir() or path.is_dir():
+            raise OutputError(
+                f"{quoted(path)}: cannot write: no such folder, or a folder itself (choose another output)"
+            )
+        if not os.access(path.parent, os.W_OK):
+            raise ResourceError(f"{quoted(path.parent)}: Permission denied (check the permissions, or write elsewhere)")
     return outputs, form
 
 
@@ -113,6 +121,8 @@ def _run(training: Training, outputs: Outputs, *, quiet: bool) -> None:
                 f"cnnfilter: note: stopped in epoch {len(trainer.history) + 1}; {quoted(outputs.network)} has the best "
                 f"weights so far, of epoch {trainer.best_epoch} (--resume goes on)\n"
             )
+        else:
+            sys.stderr.write("cnnfilter: note: stopped in the first epoch: nothing was written\n")
         raise
 
 

@@ -209,9 +209,11 @@ class Trainer:
         """Raise where a loss says that nothing will come of it."""
         guess = math.log(max(2, len(self.network.classes)))
         if not loss < HOPELESS * guess:
+            usual = OPTIMIZERS[self.settings.optimizer][1]
+            better = min(self.settings.rate / 10, usual)
             raise ParameterError(
                 f"training diverged in epoch {number}: the loss is {loss:.4g}, and guessing has {guess:.3g} "
-                f"(a smaller --learning-rate than {self.settings.rate:g}, such as {self.settings.rate / 10:g})"
+                f"(a smaller --learning-rate than {self.settings.rate:g}, such as {better:g})"
             )
 
     def _step(self, batch: Examples, draw: np.random.Generator) -> Found:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, ImageError, ParameterError, ResourceError, ShapeError
-from cnnfilter.files import bytes_text, decoded, quoted
+from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.frames import READ, Reading
 from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.images.read import open_picture
@@ -23,8 +22,6 @@ from cnnfilter.images.sniff import promised
 from cnnfilter.networks.model import Model
 from cnnfilter.run.network import array_input, picture_input
 
-#: Word for labels that are the names of the pictures' folders.
-FOLDERS = "folders"
 #: Numbers of channels that a picture has.
 _CHANNELS = (1, 3, 4)
 
@@ -102,50 +99,61 @@ def read_dataset(path: str, opening: Opening = Opening()) -> Dataset:  # noqa: B
         If a class has no pictures, or labels and images do not fit together.
     """
     if Path(path).is_dir():
-        return _folders(path, opening)
-    arrays = _arrays(path, ("images", "labels"), opening.max_memory)
+        return read_folders(path, opening)
+    arrays = arrays_of(path, ("images", "labels"), opening.max_memory)
     for name in ("images", "labels"):
         if name not in arrays:
             raise ParameterError(
                 f"{quoted(path)}: holds no array {name!r} (a dataset is an .npz with images (N, H, W) and labels (N,), "
                 f"or a folder with a folder for each class)"
             )
-    images, notes = _images(arrays["images"], opening.reading.layout, path)
-    labels = _labels(arrays["labels"], path)
+    images, notes = images_of(arrays["images"], opening.reading.layout, path)
+    labels = labels_of(arrays["labels"], path)
     if len(images) != len(labels):
         raise ParameterError(f"{quoted(path)}: {len(images)} images and {len(labels)} labels: each image needs one")
     return Dataset(path, (), images, labels, notes, opening)
 
 
-def _folders(path: str, opening: Opening) -> Dataset:
+def read_folders(path: str, opening: Opening) -> Dataset:
     """Return the pictures of a folder with a folder for each class, those of folders inside among them."""
-    names = sorted(one.name for one in Path(path).iterdir() if one.is_dir() and not one.name.startswith("."))
+    names = sorted(one.name for one in Path(path).iterdir() if one.is_dir() and not one.name.startswith(_HIDDEN))
     loose = sum(one.is_file() and bool(promised(one.name)) for one in Path(path).iterdir())
     if not names:
         raise ParameterError(f"{quoted(path)}: holds no folders (one for each class is needed, with its pictures)")
     files: list[str] = []
     labels: list[str] = []
     for name in names:
-        found = _pictures(Path(path) / name)
+        found = pictures_in(Path(path) / name)
         if not found:
-            raise ParameterError(f"{quoted(Path(path) / name)}: the class {name!r} has no pictures")
+            raise ParameterError(
+                f"{quoted(Path(path) / name)}: the class {name!r} has no pictures (delete the folder if it is none)"
+            )
         files += found
         labels += [name] * len(found)
     notes = (f"{loose} pictures beside the classes' folders are left out",) if loose else ()
     return Dataset(path, tuple(files), None, tuple(labels), notes, opening)
 
 
+#: How folders begin that are no classes.
+_HIDDEN = (".", "__MACOSX")
 #: Grids of numbers that count as pictures; text and JSON beside pictures seldom are.
 _GRIDS = (".csv", ".npy")
 
 
-def _pictures(folder: Path) -> list[str]:
+def pictures_in(folder: Path) -> list[str]:
     """Return the pictures in a folder and in those inside it, in order of their names."""
-    names = (one for one in folder.rglob("*") if promised(one.name) or one.suffix.lower() in _GRIDS)
-    return sorted(str(one) for one in names if one.is_file())
+    found: list[str] = []
+    for root, _, names in os.walk(folder, onerror=_unreadable):
+        found += [str(Path(root) / one) for one in names if promised(one) or Path(one).suffix.lower() in _GRIDS]
+    return sorted(one for one in found if Path(one).is_file())
 
 
-def _arrays(path: str, wanted: Sequence[str], limit: int | None) -> dict[str, Array]:
+def _unreadable(error: OSError) -> NoReturn:
+    """Raise for a folder that cannot be listed: its pictures would be missing, and nobody would know."""
+    raise ImageError(f"{quoted(error.filename)}: {error.strerror} (check who may read it)") from error
+
+
+def arrays_of(path: str, wanted: Sequence[str], limit: int | None) -> dict[str, Array]:
     """Return those arrays of a ``.npz`` that are wanted."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -159,17 +167,26 @@ def _arrays(path: str, wanted: Sequence[str], limit: int | None) -> dict[str, Ar
             return {name: found[name] for name in wanted if name in sizes}
     except OSError as error:
         raise ImageError(f"{quoted(path)}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, ValueError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise ImageError(f"{quoted(path)}: is no readable .npz, and no folder: {error}") from error
+    except zipfile.BadZipFile as error:
+        raise ImageError(f"{quoted(path)}: is no .npz, and no folder with a folder for each class") from error
+    except (ValueError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+        reason = (
+            "holds Python objects (save names as text, numbers as numbers)" if "pickle" in str(error) else str(error)
+        )
+        raise ImageError(f"{quoted(path)}: {reason}") from error
 
 
-def _images(found: Array, layout: str, path: str) -> tuple[Array, tuple[str, ...]]:
+def images_of(found: Array, layout: str, path: str) -> tuple[Array, tuple[str, ...]]:
     """Return pictures as ``(N, C, H, W)``, and what was guessed of the order of their axes."""
+    if found.ndim in (3, 4) and not found.size:
+        raise ShapeError(f"{quoted(path)}: holds no pictures: images have the shape {found.shape}")
+    if found.ndim not in (3, 4) or found.dtype.kind not in "biuf":
+        kind = f"shape {found.shape} of {found.dtype}"
+        raise ShapeError(
+            f"{quoted(path)}: images must be real numbers (N, H, W), (N, C, H, W) or (N, H, W, C), got {kind}"
+        )
     if found.ndim == 3:
         found = found[:, None]
-    if found.ndim != 4 or not found.size or found.dtype.kind not in "biuf":
-        kind = f"shape {found.shape} of {found.dtype}"
-        raise ShapeError(f"{quoted(path)}: images must be numbers (N, H, W), (N, C, H, W) or (N, H, W, C), got {kind}")
     last = found.shape[3] in _CHANNELS and found.shape[1] not in _CHANNELS
     if layout == "HWC" or (layout == "auto" and last):
         note = () if layout == "HWC" else (f"images {found.shape} are taken as (N, H, W, C) (--layout CHW if not)",)
@@ -177,7 +194,7 @@ def _images(found: Array, layout: str, path: str) -> tuple[Array, tuple[str, ...
     return found, ()
 
 
-def _labels(found: Array, path: str) -> tuple[str, ...]:
+def labels_of(found: Array, path: str) -> tuple[str, ...]:
     """Return labels as text, whole numbers without a point."""
     values = found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
     if values.ndim != 1:
@@ -188,96 +205,6 @@ def _labels(found: Array, path: str) -> tuple[str, ...]:
     if values.dtype.kind not in "biuU":
         raise ParameterError(f"{quoted(path)}: labels must be whole numbers or names, got {values.dtype}")
     return tuple(map(str, (values.astype(int) if values.dtype.kind == "b" else values).tolist()))
-
-
-def with_labels(path: str, data: str, opening: Opening = Opening()) -> Dataset:  # noqa: B008
-    """Return the pictures of `data` with the labels that `path` names.
-
-    Parameters
-    ----------
-    path
-        ``folders``, for the names of the folders that the pictures are in; an ``.npz`` that holds ``labels``, or the
-        name of an array of `data`; an ``.npy``; or a ``.csv`` or ``.txt``: a label a line, in the order of the
-        pictures, or the name of a picture, a comma and its label.
-    data
-        A folder of pictures, one with a folder for each class, or an ``.npz`` with ``images``.
-    opening
-        How files are opened.
-
-    Raises
-    ------
-    ImageError
-        If a file cannot be read.
-    ParameterError
-        If the labels do not match the pictures.
-    """
-    if Path(data).is_dir():
-        if path == FOLDERS or Path(path).is_dir():
-            return _folders(data, opening)
-        found = Dataset(data, tuple(_pictures(Path(data))), opening=opening)
-        if not found.files:
-            raise ImageError(f"{quoted(data)}: the folder holds no pictures")
-    else:
-        name = path if not Path(path).exists() else "labels"
-        arrays = _arrays(data, ("images", name), opening.max_memory)
-        if "images" not in arrays:
-            raise ParameterError(f"{quoted(data)}: holds no array 'images'")
-        images, notes = _images(arrays["images"], opening.reading.layout, data)
-        found = Dataset(data, (), images, (), notes, opening)
-        if not Path(path).exists() and name in arrays:
-            return _matched(found, _labels(arrays[name], data), path)
-    if not Path(path).is_file():
-        known = f"{FOLDERS}, the name of an array, or a file" if found.images is not None else f"{FOLDERS}, or a file"
-        raise ParameterError(f"--labels {path}: no such file (it takes {known} of .csv, .txt, .npy or .npz)")
-    if Path(path).suffix.lower() == ".npz":
-        own = _arrays(path, ("labels",), opening.max_memory)
-        if "labels" not in own:
-            raise ParameterError(f"{quoted(path)}: holds no array 'labels'")
-        return _matched(found, _labels(own["labels"], path), path)
-    if Path(path).suffix.lower() == ".npy":
-        return _matched(found, _labels(_vector(path), path), path)
-    return _of_table(found, path)
-
-
-def _vector(path: str) -> Array:
-    """Return the array of a ``.npy`` file."""
-    try:
-        found: Array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ImageError(f"{quoted(path)}: is no readable .npy: {error}") from error
-    return found
-
-
-def _matched(found: Dataset, labels: Sequence[str], path: str) -> Dataset:
-    """Return pictures with as many labels, in the same order."""
-    if len(labels) != found.total:
-        raise ParameterError(f"{quoted(path)}: {len(labels)} labels for {found.total} pictures of {quoted(found.name)}")
-    return found._replace(labels=tuple(labels))
-
-
-def _of_table(found: Dataset, path: str) -> Dataset:
-    """Return pictures with the labels of a text file: one a line, or after the name of its picture."""
-    try:
-        rows = [row for row in csv.reader(io.StringIO(decoded(Path(path).read_bytes()))) if any(map(str.strip, row))]
-    except (OSError, ValueError, csv.Error) as error:
-        raise ImageError(f"{quoted(path)}: is no readable table of labels: {error}") from error
-    cells = [[cell.strip() for cell in row] for row in rows]
-    if all(len(row) == 1 for row in cells):
-        return _matched(found, [row[0] for row in cells[len(cells) == found.total + 1 :]], path)
-    by_name = {row[0]: row[1] for row in cells if len(row) >= 2}
-    if found.images is not None:
-        by_place = [by_name.get(str(index)) for index in range(found.total)]
-        if None in by_place:
-            raise ParameterError(f"{quoted(path)}: has no label for picture {by_place.index(None)} (name,label: 0,cat)")
-        return found._replace(labels=tuple(label or "" for label in by_place))
-    labels = []
-    for file in found.files:
-        names = (file, Path(file).relative_to(found.name).as_posix(), Path(file).name, Path(file).stem)
-        label = next((by_name[name] for name in names if name in by_name), None)
-        if label is None:
-            raise ParameterError(f"{quoted(path)}: has no label for {quoted(file)} (lines are name,label)")
-        labels.append(label)
-    return found._replace(labels=tuple(labels))
 
 
 class Sizes(NamedTuple):

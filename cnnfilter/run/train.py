@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from cnnfilter.core.arrays import Array, real_array
 from cnnfilter.core.optimizers import OPTIMIZERS
 from cnnfilter.core.shapes import Pair
-from cnnfilter.errors import CnnFilterError, ParameterError, ResourceError, lookup
+from cnnfilter.errors import CnnFilterError, ParameterError, ResourceError, ShapeError, lookup
 from cnnfilter.files import bytes_text, quoted
 from cnnfilter.library.document import Document, parse_document, read_document
 from cnnfilter.networks.load import check_network
@@ -68,7 +68,7 @@ class Wanted(NamedTuple):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ParameterError(f"{name} must be a whole number of at least {least}, got {value}")
         if not 0 < chosen.rate < float("inf"):
-            raise ParameterError(f"learning rate must be above 0, got {chosen.rate:g}")
+            raise ParameterError(f"learning rate must be a finite number above 0, got {chosen.rate:g}")
         if not 0 <= self.hold_out < 1:
             raise ParameterError(f"hold-out is a share from 0 to less than 1, got {self.hold_out:g}")
         if self.start is not None and self.start.lower().endswith(ONNX_SUFFIX):
@@ -124,21 +124,40 @@ def begin(data: Dataset, wanted: Wanted, *, failed: Callable[[str, CnnFilterErro
         raise ParameterError(f"{quoted(data.name)}: all pictures are of one class, {only!r} (two are needed)")
     document, network, notes = _textbook(data, wanted) if wanted.start is None else _given(data, wanted)
     _check_memory(data, network)
-    images, places = prepared(data, FileModel(network), failed=failed)
+    try:
+        images, places = prepared(data, FileModel(network), failed=failed)
+    except ShapeError as error:
+        raise ShapeError(f"{quoted(data.name)} and {quoted(document.path)}: {error}") from error
     labels = _numbered(data, places, network.classes)
+    _check_values(data, images)
     if wanted.start is None:
         network, images = _standardised(network, images)
     images = images.astype(np.float32, copy=False)
-    if not np.isfinite(images).all():
-        bad = int(np.count_nonzero(~np.isfinite(images).all(axis=(1, 2, 3))))
-        raise ParameterError(f"{quoted(data.name)}: {bad} pictures hold NaN or infinite values")
     seen, held = held_out(labels, wanted.hold_out, wanted.settings.seed)
     judge = Examples(images[held], labels[held]) if len(held) else None
+    if wanted.hold_out and judge is None:
+        notes.append("nothing is held out: no class has two pictures, so training is judged by what it learned from")
+    if (images == images[:1]).all():
+        notes.append("all pictures are the same: there is nothing to learn")
     try:
         trainer = Trainer(network, Examples(images[seen], labels[seen]), judge, wanted.settings, wanted.threads)
     except CnnFilterError as error:
         raise type(error)(f"{quoted(document.path)}: {error}") from error
     return Training(trainer, document, _mark(wanted, network, document, images, labels), (*data.notes, *notes))
+
+
+#: Values beyond this are no pictures: their squares are no numbers of 32 bits any more.
+_LARGEST_VALUE = 1e18
+
+
+def _check_values(data: Dataset, images: Array) -> None:
+    """Refuse pictures with values that nothing can be learned from."""
+    bad = int(np.count_nonzero(~np.isfinite(images).all(axis=(1, 2, 3))))
+    if bad:
+        raise ParameterError(f"{quoted(data.name)}: {bad} picture{'s' * (bad > 1)} with NaN or infinite values")
+    most = float(np.abs(images).max())
+    if most > _LARGEST_VALUE:
+        raise ParameterError(f"{quoted(data.name)}: values up to {most:.3g} are too large to learn from (scale them)")
 
 
 def _draw(wanted: Wanted) -> np.random.Generator:
@@ -240,8 +259,8 @@ def _mark(wanted: Wanted, network: Network, document: Document, images: Array, l
     chosen = wanted.settings
     return {
         "batch size": chosen.batch_size, "learning rate": chosen.rate, "optimizer": chosen.optimizer,
-        "seed": chosen.seed, "hold-out": wanted.hold_out, "pictures": digest.hexdigest(),
-        "network": xxhash.xxh3_128(start).hexdigest(),
+        "seed": chosen.seed, "hold-out": wanted.hold_out, "network": xxhash.xxh3_128(start).hexdigest(),
+        "pictures": digest.hexdigest(),
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cnnfilter.errors import OutputError, ParameterError
+from cnnfilter.errors import OutputError, ParameterError, ResourceError
 from cnnfilter.files import atomic_output, quoted
 from cnnfilter.networks.train import Epoch
 from cnnfilter.networks.write import network_file, weights_file
@@ -43,6 +44,13 @@ class Outputs(NamedTuple):
         weights = path.with_suffix(".npz")
         weights = path.with_suffix(".weights.npz") if weights.resolve() in taken else weights
         made = cls(path, weights, path.with_suffix(".history.csv"), path.with_suffix(".progress.npz"))
+        for one in (path, made.weights, made.history, made.progress):
+            if one.is_dir():
+                raise OutputError(f"{quoted(one)}: is a folder (choose another -o)")
+        if not path.parent.is_dir():
+            raise OutputError(f"{quoted(path)}: cannot write: its folder does not exist (choose another output)")
+        if not os.access(path.parent, os.W_OK):
+            raise ResourceError(f"{quoted(path.parent)}: Permission denied (check the permissions, or write elsewhere)")
         if weights.exists() and not (path.exists() or made.progress.exists()):
             raise OutputError(f"{quoted(weights)}: is there, and no network of ours beside it (choose another -o)")
         return made
@@ -96,7 +104,9 @@ def resume(training: Training, outputs: Outputs) -> bool:
             state = dict(found)
         before = json.loads(str(state.pop("mark")))
     except (OSError, ValueError, KeyError) as error:
-        raise OutputError(f"{quoted(outputs.progress)}: is no progress of a training ({error})") from error
+        raise OutputError(
+            f"{quoted(outputs.progress)}: is no progress of a training (delete it, or leave out --resume)"
+        ) from error
     for name, value in training.mark.items():
         if before.get(name) != value:
             digests = name in ("pictures", "network")
@@ -106,4 +116,7 @@ def resume(training: Training, outputs: Outputs) -> bool:
                 "--resume to begin anew"
             )
     training.trainer.restore(state)
+    done, asked = len(training.trainer.history), training.trainer.settings.epochs
+    if asked < done:
+        raise ParameterError(f"--resume: {done} epochs are over already, and --epochs asks for {asked} (ask for more)")
     return True

@@ -227,6 +227,24 @@ def test_a_page_is_small_and_escapes_what_is_hostile(cnnfilter_run, tmp_path):
     assert "http" not in text.replace("http-equiv", "")
 
 
+def test_a_batch_has_an_index(cnnfilter_run, tmp_path, opened):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(3):
+        shutil.copyfile(DIGITS / f"digit-{number}.png", folder / f"{number}.png")
+    (folder / "<b>broken.png").write_bytes(b"no picture")
+    assert cnnfilter_run("batch", folder, "-k", "sobel-x", "-o", tmp_path / "out", "-j", "1").code == 3
+    path = tmp_path / "index.html"
+    done = cnnfilter_run("report", tmp_path / "out", "-o", path)
+    assert (done.code, done.err) == (0, "")
+    page = opened(path)
+    assert page.locator("tbody img").count() == 3
+    assert "4 inputs" in page.locator("main").inner_text()
+    assert "<b>broken.png" in page.locator("tbody").inner_text()
+    assert "-876" in page.locator("tbody").inner_text()
+    assert cnnfilter_run("report", folder, "-o", tmp_path / "no.html").code == 3
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

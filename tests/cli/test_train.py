@@ -110,13 +110,15 @@ def test_resuming_with_other_settings_is_refused_by_name(lines, tmp_path, capsys
     job = start(lines, "--epochs", 500, "--patience", 0, "-o", tmp_path / "net.yaml")
     while not (tmp_path / "net.progress.npz").exists():
         time.sleep(0.01)
+    time.sleep(0.5)  # some epochs more
     job.terminate()
     job.communicate()
     for words, said in (
         (("--batch-size", 16), "batch size is not what it began with (32 before, 16 now)"),
         (("--seed", 3), "seed is not what it began with (0 before, 3 now)"),
         (("--learning-rate", 0.1), "learning rate is not"),
-        (("--size", "8x8"), "pictures are not what it began with"),
+        (("--size", "8x8"), "network is not what it began with"),
+        (("--epochs", 0 + 1), "--epochs asks for 1"),
     ):
         code, _, err = call(capsys, "train", lines, "-o", tmp_path / "net.yaml", "--resume", *words)
         assert code == 2
@@ -189,7 +191,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(lines, tmp_path, capsys, 
         ("c", {"x_train": np.zeros((4, 8, 8))}, "no array 'images'"),
         ("d", {"images": np.full((4, 8, 8), np.nan), "labels": [0, 1, 0, 1]}, "NaN"),
         ("e", {"images": np.zeros((4, 8, 8)), "labels": [0.5, 1, 0, 1]}, "whole numbers or names"),
-        ("f", {"images": np.zeros((4, 64)), "labels": [0, 1, 0, 1]}, "images must be numbers"),
+        ("f", {"images": np.zeros((4, 64)), "labels": [0, 1, 0, 1]}, "images must be real numbers"),
     ):
         np.savez(f"{name}.npz", **arrays)
         assert said in refused(capsys, "train", f"{name}.npz")
@@ -251,12 +253,65 @@ def test_the_film_of_the_filters(lines, tmp_path, capsys, name, frames):
 def test_labels_that_do_not_match(lines, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     net = DIGITS / "digits.yaml"
-    assert "no such file" in refused(capsys, "run", net, TEST_DIGITS, "--labels", "nothing")
+    assert "no array of" in refused(capsys, "run", net, TEST_DIGITS, "--labels", "nothing")
+    assert "is for a folder" in refused(capsys, "run", net, TEST_DIGITS, "--labels", "folders")
     assert "is no class of the network" in refused(capsys, "run", net, lines, "--labels", "labels")
     np.save("few.npy", np.arange(5))
     assert "5 labels for 360 pictures" in refused(capsys, "run", net, TEST_DIGITS, "--labels", "few.npy")
     assert "one folder" in refused(capsys, "run", net, "--labels", "labels")
     assert "no layers" in refused(capsys, "run", net, TEST_DIGITS, "--labels", "labels", "--save", "all")
+
+
+def test_a_table_of_labels_is_never_guessed_at(tmp_path, capsys, monkeypatch):
+    """One label too many, a name of two pictures, two labels of one: each would shift or swap classes in silence."""
+    monkeypatch.chdir(tmp_path)
+    net, labels = DIGITS / "digits.yaml", [str(one) for one in np.load(TEST_DIGITS)["labels"]]
+
+    def accuracy(*lines):
+        Path("l.csv").write_text("\n".join(lines))
+        code, out, err = call(capsys, "run", net, TEST_DIGITS, "--labels", "l.csv", "--json")
+        return json.loads(out)["accuracy"] if code == 0 else err
+
+    plain = accuracy(*labels)
+    assert plain > 0.97
+    assert accuracy("label", *labels) == plain
+    assert accuracy(*[f"{label}.0" for label in labels]) == plain
+    assert accuracy(*[f"{index};{label}" for index, label in enumerate(labels)]) == plain
+    assert "361 labels for 360 pictures" in accuracy("3", *labels)
+    assert "two labels" in accuracy(
+        *[f"{index},{label}" for index, label in enumerate(labels)], "0,9" if labels[0] != "9" else "0,8"
+    )
+    assert "no label for" in accuracy(*[f"{index},{label}" for index, label in enumerate(labels[:-1])])
+    for name in ("0", "1"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "same.png").write_bytes((DIGITS / f"digit-{name}.png").read_bytes())
+    Path("l.csv").write_text("same.png,0\n")
+    assert "is the name of 2 pictures" in refused(capsys, "run", net, "in", "--labels", "l.csv")
+    Path("l.csv").write_text("name,label\n0/same.png,0\n1/same.png,1\nelse.png,3\n")
+    code, out, err = call(capsys, "run", net, "in", "--labels", "l.csv")
+    assert (code, out[:6]) == (0, "2 of 2")
+    assert "1 lines of l.csv name no picture" in err
+
+
+def test_what_would_come_to_nothing_is_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("huge.npz", images=np.full((4, 8, 8), 1e300), labels=[0, 1, 0, 1])
+    assert "too large to learn from" in refused(capsys, "train", "huge.npz")
+    np.savez("same.npz", images=np.zeros((6, 8, 8), np.uint8), labels=[0, 1] * 3)
+    assert "nothing to learn" in call(capsys, "train", "same.npz", "--epochs", 1)[2]
+    np.savez("one.npz", images=np.random.default_rng(0).random((3, 8, 8)), labels=[0, 1, 2])
+    assert "nothing is held out" in call(capsys, "train", "one.npz", "--epochs", 1)[2]
+    np.savez(
+        "nan.npz", images=np.where(np.arange(4)[:, None, None] == 2, np.nan, np.zeros((4, 8, 8))), labels=[0, 1] * 2
+    )
+    assert ": 1 picture with NaN" in refused(capsys, "train", "nan.npz")
+    Path("folder.yaml").mkdir()
+    assert "is a folder" in refused(capsys, "train", "one.npz", "-o", "folder.yaml")
+    Path("x.progress.npz").write_bytes(b"junk")
+    assert "delete it" in refused(capsys, "train", "one.npz", "-o", "x.yaml", "--resume")
+    over = call(capsys, "train", "one.npz", "-o", "one.yaml", "--epochs", 1, "-q")
+    assert over[0] == 0
+    assert "-o OTHER.yaml goes on" in call(capsys, "train", "one.npz", "-o", "one.yaml", "--resume")[2]
 
 
 def test_numbers_may_stand_for_names_and_that_is_said(tmp_path, capsys):

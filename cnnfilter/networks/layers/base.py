@@ -259,6 +259,10 @@ class Layer:
         return names
 
 
+#: Weights of one layer that are drawn, at most.
+MOST_DRAWN = 1 << 27
+
+
 class Fresh(NamedTuple):
     """What draws weights for layers that have none yet, and the shapes that such a layer takes.
 
@@ -277,6 +281,10 @@ class Fresh(NamedTuple):
 
     def weights(self, *shape: int) -> Array:
         """Return weights for ``shape[0]`` sums of everything else."""
+        if math.prod(shape) > MOST_DRAWN:
+            raise ShapeError(
+                f"{' x '.join(map(str, shape))} weights are more than {MOST_DRAWN:,}: fewer are trained here"
+            )
         spread = math.sqrt(2 / math.prod(shape[1:])) * (0.1 if self.sees_picture and len(shape) == 4 else 1)
         return (self.draw.standard_normal(shape) * spread).astype(np.float32)
 

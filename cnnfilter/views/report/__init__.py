@@ -13,6 +13,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from cnnfilter.files import printable
 
+#: Pages that act; the others are only looked at.
+_SCRIPTED = ("convolve", "network")
+
 
 def _read(name: str) -> str:
     """Return a file beside this one."""
@@ -33,16 +36,21 @@ def network_page(title: str, data: Mapping[str, Any], png: bytes, *, facts: str,
     return _page("network", title, data, picture=_uri(png), facts=facts, notes=list(map(printable, notes)))
 
 
+def batch_page(title: str, rows: Sequence[Mapping[str, Any]], *, facts: str, notes: Sequence[str]) -> str:
+    """Return the page that lists what a batch made."""
+    return _page("batch", title, {}, rows=rows, facts=facts, notes=list(map(printable, notes)))
+
+
 def _page(name: str, title: str, data: Mapping[str, Any], **words: Any) -> str:
     """Return a page: its template with everything in it, escaped; only its own style and script may act."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(_read), trim_blocks=True, lstrip_blocks=True
     )
-    style, script = _read("page.css"), _read(f"{name}.js")
-    policy = "; ".join((
-        "default-src 'none'", "img-src data:", f"style-src '{_digest(style)}'", f"script-src '{_digest(script)}'",
-        "base-uri 'none'", "form-action 'none'",
-    ))  # fmt: skip
+    style = _read("page.css")
+    script = _read(f"{name}.js") if name in _SCRIPTED else ""
+    acts = f"script-src '{_digest(script)}'" if script else "script-src 'none'"
+    looks = f"style-src '{_digest(style)}'"
+    policy = "; ".join(("default-src 'none'", "img-src data:", looks, acts, "base-uri 'none'", "form-action 'none'"))
     from markupsafe import Markup  # what must not be escaped: our own files, and data whose signs are
 
     plain = json.dumps(data, separators=(",", ":"), allow_nan=False)
