@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cnnfilter.cli.flags import LimitFlags, PixelFlags, StepFlags, StoredFlags
@@ -21,8 +23,10 @@ from cnnfilter.networks.model import FileModel, open_model
 from cnnfilter.run.explain import Explanation, explain_work
 from cnnfilter.run.explain_layer import explain_layer
 from cnnfilter.run.image import Request, Step, kernel_steps, plain_step, plan_step
+from cnnfilter.run.marking import slips_beside
 from cnnfilter.run.network import NetworkOptions
 from cnnfilter.run.options import Options
+from cnnfilter.run.slips import slips_of
 from cnnfilter.run.source import PictureSource
 from cnnfilter.run.story import Story, tell
 from cnnfilter.run.story_film import film_of
@@ -66,7 +70,7 @@ def explain_image(
     kernels, options = filters_of(specs, pixels, step, 1, given)
     read = [] if not specs else list(files_read(kernels, search_path(step.kernel_dir or ())))
     if wanted.output is not None:
-        check_outputs([wanted.output, _key_of(wanted.output)], [image, *read])
+        check_outputs([wanted.output, _key_of(wanted.output), slips_beside(_key_of(wanted.output))], [image, *read])
     files = files_of(stored, limits)
     (one,) = inputs_of([image], files)
     picture = open_image(one, files)
@@ -81,7 +85,9 @@ def explain_image(
             with atomic_output(wanted.output) as file:
                 file.write(data)
             return
-        _write(explain_work(work, position(wanted.at), wanted.channel), wanted)
+        told = explain_work(work, position(wanted.at), wanted.channel)
+        asked = wanted.quiz is not None and kernels
+        _write(told, wanted, slips_of(request, part, work, told.at, told.channel) if asked else {})
 
 
 def _film(wanted: Wanted) -> str:
@@ -115,7 +121,9 @@ def explain_network(
     if not isinstance(model, FileModel):
         raise ParameterError(f"{quoted(network)}: ONNX Runtime computes its layers; explain takes network files")
     if wanted.output is not None:
-        check_outputs([wanted.output, _key_of(wanted.output)], [image, *model.files])
+        check_outputs(
+            [wanted.output, _key_of(wanted.output), slips_beside(_key_of(wanted.output))], [image, *model.files]
+        )
     files = files_of(stored, limits)
     (one,) = inputs_of([image], files)
     options = NetworkOptions(threads=1, max_memory=memory_limit(limits.max_memory))
@@ -164,8 +172,8 @@ def _key_of(output: str) -> Path:
     return Path(output).with_suffix(".key.csv")
 
 
-def _write(one: Explanation, wanted: Wanted) -> None:
-    """Print an explanation, or write it in the format that the file's name asks for."""
+def _write(one: Explanation, wanted: Wanted, slips: Mapping[str, float] = MappingProxyType({})) -> None:
+    """Print an explanation, or write it in the format that the file's name asks for; `slips` go into a quiz's key."""
     ending = "" if wanted.output is None else Path(wanted.output).suffix.lower()
     if wanted.output is None and wanted.json:
         sys.stdout.write(explanation_json(one) + "\n")
@@ -181,14 +189,17 @@ def _write(one: Explanation, wanted: Wanted) -> None:
     with atomic_output(wanted.output) as file:
         file.write(data)
     if key:
-        _write_key(_key_of(wanted.output), key)
+        _write_key(_key_of(wanted.output), key, slips)
 
 
-def _write_key(path: Path, key: Sequence[tuple[str, str, float]]) -> None:
-    """Write the answers: blank, what it is, the number."""
+def _write_key(path: Path, key: Sequence[tuple[str, str, float]], slips: Mapping[str, float]) -> None:
+    """Write the answers: blank, what it is, the number; and beside them what the usual slips make of the last one."""
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator="\n")
     writer.writerow(["blank", "what", "value"])
     writer.writerows((blank, what, repr(value)) for blank, what, value in key)
     with atomic_output(path) as file:
         file.write(rows.getvalue().encode())
+    if slips:
+        with atomic_output(slips_beside(path)) as file:
+            file.write(json.dumps({key[-1][0]: dict(slips)}, indent=2).encode() + b"\n")

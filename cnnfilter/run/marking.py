@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,10 +63,28 @@ def mark(key: str, answers: str) -> list[Mark]:
     if not set(wanted) & set(given):
         raise ParameterError(f"{quoted(answers)}: answers none of {', '.join(wanted)} (write a line for each: (1),138)")
     values = {blank: float(row["value"]) for blank, row in wanted.items()}
-    return [
-        Mark(blank, row["what"], values[blank], given.get(blank, ""), _verdict(blank, given.get(blank, ""), values))
-        for blank, row in wanted.items()
-    ]
+    slips, marks = _slips(slips_beside(Path(key))), []
+    for blank, row in wanted.items():
+        answer = given.get(blank, "")
+        verdict = _verdict(blank, answer, values, slips.get(blank, {}))
+        marks.append(Mark(blank, row["what"], values[blank], answer, verdict))
+    return marks
+
+
+def slips_beside(key: Path) -> Path:
+    """Return where it is told what the usual slips come to: beside a key, ``x.slips.json`` for ``x.key.csv``."""
+    return key.with_name(f"{key.name.removesuffix('.csv').removesuffix('.key')}.slips.json")
+
+
+def _slips(path: Path) -> dict[str, dict[str, float]]:
+    """Return what the usual slips come to, blank by blank; nothing where nobody told."""
+    if not path.is_file():
+        return {}
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return {blank: {str(name): float(value) for name, value in own.items()} for blank, own in told.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ImageError(f"{quoted(path)}: cannot be read: {error}") from error
 
 
 def _lines(name: str) -> list[str]:
@@ -76,8 +95,8 @@ def _lines(name: str) -> list[str]:
         raise ImageError(f"{quoted(name)}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _verdict(blank: str, answer: str, values: Mapping[str, float]) -> str:
-    """Say what one answer is; fractions count as the numbers that they are."""
+def _verdict(blank: str, answer: str, values: Mapping[str, float], slips: Mapping[str, float]) -> str:
+    """Say what one answer is; fractions count as the numbers that they are, and the most telling slip comes first."""
     value = values[blank]
     if not answer:
         return "no answer"
@@ -89,6 +108,9 @@ def _verdict(blank: str, answer: str, values: Mapping[str, float]) -> str:
         return "right"
     if math.isclose(found, value, rel_tol=ROUNDED):
         return "right, rounded"
+    made = [name for name, one in slips.items() if math.isclose(found, one, rel_tol=1e-4, abs_tol=1e-9)]
+    if made:
+        return ", or ".join(made[:2])
     if value and math.isclose(found, -value, rel_tol=ROUNDED):
         return "the sign is wrong"
     other = next((name for name, one in values.items() if name != blank and math.isclose(found, one, rel_tol=1e-6)), "")

@@ -167,3 +167,29 @@ def test_mistakes_are_one_line(told, words, reason):
     lines = told(*words, code=2)
     assert len(lines) == 1
     assert reason in lines[0]
+
+
+def test_the_usual_slips_of_a_learner_are_told_by_name(cnnfilter_run, tmp_path):
+    """Each slip is made by doing the same otherwise, and the mark says what was done."""
+    words = ["explain", "1 0 1 2; 3 5 2 1; 0 4 4 1; 2 1 0 3", "-k", "0 1 2; 3 4 5; 6 7 9", "-p", "1", "--at", "0,1"]
+    usual = ["--bias", "-3", "-a", "leaky-relu"]
+    assert cnnfilter_run(*words, *usual, "--quiz", "1", "-o", tmp_path / "q.md").code == 0
+
+    def otherwise(*changed):
+        done = cnnfilter_run(*words[:6], *changed, "--json")
+        return json.loads(done.out)["result"]
+
+    for slip, changed in (
+        ("the bias is forgotten", ["--at", "0,1", "-a", "leaky-relu"]),
+        ("the sign of the bias is wrong", ["--at", "0,1", "-a", "leaky-relu", "--bias", "3"]),
+        ("the kernel is flipped", ["--at", "0,1", *usual, "--flip"]),
+        ("one row too low", ["--at", "1,1", *usual]),
+        ("one column too far right", ["--at", "0,2", *usual]),
+        ("the border is that of replicate", ["--at", "0,1", *usual, "--padding-mode", "replicate"]),
+    ):
+        (tmp_path / "mine.csv").write_text(f"(1),{otherwise(*changed)!r}\n")
+        marked = cnnfilter_run("compare", tmp_path / "q.key.csv", tmp_path / "mine.csv", "--json")
+        assert slip in marked.out, marked.out
+    right = otherwise("--at", "0,1", *usual)
+    (tmp_path / "mine.csv").write_text(f"(1),{right!r}\n")
+    assert cnnfilter_run("compare", tmp_path / "q.key.csv", tmp_path / "mine.csv").code == 0
