@@ -188,6 +188,10 @@ At = Annotated[
 Preview = Annotated[bool, typer.Option("--preview", rich_help_panel=_VIEW, help="Draw the maps in the terminal.")]
 Json = Annotated[bool, typer.Option("--json", rich_help_panel=_VIEW, help="Print the summary as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", rich_help_panel=_VIEW, help="Print nothing but errors.")]
+Open = Annotated[
+    bool,
+    typer.Option("--open", rich_help_panel=_OUTPUT, help="Open what was written in your viewer."),
+]
 Debug = Annotated[bool, typer.Option("--debug", rich_help_panel=_RUN, help="Show tracebacks.")]
 Threads = Annotated[
     int | None,
@@ -341,6 +345,7 @@ class ViewFlags(NamedTuple):
     preview: Preview = False
     json: Json = False
     quiet: Quiet = False
+    open_: Open = False
 
     @property
     def numbers(self) -> bool:

@@ -19,6 +19,7 @@ from cnnfilter.cli.shared import (
     as_resource,
     inputs_of,
     memory_limit,
+    open_files,
     open_image,
     refuse_terminal,
     report_failure,
@@ -157,6 +158,8 @@ def run_pictures(model: Model, names: Sequence[str], wanted: Wanted, files: File
                 report_failure(*failures[-1])
             progress.advance()
     _show(results, failures, wanted)
+    if wanted.view.open_:
+        open_files([path for one in results for path in one.outputs])
     if save is not None:
         _write_names(results, _names_file(model, save), quiet=wanted.view.quiet or wanted.view.json)
     if failures:

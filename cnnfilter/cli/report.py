@@ -15,9 +15,6 @@ Inputs = Annotated[
     ),
 ]
 Output = Annotated[str, typer.Option("--output", "-o", metavar="PAGE.html", rich_help_panel="Output", help="The page.")]
-Open = Annotated[
-    bool, typer.Option("--open", rich_help_panel="Output", help="Open the page in your browser once it is written.")
-]
 
 
 @flags.command
@@ -26,7 +23,7 @@ def report(
     inputs: Inputs,
     kernel: flags.Kernels = [],  # noqa: B006 - Typer copies it
     output: Output = "report.html",
-    open_: Open = False,
+    open_: flags.Open = False,
     *,
     pixels: PixelFlags,
     stored: StoredFlags,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
 from cnnfilter.cli.flags import LimitFlags, PixelFlags, StepFlags, StoredFlags
-from cnnfilter.cli.shared import files_of, filters_of, inputs_of, memory_limit, open_image
+from cnnfilter.cli.shared import files_of, filters_of, inputs_of, memory_limit, open_files, open_image
 from cnnfilter.cli.words import check_inputs, check_network, check_order
 from cnnfilter.errors import OutputError, ParameterError
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
@@ -98,4 +97,4 @@ def _finish(page: str, output: str, *, show: bool) -> None:
         file.write(page.encode("utf-8", "backslashreplace"))
     write(f"wrote {printable(output)}")
     if show:
-        webbrowser.open(Path(output).resolve().as_uri())
+        open_files([output])

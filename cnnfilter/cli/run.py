@@ -63,6 +63,7 @@ def run(
     at: flags.At = None,
     json: flags.Json = False,
     quiet: flags.Quiet = False,
+    open_: flags.Open = False,
     dtype: flags.Dtype = "float32",
     threads: flags.Threads = None,
     limits: LimitFlags,
@@ -100,7 +101,8 @@ def run(
     if page is None and (output or format or maps):
         save = save or ["all"]  # files were asked for
     wanted = networks.Wanted(
-        view=flags.ViewFlags(table=table, heat=heat, json=json, quiet=quiet), at=shared.position(at), top=top,
+        view=flags.ViewFlags(table=table, heat=heat, json=json, quiet=quiet, open_=open_),
+        at=shared.position(at), top=top,
         layers=tuple(layer or ()), save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()),
         pictures=shared.looks_of(pictures),
         options=NetworkOptions(threads, dtype, model.softmax, shared.memory_limit(limits.max_memory)), page=page,

@@ -132,6 +132,8 @@ def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) 
                 report_failure(*failures[-1])
             progress.advance()
     show_done(done, failures, view, to_stdout=files.output == "-")
+    if view.open_:
+        open_files([path for one in done for path in one.result.outputs])
     chosen = (
         files.output or files.formats or view.numbers or view.preview or view.json or view.quiet or request.zoom > 1
     )
@@ -142,6 +144,18 @@ def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) 
     if failures:
         resource = any(isinstance(error, ResourceError) for _, error in failures)
         raise typer.Exit(4 if resource else 3)
+
+
+#: Files that are opened at a time.
+MOST_OPENED = 8
+
+
+def open_files(paths: Sequence[str]) -> None:
+    """Open files in the user's viewer; those on standard output are none."""
+    import webbrowser
+
+    for path in list(dict.fromkeys(path for path in paths if path != "-"))[:MOST_OPENED]:
+        webbrowser.open(Path(path).resolve().as_uri())
 
 
 def run_plain(

@@ -15,7 +15,7 @@ from cnnfilter.cli.run import run as run_command
 DIGITS = Path(__file__).parents[2] / "samples" / "digits"
 
 #: What shows one image on the screen, or names a single result.
-NOT_IN_A_BATCH = {"images", "table", "heat", "at", "preview"}
+NOT_IN_A_BATCH = {"images", "table", "heat", "at", "preview", "open_"}
 
 
 def test_every_flag_of_convolve_is_there():
