@@ -17,7 +17,9 @@ def test_every_command_is_in_the_readme(command):
     assert f"cnnfilter {command}" in README
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/lecture.md", "docs/exercises.md", "docs/gallery.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/lecture.md", "docs/exercises.md", "docs/gallery.md", "docs/architecture.md"]
+)
 def test_every_picture_is_there(page):
     path = ROOT / page
     for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", path.read_text()):

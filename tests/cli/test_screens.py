@@ -25,7 +25,7 @@ COMMANDS = {
     "heat": ("show samples/digits/digit-7.png --heat", 18),
     "preview": ("convolve samples/zone-plate.png -k sobel-x -k gaussian:sigma=3 --preview -q", 45),
     "explain": ("explain samples/letter-6x6.csv -k '0 0 1; 0 1 0; 1 0 0' --bias -2 -a relu --at 0,1", 18),
-    "kernels": ("kernels show sobel-x", 40),
+    "table": ("convolve samples/grid-5x5.csv -k sobel-x --table -f csv -o out.csv", 18),
 }
 #: How many colours the terminal has: what the environment says of it.
 COLOURS = {
@@ -39,11 +39,14 @@ COLOURS = {
 def screen(command, columns, lines, colours, tmp_path):
     """Return what a terminal shows after a command: its cells with their colours."""
     (tmp_path / "samples").symlink_to(ROOT / "samples")
-    words = " ".join(f"{name}={value}" for name, value in {"LANG": "C.UTF-8", **colours}.items())
+    words = "-u COLUMNS -u LINES " + " ".join(
+        f"{name}={value}" for name, value in {"LANG": "C.UTF-8", **colours}.items()
+    )
     done = tmp_path / "done"
     line = f"cd {tmp_path} && env {words} {sys.executable} -m cnnfilter {command} 2>&1; touch {done}; sleep 60"
     socket = ["tmux", "-L", f"screens-{os.getpid()}-{time.monotonic_ns()}", "-f", "/dev/null"]
-    environment = os.environ | {"LANG": "C.UTF-8", "TERM": "xterm-256color"}
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    environment = kept | {"LANG": "C.UTF-8", "TERM": "xterm-256color"}
     start = [*socket, "new-session", "-d", "-x", str(columns), "-y", str(lines), "bash", "-c", line]
     subprocess.run(start, check=True, env=environment)
     try:
