@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import typer
 
 from cnnfilter.cli.networks import Wanted
-from cnnfilter.cli.shared import Files, report_failure
-from cnnfilter.errors import CnnFilterError, ParameterError
-from cnnfilter.files import printable
+from cnnfilter.cli.shared import Failures, Files
+from cnnfilter.errors import ParameterError
 from cnnfilter.networks.model import Model
 from cnnfilter.run.dataset import Opening
 from cnnfilter.run.judge import judge
 from cnnfilter.run.labels import with_labels
-from cnnfilter.views.terminal import terminal_width, write
+from cnnfilter.views.terminal import terminal_width, write, write_notes
 from cnnfilter.views.training import judged_json, judged_text
 
 
@@ -25,19 +23,14 @@ def judge_pictures(model: Model, names: Sequence[str], labels: str, wanted: Want
         raise ParameterError(f"--labels takes one folder, or one .npz, of pictures; got {len(names)}")
     if wanted.save or wanted.layers or wanted.view.numbers:
         raise ParameterError("--labels asks how often the network is right: no layers are shown or saved with it")
-    failures: list[str] = []
-
-    def failed(name: str, error: CnnFilterError) -> None:
-        failures.append(name)
-        report_failure(name, error)
-
+    failures = Failures()
     model.ready(wanted.options.threads)
     opening = Opening(wanted.options.max_memory, files.max_pixels, files.reading)
-    found = judge(model, with_labels(labels, names[0], opening), wanted.options, failed=failed)
+    found = judge(model, with_labels(labels, names[0], opening), wanted.options, failed=failures.add)
     if wanted.view.json:
         write(judged_json(found))
     elif not wanted.view.quiet:
-        sys.stderr.write("".join(f"cnnfilter: note: {printable(note)}\n" for note in found.notes))
+        write_notes(*found.notes)
         write(judged_text(found, terminal_width()))
     if failures:
         raise typer.Exit(3)

@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import typer
 
 from cnnfilter.cli.flags import ModelFlags, ViewFlags
 from cnnfilter.cli.shared import (
+    Failures,
     Files,
-    as_resource,
     inputs_of,
     memory_limit,
     open_files,
     open_image,
     refuse_terminal,
-    report_failure,
 )  # fmt: skip
 from cnnfilter.cli.words import check_network
 from cnnfilter.core.shapes import rows_by_columns
@@ -32,7 +30,6 @@ from cnnfilter.errors import (
     ImageError,
     OutputError,
     ParameterError,
-    ResourceError,
     ShapeError,
     UnknownNameError,
     lookup,
@@ -57,7 +54,7 @@ from cnnfilter.views import network as views
 from cnnfilter.views.network import files_json, layer_list, network_json, outline_json
 from cnnfilter.views.plans import network_plan_json
 from cnnfilter.views.progress import Progress
-from cnnfilter.views.terminal import note_lines, write
+from cnnfilter.views.terminal import note_lines, write, write_notes
 
 
 class Wanted(NamedTuple):
@@ -106,7 +103,7 @@ def find_pictures(names: Sequence[str], *, quiet: bool = False) -> list[str]:
     once = Counter(found)
     for name, count in once.items():
         if count > 1 and not quiet:
-            sys.stderr.write(f"cnnfilter: note: {quoted(name)} is given {count} times, and run once\n")
+            write_notes(f"{quoted(name)} is given {count} times, and run once")
     return list(once)
 
 
@@ -143,7 +140,7 @@ def run_pictures(model: Model, names: Sequence[str], wanted: Wanted, files: File
     if save is not None:
         make_folder(wanted.output)
     results: list[NetworkResult] = []
-    failures: list[tuple[str, CnnFilterError]] = []
+    failures = Failures()
     with Progress(len(shown), quiet=wanted.view.quiet or wanted.view.json) as progress:
         for index, name in enumerate(shown):
             progress.start(name)
@@ -154,16 +151,14 @@ def run_pictures(model: Model, names: Sequence[str], wanted: Wanted, files: File
             except (ParameterError, UnknownNameError):
                 raise  # a word that no picture understands
             except (CnnFilterError, MemoryError) as error:
-                failures.append((name, as_resource(error)))
-                report_failure(*failures[-1])
+                failures.add(name, error)
             progress.advance()
     _show(results, failures, wanted)
     if wanted.view.open_:
         open_files([path for one in results for path in one.outputs])
     if save is not None:
         _write_names(results, _names_file(model, save), quiet=wanted.view.quiet or wanted.view.json)
-    if failures:
-        raise typer.Exit(4 if any(isinstance(error, ResourceError) for _, error in failures) else 3)
+    failures.leave()
 
 
 def _example(model: Model) -> Picture:

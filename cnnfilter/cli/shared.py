@@ -35,7 +35,7 @@ from cnnfilter.run.outputs import Output, check_vectors, make_folder, parse_form
 from cnnfilter.run.render import tiles_of
 from cnnfilter.run.results import Failure
 from cnnfilter.views.progress import Progress
-from cnnfilter.views.terminal import note_lines, summary_json, summary_text, terminal_width, write
+from cnnfilter.views.terminal import note_lines, summary_json, summary_text, terminal_width, write, write_notes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -112,6 +112,20 @@ def looks_of(pictures: PictureFlags) -> dict[str, Any]:
     return make_looks(**words, sheet=Arrangement(**lying))
 
 
+class Failures(list[tuple[str, CnnFilterError]]):
+    """What went wrong with which inputs; each is told of at once."""
+
+    def add(self, name: str, error: CnnFilterError | MemoryError) -> None:
+        """Keep a failure, and say what it is."""
+        self.append((name, as_resource(error)))
+        report_failure(*self[-1])
+
+    def leave(self) -> None:
+        """End with the code that they stand for, if there are any."""
+        if self:
+            raise typer.Exit(4 if any(isinstance(error, ResourceError) for _, error in self) else 3)
+
+
 def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) -> None:
     """Do every image, show the results, and exit with the code that the failures stand for."""
     refuse_terminal(files.output, formats_of(files))
@@ -119,7 +133,7 @@ def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) 
     outputs = outputs_of([one.name for one in inputs], images, request, files)
     make_folder(files.output)
     done: list[Done] = []
-    failures: list[tuple[str, CnnFilterError]] = []
+    failures = Failures()
     with Progress(len(inputs), quiet=view.quiet or view.json) as progress:
         for one, planned in zip(inputs, outputs, strict=True):
             progress.start(one.name)
@@ -128,8 +142,7 @@ def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) 
             except (ParameterError, UnknownNameError):
                 raise  # a word that no image understands
             except (CnnFilterError, MemoryError) as error:
-                failures.append((one.name, as_resource(error)))
-                report_failure(*failures[-1])
+                failures.add(one.name, error)
             progress.advance()
     show_done(done, failures, view, to_stdout=files.output == "-")
     if view.open_:
@@ -138,12 +151,8 @@ def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) 
         files.output or files.formats or view.numbers or view.preview or view.json or view.quiet or request.zoom > 1
     )
     if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
-        sys.stderr.write(
-            "cnnfilter: note: maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)\n"
-        )
-    if failures:
-        resource = any(isinstance(error, ResourceError) for _, error in failures)
-        raise typer.Exit(4 if resource else 3)
+        write_notes("maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)")
+    failures.leave()
 
 
 #: Files that are opened at a time.

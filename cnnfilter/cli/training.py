@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import typer
 
-from cnnfilter.cli.shared import report_failure
+from cnnfilter.cli.shared import Failures
 from cnnfilter.core.shapes import rows_by_columns
-from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError
-from cnnfilter.files import atomic_output, check_outputs, printable, quoted
+from cnnfilter.errors import OutputError, ParameterError
+from cnnfilter.files import atomic_output, check_outputs, quoted
 from cnnfilter.images.film import draw_filters
-from cnnfilter.networks.train import Settings, sequence
+from cnnfilter.networks.train import Settings
 from cnnfilter.run.dataset import Opening, read_dataset
 from cnnfilter.run.options import check_threads
 from cnnfilter.run.train import Training, Wanted, begin
-from cnnfilter.run.training_files import Outputs, resume, write_progress, write_results
+from cnnfilter.run.training_files import Outputs, check_writable, resume, write_progress, write_results
 from cnnfilter.text import slug
-from cnnfilter.views.terminal import write
+from cnnfilter.views.terminal import write, write_notes
 from cnnfilter.views.training import ended, epoch_row, header, training_json
 
 #: Frames of a film: of more epochs, as many are shown, evenly apart.
@@ -45,24 +45,19 @@ def train_job(job: Job, settings: Settings, hold_out: float, size: str | None, t
     check_threads(threads)
     wanted = Wanted(job.start, settings, hold_out, rows_by_columns(size, "--size") if size else None, threads)
     wanted.check()
-    failures: list[str] = []
-
-    def failed(name: str, error: CnnFilterError) -> None:
-        failures.append(name)
-        report_failure(name, error)
-
-    training = begin(read_dataset(job.data, job.opening), wanted, failed=failed)
+    failures = Failures()
+    training = begin(read_dataset(job.data, job.opening), wanted, failed=failures.add)
     outputs, form = _planned(job, training)
     if job.resume and not resume(training, outputs):
         if outputs.network.exists():
-            sys.stderr.write(
-                f"cnnfilter: note: {quoted(outputs.network)} is there, its training is over, and nothing is left to "
-                f"resume (--network {printable(outputs.network)} -o OTHER.yaml goes on from its weights)\n"
+            write_notes(
+                f"{quoted(outputs.network)} is there, its training is over, and nothing is left to resume "
+                f"(--network {outputs.network} -o OTHER.yaml goes on from its weights)"
             )
             return
         training = training._replace(notes=(*training.notes, "there is nothing to resume: training begins"))
     if not job.quiet:
-        sys.stderr.write("".join(f"cnnfilter: note: {printable(note)}\n" for note in training.notes))
+        write_notes(*training.notes)
     _run(training, outputs, quiet=job.quiet or job.json)
     written = _finish(training, outputs, job.film, form)
     if job.json:
@@ -80,7 +75,6 @@ def _planned(job: Job, training: Training) -> tuple[Outputs, str]:
     stem = slug(data.stem if data.is_file() else data.resolve().name)
     outputs = Outputs.of(job.output or f"{stem}.yaml", read)
     check_outputs(outputs, read)
-    made = [outputs.network]
     form = ""
     if job.film is not None:
         form = Path(job.film).suffix.lower().lstrip(".")
@@ -89,14 +83,7 @@ def _planned(job: Job, training: Training) -> tuple[Outputs, str]:
         if not training.trainer.film:
             raise ParameterError("--film shows the filters of a convolution, and the network has none")
         check_outputs([job.film], [*read, *outputs], "--film")
-        made.append(Path(job.film))
-    for path in made:
-        if not path.parent.is_dir() or path.is_dir():
-            raise OutputError(
-                f"{quoted(path)}: cannot write: no such folder, or a folder itself (choose another output)"
-            )
-        if not os.access(path.parent, os.W_OK):
-            raise ResourceError(f"{quoted(path.parent)}: Permission denied (check the permissions, or write elsewhere)")
+        check_writable(Path(job.film), "--film")
     return outputs, form
 
 
@@ -117,12 +104,12 @@ def _run(training: Training, outputs: Outputs, *, quiet: bool) -> None:
     except (KeyboardInterrupt, SystemExit):
         if trainer.history:
             write_results(training, outputs)
-            sys.stderr.write(
-                f"cnnfilter: note: stopped in epoch {len(trainer.history) + 1}; {quoted(outputs.network)} has the best "
-                f"weights so far, of epoch {trainer.best_epoch} (--resume goes on)\n"
+            write_notes(
+                f"stopped in epoch {len(trainer.history) + 1}; {quoted(outputs.network)} has the best weights "
+                f"so far, of epoch {trainer.best_epoch} (--resume goes on)"
             )
         else:
-            sys.stderr.write("cnnfilter: note: stopped in the first epoch: nothing was written\n")
+            write_notes("stopped in the first epoch: nothing was written")
         raise
 
 
@@ -137,6 +124,19 @@ def _finish(training: Training, outputs: Outputs, film: str | None, form: str) -
     return written
 
 
+def _spread(count: int, most: int) -> Sequence[int]:
+    """Return at most so many numbers from 0 to ``count - 1``, evenly apart, both ends among them.
+
+    Examples
+    --------
+    >>> _spread(5, 3), _spread(2, 3)
+    ([0, 2, 4], [0, 1])
+    """
+    if count <= most:
+        return list(range(count))
+    return [round(index * (count - 1) / (most - 1)) for index in range(most)]
+
+
 def _write_film(training: Training, film: str, form: str) -> None:
     """Write the filters of the first convolution on their way; the last frame has the weights that were kept."""
     trainer = training.trainer
@@ -144,7 +144,7 @@ def _write_film(training: Training, film: str, form: str) -> None:
     for one in trainer.history[: trainer.best_epoch]:
         share = one.accuracy if one.held_accuracy is None else one.held_accuracy
         said.append(f"after epoch {one.epoch}: {share:.1%} right")
-    steps = [(said[index], trainer.film[index]) for index in sequence(len(said), FRAMES)]
+    steps = [(said[index], trainer.film[index]) for index in _spread(len(said), FRAMES)]
     title = f"{trainer.shown}: {len(steps[0][1])} filters learn to tell {len(trainer.network.classes)} classes apart"
     with atomic_output(film) as file:
         file.write(draw_filters(title, steps, form))

@@ -84,6 +84,11 @@ class Display(NamedTuple):
         """Whether a pixel still is its value: stored as it was, or cut off at black and white only."""
         return self.kind == "clip" or math.isinf(self.low)
 
+    @property
+    def by_sign(self) -> bool:
+        """Whether 0 lies in the middle, so that the colours of signs tell what is above and below it."""
+        return self.kind.startswith("symmetric")
+
     def __str__(self) -> str:
         return self.kind if math.isinf(self.low) else f"{self.kind} {self.low:.6g}..{self.high:.6g}"
 

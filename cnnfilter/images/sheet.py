@@ -54,7 +54,7 @@ class Bar(NamedTuple):
 
 def contact_sheet(
     tiles: Sequence[Pixels], names: Sequence[str], *, notes: Sequence[str] = (), kernels: Sequence[Pixels | None] = (),
-    bar: Bar | None = None, how: Arrangement = USUAL,
+    lead: Pixels | None = None, bar: Bar | None = None, how: Arrangement = USUAL,
 ) -> NDArray[np.uint8]:  # fmt: skip
     """Arrange pictures in a grid.
 
@@ -68,6 +68,8 @@ def contact_sheet(
         What stands under each name, smaller: its range.
     kernels
         A picture of the kernel that stands beside each, or None.
+    lead
+        The picture that they are of, which stands before them.
     bar
         The scale that they share, drawn below.
     how
@@ -85,6 +87,9 @@ def contact_sheet(
     """
     if not tiles or len(names) != len(tiles) or {len(notes), len(kernels)} - {0, len(tiles)}:
         raise ShapeError(f"a contact sheet needs a name for each map, got {len(tiles)} maps and {len(names)} names")
+    if lead is not None:
+        tiles, names = [lead, *tiles], ["input", *names]
+        notes, kernels = notes and ["", *notes], kernels and [None, *kernels]
     plan = _plan([tile[..., None] if tile.ndim == 2 else tile for tile in tiles], notes, kernels, bar, how)
     ground = GROUNDS[how.ground]
     sheet = Image.new("RGB", plan.size, ground.paper)

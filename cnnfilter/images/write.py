@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,15 @@ def write_image(
     with atomic_output(path) as file:
         file.writelines(pieces)
     return mapping
+
+
+def write_drawing(
+    path: str | Path, pixels: NDArray[Any], format: str, text: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Write pixels ``(H, W, C)`` that were drawn, whole or not at all; beside `text`, the file names the program."""
+    data = encode_image(pixels, format, {"Software": f"cnnfilter {__version__}", **text})
+    with atomic_output(path) as file:
+        file.write(data)
 
 
 def format_of(path: str | Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -147,7 +147,7 @@ class Trainer:
         self.network = replace(network, layers=layers)
         self.seen, self.held, self.settings, self.threads = seen, held, settings, threads
         self.scores = score_layer(network, len(network.classes))
-        self.arrays: Arrays = {layer.name: _trained(layer) for layer in layers if _trained(layer)}
+        self.arrays: Arrays = {layer.name: own for layer in layers if (own := _trained(layer))}
         if not self.arrays:
             raise ParameterError("no layer of the network has weights that could be trained")
         make = OPTIMIZERS[settings.optimizer][0]
@@ -312,8 +312,9 @@ def gradients(network: Network, scores: str, examples: Examples, share: float = 
         made.append(layer)
         if layer.name == scores:
             break
-    found = cross_entropy(values[scores].reshape(len(examples.labels), -1), examples.labels)
-    right = values[scores].reshape(len(examples.labels), -1).argmax(axis=1) == examples.labels
+    logits = values[scores].reshape(len(examples.labels), -1)
+    found = cross_entropy(logits, examples.labels)
+    right = logits.argmax(axis=1) == examples.labels
     flows = {scores: (found.gradient * found.gradient.dtype.type(share)).reshape(values[scores].shape)}
     arrays: Arrays = {}
     for layer in reversed(made):
@@ -387,16 +388,3 @@ def held_out(labels: Array, share: float, seed: int) -> tuple[Array, Array]:
         held.append(members[:count])
     out = np.sort(np.concatenate(held)) if held else np.zeros(0, int)
     return np.setdiff1d(np.arange(len(labels)), out), out
-
-
-def sequence(count: int, most: int) -> Sequence[int]:
-    """Return at most so many numbers from 0 to ``count - 1``, evenly apart, both ends among them.
-
-    Examples
-    --------
-    >>> sequence(5, 3), sequence(2, 3)
-    ([0, 2, 4], [0, 1])
-    """
-    if count <= most:
-        return list(range(count))
-    return [round(index * (count - 1) / (most - 1)) for index in range(most)]

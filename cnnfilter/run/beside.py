@@ -29,8 +29,7 @@ def picture_tile(picture: Picture) -> Array:
     values = values if len(values) in (1, 3) else values[:1]
     display = resolve("clip" if picture.is_light else NUMBERS, picture.white or 1.0, extent_of([values]))
     pixels = to_pixels(values, display)
-    both = display.kind.startswith("symmetric") and len(values) == 1
-    return apply_colormap(pixels, colour_table(SIGNED)) if both else pixels
+    return apply_colormap(pixels, colour_table(SIGNED)) if display.by_sign and len(values) == 1 else pixels
 
 
 def kernel_picture(weights: Array) -> Array:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-import cnnfilter
 from cnnfilter.core.arrays import Array
-from cnnfilter.errors import ParameterError, lookup
-from cnnfilter.files import atomic_output
+from cnnfilter.errors import ParameterError
 from cnnfilter.images.draw import LONGEST_NUMBERED
 from cnnfilter.images.filter_table import Card, draw_table
 from cnnfilter.images.picture import Picture
-from cnnfilter.images.write import encode_image
+from cnnfilter.images.write import write_drawing
 from cnnfilter.library.export.text import whole
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.run.image import Request, Step, do_image
 from cnnfilter.run.options import Options
-from cnnfilter.run.outputs import PICTURE_FORMATS
+from cnnfilter.run.outputs import picture_form
 from cnnfilter.run.render import tiles_of
 
 #: The most filters that a table holds, and the letters of a row of numbers that can be read there.
@@ -36,14 +33,12 @@ def write_table(kernels: Sequence[Kernel], picture: Picture, title: str, path: s
     ParameterError
         If there are more than `MOST_FILTERS` kernels.
     """
-    form = lookup(PICTURE_FORMATS, Path(path).suffix.lower().lstrip("."), "picture format")
+    form = picture_form(path)
     if len(kernels) > MOST_FILTERS:
         raise ParameterError(f"a table holds {MOST_FILTERS} kernels at most, these are {len(kernels)} (name fewer)")
     cards = [_card(kernel, picture, options) for kernel in kernels]
     place = f"{len(cards)} filters on {picture.name}; numbers: blue below 0, orange above"
-    data = encode_image(draw_table(title, place, cards), form, {"Software": f"cnnfilter {cnnfilter.__version__}"})
-    with atomic_output(path) as file:
-        file.write(data)
+    write_drawing(path, draw_table(title, place, cards), form)
 
 
 def _card(kernel: Kernel, picture: Picture, options: Options) -> Card:

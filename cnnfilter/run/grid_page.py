@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import cnnfilter
-from cnnfilter.errors import OutputError, lookup
-from cnnfilter.files import atomic_output
+from cnnfilter.errors import OutputError
 from cnnfilter.images.grid_page import MOST_COLUMNS, MOST_ROWS, GridPage, draw_grid
-from cnnfilter.images.write import encode_image
+from cnnfilter.images.write import write_drawing
 from cnnfilter.run.image import Done
-from cnnfilter.run.outputs import PICTURE_FORMATS
+from cnnfilter.run.outputs import picture_form
 from cnnfilter.run.story import decimal
 
 
@@ -22,7 +18,7 @@ def write_grid(done: Done, path: str, at: tuple[int, int] | None) -> None:
     UnknownNameError
         If the name ends in no picture format.
     """
-    form = lookup(PICTURE_FORMATS, Path(path).suffix.lower().lstrip("."), "picture format")
+    form = picture_form(path)
     if done.maps is None:
         raise OutputError("nothing is kept that could be drawn")
     values = done.maps.hold()
@@ -44,6 +40,4 @@ def write_grid(done: Done, path: str, at: tuple[int, int] | None) -> None:
         cells=[[decimal(float(value)) for value in row] for row in part], corner=(top, left),
         shaded=done.look.kind == "clip", note=f"from {decimal(facts.minimum)} to {decimal(facts.maximum)}",
     )  # fmt: skip
-    data = encode_image(draw_grid(page), form, {"Software": f"cnnfilter {cnnfilter.__version__}"})
-    with atomic_output(path) as file:
-        file.write(data)
+    write_drawing(path, draw_grid(page), form)

@@ -6,19 +6,17 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-import cnnfilter
 from cnnfilter.core.arrays import Array
-from cnnfilter.errors import lookup
-from cnnfilter.files import atomic_output, check_outputs
+from cnnfilter.files import check_outputs
 from cnnfilter.images.draw import LONGEST_NUMBERED
 from cnnfilter.images.passport import Page, draw_passport
 from cnnfilter.images.sheet import contact_sheet
-from cnnfilter.images.write import encode_image
+from cnnfilter.images.write import write_drawing
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import files_read
 from cnnfilter.library.passport import passport, rank_words, symmetry_words
 from cnnfilter.run.beside import kernel_picture
-from cnnfilter.run.outputs import PICTURE_FORMATS
+from cnnfilter.run.outputs import picture_form
 from cnnfilter.text import distinct
 
 
@@ -54,15 +52,12 @@ def write_sheet(kernels: Sequence[Kernel], search: Sequence[Path], path: str) ->
     """
     form = _format(path, kernels, search)
     tiles, names = kernel_tiles(kernels)
-    text = {"Software": f"cnnfilter {cnnfilter.__version__}", "Display": "symmetric, each kernel by itself"}
-    data = encode_image(contact_sheet(tiles, names), form, text)
-    with atomic_output(path) as file:
-        file.write(data)
+    write_drawing(path, contact_sheet(tiles, names), form, {"Display": "symmetric, each kernel by itself"})
 
 
 def _format(path: str, kernels: Sequence[Kernel], search: Sequence[Path]) -> str:
     """Return the format that a name ends in; the kernels' own files are not overwritten."""
-    form = lookup(PICTURE_FORMATS, Path(path).suffix.lower().lstrip("."), "picture format")
+    form = picture_form(path)
     check_outputs([path], files_read(kernels, search))
     return form
 
@@ -95,7 +90,4 @@ def write_passport(kernel: Kernel, search: Sequence[Path], path: str) -> None:
         name=kernel.name, title=kernel.title or one.description, scale="" if one.scale == 1 else str(one.scale),
         cells=cells, weights=kernel.weights, response=one.response(), facts=facts, source=kernel.source,
     )  # fmt: skip
-    text = {"Software": f"cnnfilter {cnnfilter.__version__}", "Kernel": kernel.spec}
-    data = encode_image(draw_passport(page), form, text)
-    with atomic_output(path) as file:
-        file.write(data)
+    write_drawing(path, draw_passport(page), form, {"Kernel": kernel.spec})

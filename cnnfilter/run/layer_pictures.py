@@ -89,6 +89,25 @@ def floats(layer: LayerResult) -> Array:
     return layer.values if layer.values.dtype.kind == "f" else layer.values.astype(np.float32)
 
 
+def drawable(layer: LayerResult) -> bool:
+    """Say whether a layer is maps or a vector of real numbers, as pages draw them."""
+    return bool(layer.values.size) and layer.values.ndim in (1, 3) and layer.values.dtype.kind in "biuf"
+
+
+def most_varying(maps: Array, most: int) -> list[int]:
+    """Return which maps ``(C, H, W)`` a page shows: all in order, or those whose values vary most, these first.
+
+    Examples
+    --------
+    >>> most_varying(np.array([[[0.0, 1.0]], [[2.0, 2.0]], [[0.0, 9.0]]]), 2)
+    [2, 0]
+    """
+    if len(maps) <= most:
+        return list(range(len(maps)))
+    spread = np.nan_to_num(maps.std(axis=(1, 2), dtype=np.float64))
+    return [int(index) for index in np.argsort(-spread, kind="stable")[:most]]
+
+
 def draw_layer(
     layer: LayerResult, displays: Sequence[Display], how: Drawing, index: int | None = None, beside: Around = NOTHING
 ) -> Array:
@@ -117,7 +136,7 @@ def draw_layer(
 
 def colormap_of(display: Display, how: Drawing) -> str | None:
     """Return the colours of a mapping: those that are asked for, else those of signs where both are there."""
-    return how.colormap or (SIGNED if display.kind.startswith("symmetric") else None)
+    return how.colormap or (SIGNED if display.by_sign else None)
 
 
 def _tile(plane: Array, display: Display, how: Drawing) -> Array:
@@ -134,15 +153,12 @@ def _maps(
         return enlarged(in_color(to_pixels(values[index], shown[index]), how.colormap), how.zoom)
     tiles = [_tile(one, display, how) for one, display in zip(values, shown, strict=True)]
     names, notes = [str(number) for number in range(len(values))], [range_text(*extent_of([one])) for one in values]
-    kernels: list[Array | None] = list(beside.kernels.get(layer.name, ()))
-    if beside.lead is not None:
-        tiles, names, notes = [beside.lead, *tiles], ["input", *names], ["", *notes]
-        kernels = [None, *kernels] if kernels else []
     bar = None
     if len(displays) == 1 and len(values) > 1:
         colours = colour_table(colormap_of(displays[0], how) or "gray")
         bar = Bar(displays[0].low, displays[0].high, colours)
-    return contact_sheet(tiles, names, notes=notes, kernels=kernels, bar=bar, how=how.sheet)
+    kernels = beside.kernels.get(layer.name, ())
+    return contact_sheet(tiles, names, notes=notes, kernels=kernels, lead=beside.lead, bar=bar, how=how.sheet)
 
 
 def _cells(layer: LayerResult, vector: Array, display: Display, how: Drawing, beside: Around) -> Array:

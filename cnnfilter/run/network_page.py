@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-import cnnfilter
 from cnnfilter.core.arrays import Array
 from cnnfilter.files import atomic_output
 from cnnfilter.images.display import Display, to_pixels
 from cnnfilter.images.network_page import MOST_MAPS, Column, NetworkPage, draw_network, encode_pdf
 from cnnfilter.images.picture import Picture
-from cnnfilter.images.write import encode_image
+from cnnfilter.images.write import write_drawing
 from cnnfilter.networks.results import LayerResult, NetworkResult, Saved
 from cnnfilter.run.beside import picture_tile
-from cnnfilter.run.layer_pictures import Drawing, colormap_of, floats, layer_displays
+from cnnfilter.run.layer_pictures import Drawing, colormap_of, drawable, floats, layer_displays, most_varying
 from cnnfilter.run.outputs import PICTURE_FORMATS
 from cnnfilter.run.render import in_color
 
@@ -31,7 +29,7 @@ def network_page(result: NetworkResult, picture: Picture, how: Drawing) -> Array
     """Return a network's page for one picture as pixels ``(900, W, 3)``, and what was left out as its last line."""
     said = result.prediction
     barred = said.layer if said.scores else ""  # bars say what a column of it would
-    shown = [one for one in result.layers if one.kind.lower() not in SAME and _drawable(one) and one.name != barred]
+    shown = [one for one in result.layers if one.kind.lower() not in SAME and drawable(one) and one.name != barred]
     left_out = len(shown) - MOST_COLUMNS
     if left_out > 0:  # the last layers say what came of it, the first ones what was seen
         shown = [*shown[: MOST_COLUMNS // 2], *shown[-(MOST_COLUMNS - MOST_COLUMNS // 2) :]]
@@ -47,11 +45,6 @@ def network_page(result: NetworkResult, picture: Picture, how: Drawing) -> Array
             columns=tuple(columns), bars=bars, bars_title=said.answer or (said.layer if bars else ""),
         )
     )  # fmt: skip
-
-
-def _drawable(layer: LayerResult) -> bool:
-    """Say whether a layer can stand in a column."""
-    return bool(layer.values.size) and layer.values.ndim in (1, 3) and layer.values.dtype.kind in "biuf"
 
 
 def _input(picture: Picture) -> Column:
@@ -74,19 +67,11 @@ def _column(layer: LayerResult, how: Drawing) -> Column:
         kept = values[:MOST_VALUES]
         more = f"{len(kept)} of {len(values)}" if len(values) > len(kept) else ""
         return Column(layer.name, tuple(lines), (_pixels(kept[:, None], display, how),), more)
-    order = _telling(values)
+    order = most_varying(values, MOST_MAPS)
     shown = displays if len(displays) == len(values) else [display] * len(values)
     tiles = tuple(_pixels(values[index], shown[index], how) for index in order)
     more = f"{len(order)} of {len(values)}" if len(order) < len(values) else ""
     return Column(layer.name, tuple(lines), tiles, more)
-
-
-def _telling(maps: Array) -> Sequence[int]:
-    """Return the maps that are shown: all in order, or those whose values vary most."""
-    if len(maps) <= MOST_MAPS:
-        return range(len(maps))
-    spread = np.nan_to_num(maps.std(axis=(1, 2), dtype=np.float64))
-    return [int(index) for index in np.argsort(-spread, kind="stable")[:MOST_MAPS]]
 
 
 def _pixels(plane: Array, display: Display, how: Drawing) -> Array:
@@ -107,15 +92,10 @@ def page_form(output: str) -> str:
 def write_page(result: NetworkResult, picture: Picture, how: Drawing, path: str) -> NetworkResult:
     """Write a network's page; return the result with its name."""
     pixels = network_page(result, picture, how)
-    text = {
-        "Software": f"cnnfilter {cnnfilter.__version__}", "Source": result.source, "Network": result.network,
-    }  # fmt: skip
     form = page_form(path)
-    data = (
-        encode_pdf(pixels, f"{result.network} sees {result.source}")
-        if form == "pdf"
-        else encode_image(pixels, form, text)
-    )
-    with atomic_output(path) as file:
-        file.write(data)
+    if form == "pdf":
+        with atomic_output(path) as file:
+            file.write(encode_pdf(pixels, f"{result.network} sees {result.source}"))
+    else:
+        write_drawing(path, pixels, form, {"Source": result.source, "Network": result.network})
     return replace(result, saved=(*result.saved, Saved(path, "")))

@@ -184,6 +184,22 @@ def place_outputs(
     return placed
 
 
+def picture_form(path: str | Path) -> str:
+    """Return the picture format that a name ends in.
+
+    Raises
+    ------
+    UnknownNameError
+        If it ends in none.
+
+    Examples
+    --------
+    >>> picture_form("table.JPEG")
+    'jpg'
+    """
+    return lookup(PICTURE_FORMATS, Path(path).suffix.lower().lstrip("."), "picture format")
+
+
 def _check_replaced(output: str | None) -> None:
     """Raise where a file that is there would be replaced by one of another kind, as its ending says.
 

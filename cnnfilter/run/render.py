@@ -104,13 +104,11 @@ def draw_sheet(
     tiles = [painter.pixels() for painter in painters]
     facts = [painter.statistics for painter in painters]
     notes = [range_text(one.minimum, one.maximum) for one in facts]
-    shown, kernels = list(names), list(extras.kernels)
-    if extras.lead is not None:
-        tiles, shown, notes = [extras.lead, *tiles], ["input", *shown], ["", *notes]
-        kernels = [None, *kernels] if kernels else []
     single = all(maps.shape[0] == 1 for maps in all_maps)
     bar = shared_bar([(painter.look, painter.display) for painter in painters]) if single else None
-    sheet = contact_sheet(tiles, shown, notes=notes, kernels=kernels, bar=bar, how=looks[0].sheet)
+    sheet = contact_sheet(
+        tiles, names, notes=notes, kernels=extras.kernels, lead=extras.lead, bar=bar, how=looks[0].sheet
+    )
     text = {
         **painters[0].text,
         "Kernel": ", ".join(look.text["Kernel"] for look in looks),
@@ -224,7 +222,7 @@ class _Painter:
 
     def signed(self) -> _Painter:
         """Return the painter for a sheet, on which values of both signs have the colours of signs."""
-        both = self.look.colormap is None and self.display.kind.startswith("symmetric") and self.maps.shape[0] != 3
+        both = self.look.colormap is None and self.display.by_sign and self.maps.shape[0] != 3
         return replace(self, look=self.look._replace(colormap=SIGNED, alpha=None)) if both else self
 
     @property

@@ -19,7 +19,7 @@ from cnnfilter.library.load import load_kernels
 from cnnfilter.run.beside import picture_tile
 from cnnfilter.run.image import Work
 from cnnfilter.run.options import Options
-from cnnfilter.run.source import BT601
+from cnnfilter.run.source import BT601, bt601
 
 #: Values of a picture that is no PNG which a page holds.
 MOST_FLOATS = 1_000_000
@@ -154,7 +154,7 @@ def page_picture(picture: Picture, options: Options) -> ReportPicture:
     divisor = float(picture.white) if options.range == "unit" else 1.0
     values = planes.astype(np.float32) / np.float32(divisor)
     if options.channels == "gray" and colours == 3:
-        values = np.tensordot(np.array(BT601, np.float32), values, 1)[None]
+        values = bt601(values, np.dtype(np.float32))[None]
     floats = base64.b64encode(values.astype("<f4").tobytes()).decode()
     return ReportPicture(encode_image(picture_tile(picture), "png"), floats)
 

@@ -11,7 +11,7 @@ from cnnfilter.images.picture import Picture
 from cnnfilter.images.write import encode_image
 from cnnfilter.networks.results import LayerResult, NetworkResult
 from cnnfilter.run.beside import picture_tile
-from cnnfilter.run.layer_pictures import floats
+from cnnfilter.run.layer_pictures import drawable, floats, most_varying
 from cnnfilter.run.network_page import SAME
 
 #: Values of a layer that a page holds, maps of it that are drawn (of more, those that vary most), cells of a vector.
@@ -22,7 +22,7 @@ MOST_CLASSES = 20
 
 def network_data(result: NetworkResult, picture: Picture) -> tuple[dict[str, Any], bytes]:
     """Return what the page needs as plain values, and the picture as a PNG."""
-    layers = [_layer(layer) for layer in result.layers if _shown(layer) and layer.kind.lower() not in SAME]
+    layers = [_layer(layer) for layer in result.layers if drawable(layer) and layer.kind.lower() not in SAME]
     classes = [
         {"name": score.name, "share": score.probability, "place": score.position}
         for score in result.prediction.scores[:MOST_CLASSES]
@@ -34,11 +34,6 @@ def network_data(result: NetworkResult, picture: Picture) -> tuple[dict[str, Any
     return data, encode_image(picture_tile(picture), "png")
 
 
-def _shown(layer: LayerResult) -> bool:
-    """Say whether a layer can be drawn."""
-    return bool(layer.values.size) and layer.values.ndim in (1, 3) and layer.values.dtype.kind in "biuf"
-
-
 def _layer(layer: LayerResult) -> dict[str, Any]:
     """Return one layer: its facts, and its values, those of the most telling maps first where there are too many."""
     values = floats(layer)
@@ -46,13 +41,10 @@ def _layer(layer: LayerResult) -> dict[str, Any]:
     per_map = maps.shape[1] * maps.shape[2]
     most = MOST_MAPS if values.ndim == 3 and per_map > 1 else MOST_CELLS
     most = max(1, min(most, MOST_VALUES // max(per_map, 1)))
-    order = np.arange(len(maps))
-    if len(maps) > most:
-        spread = np.nan_to_num(maps.std(axis=(1, 2), dtype=np.float64))
-        order = np.sort(np.argsort(-spread, kind="stable")[:most]) if values.ndim == 3 else order[:most]
-    kept = np.ascontiguousarray(maps[order], "<f4")
+    order = sorted(most_varying(maps, most)) if values.ndim == 3 else range(min(len(maps), most))
+    kept = np.ascontiguousarray(maps[list(order)], "<f4")
     return {
-        "name": layer.name, "kind": layer.kind, "shape": list(layer.shape), "maps": order.tolist(),
+        "name": layer.name, "kind": layer.kind, "shape": list(layer.shape), "maps": list(order),
         "size": list(maps.shape[1:]), "values": base64.b64encode(kept.tobytes()).decode(),
         "field": None if layer.field is None else list(layer.field),
         "jump": None if layer.jump is None else list(layer.jump),

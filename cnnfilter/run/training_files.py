@@ -44,16 +44,29 @@ class Outputs(NamedTuple):
         weights = path.with_suffix(".npz")
         weights = path.with_suffix(".weights.npz") if weights.resolve() in taken else weights
         made = cls(path, weights, path.with_suffix(".history.csv"), path.with_suffix(".progress.npz"))
-        for one in (path, made.weights, made.history, made.progress):
-            if one.is_dir():
-                raise OutputError(f"{quoted(one)}: is a folder (choose another -o)")
-        if not path.parent.is_dir():
-            raise OutputError(f"{quoted(path)}: cannot write: its folder does not exist (choose another output)")
-        if not os.access(path.parent, os.W_OK):
-            raise ResourceError(f"{quoted(path.parent)}: Permission denied (check the permissions, or write elsewhere)")
+        for one in made:
+            check_writable(one)
         if weights.exists() and not (path.exists() or made.progress.exists()):
             raise OutputError(f"{quoted(weights)}: is there, and no network of ours beside it (choose another -o)")
         return made
+
+
+def check_writable(path: Path, flag: str = "-o") -> None:
+    """Raise if a file cannot be written before hours are spent on what it is to hold.
+
+    Raises
+    ------
+    OutputError
+        If it is a folder, or lies in none.
+    ResourceError
+        If its folder may not be written to.
+    """
+    if path.is_dir():
+        raise OutputError(f"{quoted(path)}: is a folder (choose another {flag})")
+    if not path.parent.is_dir():
+        raise OutputError(f"{quoted(path)}: cannot write: its folder does not exist (choose another output)")
+    if not os.access(path.parent, os.W_OK):
+        raise ResourceError(f"{quoted(path.parent)}: Permission denied (check the permissions, or write elsewhere)")
 
 
 def write_results(training: Training, outputs: Outputs) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +12,7 @@ from cnnfilter.run.learn import Learned
 from cnnfilter.run.story import decimal
 from cnnfilter.views.console import console
 from cnnfilter.views.maps import number_table
+from cnnfilter.views.terminal import write_notes
 
 
 def learned_json(found: Learned) -> str:
@@ -51,4 +51,4 @@ def print_learned(found: Learned, output: str | None) -> None:
     if output is not None:
         table.add_row("written to", output)
     out.print(table)
-    sys.stderr.write("".join(f"cnnfilter: note: {note}\n" for note in found.notes))
+    write_notes(*found.notes)

@@ -14,7 +14,7 @@ from cnnfilter.networks.plan import LayerPlan, NetworkPlan
 from cnnfilter.run.memory import Cost
 from cnnfilter.run.plans import JobPlan, StepPlan
 from cnnfilter.views.network import count_text, crossed, field_text
-from cnnfilter.views.terminal import columns, fitted, terminal_width, text_width, write
+from cnnfilter.views.terminal import columns, fitted, terminal_width, text_width, write, write_notes
 
 #: Wide enough for every table.
 ANY_WIDTH = 1 << 20
@@ -146,8 +146,7 @@ def print_plans(jobs: Sequence[JobPlan], *, json_wanted: bool) -> None:
         return
     for job in jobs:
         write((f"{printable(job.image)}\n" if len(jobs) > 1 else "") + plan_table(job, terminal_width(ANY_WIDTH)))
-        for note in dict.fromkeys(note for step in job.steps for note in step.notes):
-            sys.stderr.write(f"cnnfilter: note: {printable(note)}\n")
+        write_notes(*dict.fromkeys(note for step in job.steps for note in step.notes))
         print_warnings([(step.name, step.warnings) for step in job.steps])
 
 

@@ -184,6 +184,11 @@ def note_lines(notes: Sequence[tuple[str, str]]) -> list[str]:
     return list(lines)
 
 
+def write_notes(*notes: str) -> None:
+    """Print on standard error what was guessed or left out."""
+    sys.stderr.write("".join(f"cnnfilter: note: {printable(note)}\n" for note in notes))
+
+
 #: Columns that every summary has, and on which side their cells are aligned.
 COLUMNS = {"map": "<", "shape": "<", "min": ">", "max": ">", "mean": ">", "non-zero": ">"}
 

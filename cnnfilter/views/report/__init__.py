@@ -47,7 +47,7 @@ def _page(name: str, title: str, data: Mapping[str, Any], **words: Any) -> str:
         autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(_read), trim_blocks=True, lstrip_blocks=True
     )
     style = _read("page.css")
-    script = _read(f"{name}.js") if name in _SCRIPTED else ""
+    script = _read("page.js") + _read(f"{name}.js") if name in _SCRIPTED else ""
     acts = f"script-src '{_digest(script)}'" if script else "script-src 'none'"
     looks = f"style-src '{_digest(style)}'"
     policy = "; ".join(("default-src 'none'", "img-src data:", looks, acts, "base-uri 'none'", "form-action 'none'"))

@@ -1,9 +1,5 @@
 // A convolution to explore: every number of a map taken apart, as `cnnfilter explain --json` does it.
 // Arithmetic first, the page below. Rows come before columns; the kernel is not flipped unless it says so.
-"use strict";
-
-const data = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
 
 // ---- Arithmetic -------------------------------------------------------------------------------------------------
 
@@ -232,12 +228,6 @@ window.cnnfilter = { at, size: mapSize, state };
 
 // ---- The page ---------------------------------------------------------------------------------------------------
 
-/** Return a number as people write it: whole ones as such, others in six digits. */
-function written(value) {
-  if (!Number.isFinite(value)) return String(value);
-  return Number.isInteger(value) && Math.abs(value) < 1e15 ? String(value) : String(Number(value.toPrecision(6)));
-}
-
 const signed = (value) => (value < 0 ? `(${written(value)})` : written(value));
 
 /** Return the sum of a cell as a line of arithmetic, and what follows it. */
@@ -256,13 +246,6 @@ function sentence(one) {
     text += `; ${one.pool.kind} of ${cells.join(", ")} = ${written(one.pool.value)}`;
   }
   return text;
-}
-
-/** Return the colour of a value between -1 and 1: blue below 0, pale at 0, orange above. */
-function signedColour(share) {
-  const end = share > 0 ? [231, 126, 35] : [52, 110, 196];
-  const part = Math.min(1, Math.abs(share)) ** 0.8;
-  return [238, 238, 234].map((zero, index) => Math.round(zero + part * (end[index] - zero)));
 }
 
 /** The part of picture and map that is drawn: rows and columns of the map, and of the picture below it. */
@@ -286,23 +269,6 @@ function seen() {
     (many[0] - 1) * state.stride[0] + state.dilation[0] * (kh - 1) + 1,
     (many[1] - 1) * state.stride[1] + state.dilation[1] * (kw - 1) + 1,
   ];
-}
-
-/** Draw values as cells on a canvas; colours are those of a picture, or of signs. */
-function draw(canvas, rows, columns, colour) {
-  canvas.width = columns;
-  canvas.height = rows;
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(columns, rows);
-  for (let row = 0; row < rows; row += 1) {
-    for (let column = 0; column < columns; column += 1) {
-      const paint = colour(row, column);
-      const place = 4 * (row * columns + column);
-      for (let k = 0; k < 3; k += 1) image.data[place + k] = paint[k];
-      image.data[place + 3] = 255;
-    }
-  }
-  context.putImageData(image, 0, 0);
 }
 
 /** Return the colour of a pixel of the picture; what a border invents is tinted. */
@@ -330,7 +296,7 @@ function drawAll() {
       mapValues.push(data.pool ? pooled(...place).value : cellValue(...place));
     }
   }
-  const largest = mapValues.reduce((most, value) => Math.max(most, Number.isFinite(value) ? Math.abs(value) : 0), 0) || 1;
+  const largest = largestOf(mapValues);
   draw($("map"), shape[0], shape[1], (row, column) => signedColour(mapValues[row * shape[1] + column] / largest));
   $("map-range").textContent = `${written(Math.min(...mapValues))} to ${written(Math.max(...mapValues))} in what is shown`;
   const whole = mapSize();
@@ -535,8 +501,7 @@ function listen() {
 async function readPlanes() {
   const count = data.channels;
   if (data.floats) {
-    const bytes = Uint8Array.from(atob(data.floats), (letter) => letter.charCodeAt(0));
-    const all = new Float32Array(bytes.buffer);
+    const all = numbers(data.floats);
     return Array.from({ length: count }, (_, channel) => all.slice(channel * height * width, (channel + 1) * height * width));
   }
   const image = $("picture");

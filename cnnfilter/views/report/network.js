@@ -1,29 +1,6 @@
 // The layers of a network to explore: which part of the picture a value sees, and what it is.
-"use strict";
-
-const data = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
-
-/** Return the numbers that text holds: little-endian float32. */
-function numbers(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return new Float32Array(bytes.buffer);
-}
 
 for (const layer of data.layers) layer.numbers = numbers(layer.values);
-
-/** Return the colour of a value between -1 and 1: blue below 0, pale at 0, orange above. */
-function signedColour(share) {
-  const end = share > 0 ? [231, 126, 35] : [52, 110, 196];
-  const part = Math.min(1, Math.abs(share)) ** 0.8;
-  return [238, 238, 234].map((zero, index) => Math.round(zero + part * (end[index] - zero)));
-}
-
-/** Return a number as people write it. */
-function written(value) {
-  if (!Number.isFinite(value)) return String(value);
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
-}
 
 const state = { layer: 0, map: 0, at: [0, 0] };
 
@@ -44,18 +21,8 @@ function seenBy(layer, row, column) {
 }
 
 /** Draw one map on a canvas. */
-function draw(canvas, layer, map) {
-  const [rows, columns] = layer.size;
-  canvas.width = columns;
-  canvas.height = rows;
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(columns, rows);
-  for (let index = 0; index < rows * columns; index += 1) {
-    const paint = signedColour(layer.numbers[map * rows * columns + index] / layer.largest);
-    for (let k = 0; k < 3; k += 1) image.data[4 * index + k] = paint[k];
-    image.data[4 * index + 3] = 255;
-  }
-  context.putImageData(image, 0, 0);
+function drawMap(canvas, layer, map) {
+  draw(canvas, ...layer.size, (row, column) => signedColour(valueOf(layer, map, row, column) / layer.largest));
 }
 
 /** Frame a part of the picture, cut off at its edges. */
@@ -79,7 +46,7 @@ function show() {
   $("result").textContent = written(value);
   $("sum").textContent = `${layer.name}: ${which}; it sees ${sees}, about where the frame is`;
   $("map").hidden = single;
-  if (!single) draw($("map"), layer, state.map);
+  if (!single) drawMap($("map"), layer, state.map);
   $("map").dataset.row = String(row);
   $("map").dataset.column = String(column);
   frame(seenBy(layer, row, column));
@@ -103,7 +70,7 @@ function choose(layer, map) {
 /** Make a column for each layer. */
 function drawLayers() {
   data.layers.forEach((layer, number) => {
-    layer.largest = layer.numbers.reduce((most, value) => Math.max(most, Number.isFinite(value) ? Math.abs(value) : 0), 0) || 1;
+    layer.largest = largestOf(layer.numbers);
     const column = document.createElement("div");
     column.className = "column";
     const name = document.createElement("h2");
@@ -120,7 +87,7 @@ function drawLayers() {
       button.setAttribute("aria-pressed", "false");
       button.setAttribute("aria-label", `${layer.name}, map ${which}`);
       const canvas = document.createElement("canvas");
-      draw(canvas, layer, map);
+      drawMap(canvas, layer, map);
       button.append(canvas);
       button.addEventListener("click", () => choose(number, map));
       maps.append(button);
