@@ -67,7 +67,7 @@ def report_network(
     (one,) = inputs_of([image], files)
     picture = open_image(one, files)
     result = classify(picture, model, NetworkOptions(max_memory=memory_limit(limits.max_memory)))
-    data, png = network_data(result, picture)
+    data, png = network_data(result, picture, model.input)
     facts = f"{len(result.layers)} layers, {sum(layer.parameters for layer in result.layers):,} numbers"
     page = network_page(f"{result.network} sees {picture.name}", data, png, facts=facts, notes=result.notes)
     _finish(page, output, show=show)

@@ -41,13 +41,8 @@ def resize(
     """
     if how == "letterbox":
         return _letterbox(planes, size, ground)
-    height, width = planes.shape[1:]
-    box = (0.0, 0.0, float(width), float(height))
-    if how == "crop":
-        scale = min(height / size[0], width / size[1])
-        rows, columns = size[0] * scale, size[1] * scale
-        left, top = (width - columns) / 2, (height - rows) / 2
-        box = (left, top, left + columns, top + rows)
+    top, left, rows, columns = covered((planes.shape[1], planes.shape[2]), size, how)
+    box = (left, top, left + columns, top + rows)
     out = np.empty((len(planes), *size), np.float32)
     for plane, target in zip(planes, out, strict=True):
         picture = Image.fromarray(np.ascontiguousarray(plane, np.float32))
@@ -55,14 +50,43 @@ def resize(
     return out
 
 
-def _letterbox(planes: Planes, size: tuple[int, int], ground: float) -> NDArray[np.float32]:
-    """Return planes in a size of the same proportions, with a border that makes up the rest.
+def covered(shape: tuple[int, int], size: tuple[int, int], how: str) -> tuple[float, float, float, float]:
+    """Return the part of a picture of a shape that covers the result of `resize`: top, left, rows, columns.
+
+    That of a letterbox is larger than the picture: its border lies outside.
+
+    Examples
+    --------
+    >>> covered((40, 60), (8, 8), "stretch"), covered((40, 60), (8, 8), "crop")
+    ((0.0, 0.0, 40.0, 60.0), (0.0, 10.0, 40.0, 40.0))
+    >>> covered((40, 80), (8, 8), "letterbox")
+    (-20.0, 0.0, 80.0, 80.0)
+    """
+    height, width = shape
+    if how == "crop":
+        scale = min(height / size[0], width / size[1])
+        rows, columns = size[0] * scale, size[1] * scale
+        return (height - rows) / 2, (width - columns) / 2, rows, columns
+    if how == "letterbox":
+        top, left, high, wide = _inside(shape, size)
+        steps = height / high, width / wide
+        return -top * steps[0], -left * steps[1], size[0] * steps[0], size[1] * steps[1]
+    return 0.0, 0.0, float(height), float(width)
+
+
+def _inside(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return where a picture lies in its letterbox: top, left, rows, columns.
 
     An odd surplus goes to the bottom and right, as Ultralytics' YOLO has it.
     """
-    scale = min(size[0] / planes.shape[1], size[1] / planes.shape[2])
-    rows, columns = (max(1, round(side * scale)) for side in planes.shape[1:])
-    top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
+    scale = min(size[0] / shape[0], size[1] / shape[1])
+    rows, columns = (max(1, round(side * scale)) for side in shape)
+    return (size[0] - rows) // 2, (size[1] - columns) // 2, rows, columns
+
+
+def _letterbox(planes: Planes, size: tuple[int, int], ground: float) -> NDArray[np.float32]:
+    """Return planes in a size of the same proportions, with a border that makes up the rest."""
+    top, left, rows, columns = _inside((planes.shape[1], planes.shape[2]), size)
     out = np.full((len(planes), *size), ground, np.float32)
     out[:, top : top + rows, left : left + columns] = resize(planes, (rows, columns))
     return out

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from cnnfilter.images.picture import Picture
+from cnnfilter.images.resize import covered
 from cnnfilter.images.write import encode_image
 from cnnfilter.networks.results import LayerResult, NetworkResult
+from cnnfilter.networks.spec import Input
 from cnnfilter.run.beside import picture_tile
 from cnnfilter.run.layer_pictures import drawable, floats, most_varying
 from cnnfilter.run.network_page import SAME
@@ -20,15 +22,18 @@ MOST_VALUES, MOST_MAPS, MOST_CELLS = 200_000, 32, 64
 MOST_CLASSES = 20
 
 
-def network_data(result: NetworkResult, picture: Picture) -> tuple[dict[str, Any], bytes]:
-    """Return what the page needs as plain values, and the picture as a PNG."""
+def network_data(result: NetworkResult, picture: Picture, expected: Input) -> tuple[dict[str, Any], bytes]:
+    """Return what the page needs as plain values, and the picture as a PNG; `expected` is what the network takes."""
+    shape = picture.height, picture.width
+    size = expected.size_for(shape)
+    part = covered(shape, size, "stretch" if size == shape else expected.resize)
     layers = [_layer(layer) for layer in result.layers if drawable(layer) and layer.kind.lower() not in SAME]
     classes = [
         {"name": score.name, "share": score.probability, "place": score.position}
         for score in result.prediction.scores[:MOST_CLASSES]
     ]
     data = {
-        "size": [picture.height, picture.width], "layers": layers, "classes": classes,
+        "size": list(shape), "taken": list(size), "part": list(part), "layers": layers, "classes": classes,
         "last": result.prediction.layer,
     }  # fmt: skip
     return data, encode_image(picture_tile(picture), "png")

@@ -194,6 +194,37 @@ def test_a_network_leads_from_a_class_back_to_the_picture(written, opened):
     assert "it sees 3 x 3 of the picture" in page.locator("#sum").inner_text()
 
 
+IDENTITY = """\
+input: {channels: 1, size: [8, 8], resize: %s}
+layers:
+  - {name: same, kind: conv, kernels: ["1"]}
+  - {name: box, kind: conv, kernels: [box], padding: same}
+"""
+
+
+@pytest.mark.parametrize("how", ["stretch", "crop", "letterbox"])
+@pytest.mark.parametrize("shape", [(80, 160), (96, 60), (5, 4)])
+def test_the_frame_lies_where_the_network_looks_in_a_picture_of_another_size(written, opened, tmp_path, how, shape):
+    """Each value of a ramp says where it is: what the network makes of it is where its frame must lie."""
+    network, image = tmp_path / "net.yaml", tmp_path / "ramp.npy"
+    network.write_text(IDENTITY % how)
+    rows, columns = np.indices(shape, np.float32)
+    centre = []
+    for ramp in (rows, columns):
+        np.save(image, ramp)
+        page = opened(written(network, image))
+        page.evaluate("window.cnnfilter.choose(0, 0)")
+        at = page.evaluate("Object.assign(window.cnnfilter.state, {at: [4, 3]}).at")
+        page.locator("#map").press("ArrowRight")  # shows it
+        centre.append(cnnfilter.run_network(network, image)["same"][0][at[0], at[1] + 1] + 0.5)
+        style = page.evaluate("({...document.getElementById('window').style})")
+        top, left, high, wide = (float(style[key].rstrip("%")) / 100 for key in ("top", "left", "height", "width"))
+    assert [(top + high / 2) * shape[0], (left + wide / 2) * shape[1]] == pytest.approx(centre, abs=0.05)
+    assert "it sees 1 x 1 of the 8 x 8 that the picture is made" in page.locator("#sum").inner_text()
+    page.evaluate("window.cnnfilter.choose(1, 0)")
+    assert "it sees 3 x 3 of the 8 x 8" in page.locator("#sum").inner_text()
+
+
 @pytest.mark.parametrize(
     "words", [[SAMPLES / "scene.png", "-k", "sobel-x"], [DIGITS / "digits.yaml", DIGITS / "digit-7.png"]]
 )

@@ -12,12 +12,24 @@ function valueOf(layer, map, row, column) {
 
 /** Return the part of the picture that a value sees: top, left, rows, columns; all of it where it sees everything. */
 function seenBy(layer, row, column) {
-  if (!layer.field || !layer.jump) return [0, 0, ...data.size];
-  // a value lies over the middle of what it sees; the maps are spread evenly over the picture
-  return [0, 1].flatMap((axis) => {
+  if (!layer.field || !layer.jump) return data.part;
+  // a value lies over the middle of what it sees; the maps are spread evenly over what the network takes, and that
+  // is a part of the picture, made larger or smaller
+  const step = [0, 1].map((axis) => data.part[2 + axis] / data.taken[axis]);
+  const field = [0, 1].map((axis) => layer.field[axis] * step[axis]);
+  const first = [0, 1].map((axis) => {
     const share = ([row, column][axis] + 0.5) / layer.size[axis];
-    return [share * data.size[axis] - layer.field[axis] / 2];
-  }).concat(layer.field);
+    return data.part[axis] + share * data.part[2 + axis] - field[axis] / 2;
+  });
+  return [...first, ...field];
+}
+
+/** Return how what a value sees is called: a part of the picture, or of what it was made into. */
+function seenWords(layer) {
+  if (!layer.field || !layer.jump) return "all of the picture";
+  const same = data.taken.every((side, axis) => side === data.size[axis]);
+  const whole = same ? "the picture" : `the ${data.taken.join(" x ")} that the picture is made`;
+  return `${layer.field.join(" x ")} of ${whole}`;
 }
 
 /** Draw one map on a canvas. */
@@ -42,9 +54,8 @@ function show() {
   const value = valueOf(layer, state.map, row, column);
   const single = layer.size[0] * layer.size[1] === 1;
   const which = single ? `value ${layer.maps[state.map]}` : `map ${layer.maps[state.map]}, row ${row}, column ${column}`;
-  const sees = layer.field && layer.jump ? `${layer.field[0]} x ${layer.field[1]} of the picture` : "all of the picture";
   $("result").textContent = written(value);
-  $("sum").textContent = `${layer.name}: ${which}; it sees ${sees}, about where the frame is`;
+  $("sum").textContent = `${layer.name}: ${which}; it sees ${seenWords(layer)}, about where the frame is`;
   $("map").hidden = single;
   if (!single) drawMap($("map"), layer, state.map);
   $("map").dataset.row = String(row);
