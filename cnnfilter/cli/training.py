@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import typer
-
 from cnnfilter.cli.shared import Failures
 from cnnfilter.core.shapes import rows_by_columns
 from cnnfilter.errors import OutputError, ParameterError
@@ -64,8 +62,7 @@ def train_job(job: Job, settings: Settings, hold_out: float, size: str | None, t
         sys.stdout.write(training_json(training, written) + "\n")
     elif not job.quiet:
         write(ended(training, written))
-    if failures:
-        raise typer.Exit(3)
+    failures.leave()
 
 
 def _planned(job: Job, training: Training) -> tuple[Outputs, str]:

@@ -164,6 +164,23 @@ def test_folders_of_pictures_and_what_cannot_be_read(tmp_path, capsys):
     assert err.count("broken.png") == 1
 
 
+def test_a_picture_that_memory_does_not_suffice_for_is_a_failure_of_its_own_kind(tmp_path, capsys):
+    draw = np.random.default_rng(0)
+    for name, level in (("dark", 20), ("light", 220)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for index in range(4):
+            pixels = draw.integers(level, level + 20, (8, 8)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / name / f"{index}.png")
+    Image.fromarray(np.zeros((2000, 2000), np.uint8)).save(tmp_path / "data" / "dark" / "large.png")
+    words = tmp_path / "data", "-o", tmp_path / "net.yaml", "--epochs", 1, "--max-memory", "2M", "--size", "8x8"
+    code, _, err = call(capsys, "train", *words)
+    assert (code, err.count("large.png")) == (4, 1)
+    code, _, err = call(
+        capsys, "run", tmp_path / "net.yaml", tmp_path / "data", "--labels", "folders", "--max-memory", "2M"
+    )
+    assert (code, err.count("large.png")) == (4, 1)
+
+
 def refused(capsys, *words):
     code, _, err = call(capsys, *words)
     assert code in (2, 3)
