@@ -20,8 +20,8 @@ Scale = Annotated[
     str | None,
     typer.Option(
         "--scale", metavar="each|shared", rich_help_panel=_OUTPUT,
-        help="Stretch every map by itself, or all maps of a picture alike. Unset: kernels each, channels and a layer's "
-        "maps alike.",
+        help="Stretch every map by itself, or all maps of a picture alike. Unset: kernels in files of their own each, "
+        "on one sheet alike; channels and a layer's maps alike.",
     ),
 ]  # fmt: skip
 Zoom = Annotated[
