@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfilter.core import pooling
 from cnnfilter.core.fractional import draw_samples, drawn_window, fractional_pool2d
+from cnnfilter.core.receptive import ReceptiveField
 from cnnfilter.core.reduce import fractional_size, plan_windows
 from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair, resolve_pads
 from cnnfilter.errors import ParameterError, lookup
@@ -64,6 +65,10 @@ class PoolPlan(NamedTuple):
     cells
         Gives the cells that a window takes along an axis, from the axis, the window's number and the channel; they may
         lie on padding.
+    before
+        Rows and columns of padding above and to the left.
+    even
+        Whether all windows are of one span, and one stride apart.
     """
 
     out: Pair
@@ -73,16 +78,12 @@ class PoolPlan(NamedTuple):
     dropped: Pair
     middle: Callable[[int, int], int]
     cells: Callable[[int, int, int], range]
+    before: Pair = (0, 0)
+    even: bool = True
 
-    def seen(self, field: Pair, jump: tuple[float, float]) -> tuple[Pair, tuple[float, float] | None]:
-        """Return what one value sees of the first input, and the way to the next, from those before the pooling.
-
-        ``field = field + (span - 1) * jump``, ``jump = jump * stride``
-        """
-        rows, columns = (f + math.ceil((k - 1) * j) for f, k, j in zip(field, self.span, jump, strict=True))
-        if self.stride is None:
-            return (rows, columns), None
-        return (rows, columns), (jump[0] * self.stride[0], jump[1] * self.stride[1])
+    def seen(self, field: ReceptiveField) -> ReceptiveField:
+        """Return what one value sees of the first input, from what those before the pooling see."""
+        return field.slid(self.span, self.stride, self.before, even=self.even)
 
 
 class Pooling(NamedTuple):
@@ -192,6 +193,7 @@ def _plan_windows(pooling: Pooling, size: Pair) -> PoolPlan:
         texts=(rows.formula, columns.formula), dropped=(rows.dropped, columns.dropped),
         middle=lambda axis, index: both[axis].middle(index),
         cells=lambda axis, index, channel: range(*both[axis].covered(index, index + 1), both[axis].dilation),
+        before=(rows.before, columns.before),
     )  # fmt: skip
 
 
@@ -218,7 +220,8 @@ def _plan_adaptive(pooling: Pooling, size: Pair) -> PoolPlan:
         window = cells(axis, index, 0)
         return (window.start + window.stop - 1) // 2
 
-    return PoolPlan(out, (rows, columns), _ratios(size, out), (texts[0], texts[1]), (0, 0), middle, cells)
+    even = size[0] % out[0] == 0 and size[1] % out[1] == 0
+    return PoolPlan(out, (rows, columns), _ratios(size, out), (texts[0], texts[1]), (0, 0), middle, cells, even=even)
 
 
 def _plan_fractional(pooling: Pooling, size: Pair) -> PoolPlan:
@@ -235,7 +238,7 @@ def _plan_fractional(pooling: Pooling, size: Pair) -> PoolPlan:
         start, stop = drawn_window(pooling.seed, size, window, out, channel, axis, index)
         return range(start, stop)
 
-    return PoolPlan(out, window, _ratios(size, out), (texts[0], texts[1]), (0, 0), middle, cells)
+    return PoolPlan(out, window, _ratios(size, out), (texts[0], texts[1]), (0, 0), middle, cells, even=False)
 
 
 def _ratios(size: Pair, out: Pair) -> tuple[float, float]:

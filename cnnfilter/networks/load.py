@@ -10,6 +10,7 @@ from typing import NoReturn
 import msgspec
 import numpy as np
 
+from cnnfilter.core import receptive
 from cnnfilter.core.shapes import Pair, pair
 from cnnfilter.errors import CnnFilterError, KernelFileError, closest
 from cnnfilter.library.document import Document, read_document
@@ -96,7 +97,7 @@ class _Layers:
         #: Shapes of what leaves each layer: known only where weights are drawn for them.
         self.flows: dict[str, Flow] = {}
         if draw is not None and expected.size is not None:
-            self.flows[INPUT] = Flow((expected.channels or 1, *expected.size), None, None)
+            self.flows[INPUT] = Flow((expected.channels or 1, *expected.size), receptive.INPUT)
         self.document, self.folder, self.default = document, folder, entry.weights
         self.own = {layer.name for layer in entry.layers}
         self.counts: Counter[str] = Counter()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from cnnfilter.core import receptive
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ParameterError
@@ -167,7 +168,7 @@ def whole_plan(model: Model) -> NetworkPlan:
     best = max(plans, key=lambda plan: len(plan.layers))
     rest = [
         LayerPlan(
-            name=one.name, kind=one.kind, inputs=(), parameters=0, macs=0, field=None, jump=None,
+            name=one.name, kind=one.kind, inputs=(), parameters=0, macs=0, field=receptive.UNKNOWN,
             shape=tuple(side if isinstance(side, int) else UNKNOWN for side in one.shape),
         )
         for one in model.outline()[len(best.layers) :]

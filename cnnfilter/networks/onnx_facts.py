@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cnnfilter.core import receptive
 from cnnfilter.library.onnx_arrays import held_arrays
 from cnnfilter.networks.ending import Ending, Shape
-from cnnfilter.networks.onnx_fields import Around, Lie, attributes, lies_of
+from cnnfilter.networks.onnx_fields import Around, attributes, fields_of
 from cnnfilter.networks.plan import UNKNOWN, LayerPlan, NetworkPlan, Outline
 
 #: Nodes that give something else each time.
@@ -181,23 +182,23 @@ def node_plans(proto: Any, feed: str, fed: Mapping[str, tuple[int, ...]], whole:
     constant = constant_names(proto)
     around = Around(shapes, held)
     known: dict[str, tuple[int, ...]] = {feed: whole}
-    lies = {feed: Lie((1, 1), (1.0, 1.0))}
+    fields = {feed: receptive.INPUT}
     plans: list[LayerPlan] = []
     for node in proto.graph.node:
-        inputs = [name for name in node.input if name in lies]
+        inputs = [name for name in node.input if name in fields]
         if constant.issuperset(name for name in node.output if name):
             continue
-        found = lies_of(node, [lies[name] for name in inputs], around)
+        found = fields_of(node, [fields[name] for name in inputs], around)
         parameters = sum(math.prod(weights[name]) for name in node.input if name in weights)
         macs = _macs(node, shapes, weights) // batch
-        for name, lie in zip(node.output, found, strict=True):
+        for name, field in zip(node.output, found, strict=True):
             if not name:
                 continue
-            known[name], lies[name] = _without_batch(shapes.get(name), batch), lie
+            known[name], fields[name] = _without_batch(shapes.get(name), batch), field
             plans.append(
                 LayerPlan(
                     name=name, kind=node.op_type, inputs=tuple(known[one] for one in inputs), shape=known[name],
-                    parameters=parameters, macs=macs, field=lie.field, jump=lie.jump,
+                    parameters=parameters, macs=macs, field=field,
                 )
             )  # fmt: skip
             parameters = macs = 0  # of the node, counted once

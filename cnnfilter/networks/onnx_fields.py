@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.core.shapes import Pair
+from cnnfilter.core.receptive import EVERYTHING, UNKNOWN, ReceptiveField, joined
 from cnnfilter.library.onnx_arrays import Held
-from cnnfilter.networks.layers.base import Jump
-
-#: Stands for a receptive field that is not known.
-NO_FIELD: Pair = (0, 0)
 
 #: Nodes that work on each cell alone, or on cells of the same place.
 _CELLWISE = {
@@ -30,28 +25,6 @@ _SLIDING = ("Conv", "MaxPool", "AveragePool", "LpPool", "QLinearConv", "ConvInte
 _GLOBAL = ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "ReduceMean", "ReduceMax", "ReduceSum", "ReduceMin")
 #: Cells of the input that one value of a resized map is made of.
 _TAPS = {"nearest": 1, "linear": 2, "cubic": 4}
-
-
-class Lie(NamedTuple):
-    """How a tensor lies over the input.
-
-    Attributes
-    ----------
-    field
-        Rows and columns that one value sees; None for everything, `NO_FIELD` where it is not known.
-    jump
-        Rows and columns from one value to the next; None where there is no next one.
-    begin
-        The row and the column of the input at which the first value's field begins: below 0 in the padding.
-    """
-
-    field: Pair | None
-    jump: Jump | None = None
-    begin: Jump = (0.0, 0.0)
-
-
-UNKNOWN = Lie(NO_FIELD)
-EVERYTHING = Lie(None)
 
 
 class Around(NamedTuple):
@@ -76,12 +49,12 @@ class Around(NamedTuple):
         return shape[-2:] if len(shape) >= 3 and min(shape[-2:]) > 0 else ()
 
 
-def lies_of(node: Any, inputs: Sequence[Lie], around: Around) -> list[Lie]:
+def fields_of(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> list[ReceptiveField]:
     """Return how each output of a node lies, by how its computed inputs do."""
     count = len(node.output)
     if node.op_type in _OF_THE_FIRST:
         inputs = inputs[:1]
-    if not inputs or any(one.field == NO_FIELD for one in inputs):
+    if not inputs or not all(one.known for one in inputs):
         return [UNKNOWN] * count
     try:
         return _followed(node, inputs, around)
@@ -89,7 +62,7 @@ def lies_of(node: Any, inputs: Sequence[Lie], around: Around) -> list[Lie]:
         return [UNKNOWN] * count  # it breaks the rules of its kind: ONNX Runtime will say how
 
 
-def _followed(node: Any, inputs: Sequence[Lie], around: Around) -> list[Lie]:
+def _followed(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> list[ReceptiveField]:
     """Return how each output of a node lies, by the rule of its kind."""
     if node.op_type == "Split":
         return _split(node, inputs[0], around)
@@ -107,31 +80,7 @@ def attributes(node: Any) -> dict[str, Any]:
     }
 
 
-def joined(lies: Sequence[Lie]) -> Lie:
-    """Return what values see that are made of several at one place: from the first begin to the last end."""
-    if any(lie.field is None for lie in lies):
-        return EVERYTHING._replace(jump=next((lie.jump for lie in lies if lie.jump), None))
-    begins, ends = [], []
-    for axis in range(2):
-        begins.append(min(lie.begin[axis] for lie in lies))
-        ends.append(max(lie.begin[axis] + (lie.field or NO_FIELD)[axis] for lie in lies))
-    field = (math.ceil(ends[0] - begins[0]), math.ceil(ends[1] - begins[1]))
-    jumps = {lie.jump for lie in lies if lie.jump is not None}
-    if len(jumps) > 1:
-        return UNKNOWN
-    return Lie(field, next(iter(jumps), None), (begins[0], begins[1]))
-
-
-def _slid(lie: Lie, span: Sequence[int], stride: Sequence[float], before: Sequence[int] = (0, 0)) -> Lie:
-    """Return how values lie that a window makes, `before` cells of padding in front."""
-    if lie.field is None or lie.jump is None:
-        return EVERYTHING if lie.field is None else UNKNOWN
-    field = tuple(f + math.ceil((s - 1) * j) for f, s, j in zip(lie.field, span, lie.jump, strict=True))
-    begin = tuple(b - n * j for b, n, j in zip(lie.begin, before, lie.jump, strict=True))
-    return Lie((field[0], field[1]), (lie.jump[0] * stride[0], lie.jump[1] * stride[1]), (begin[0], begin[1]))
-
-
-def _window(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
+def _window(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> ReceptiveField:
     """Follow a convolution or a pooling over windows."""
     said = attributes(node)
     bank = node.input[3] if node.op_type == "QLinearConv" else node.input[1] if len(node.input) > 1 else ""
@@ -150,25 +99,25 @@ def _window(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
             return UNKNOWN
         whole = [max((-(-n // t) - 1) * t + s - n, 0) for n, t, s in zip(sides, step, span, strict=True)]
         pads = [(one + (way == "SAME_LOWER")) // 2 for one in whole]
-    return _slid(inputs[0], span, step, pads)
+    return inputs[0].slid(span, step, pads)
 
 
-def _global(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
+def _global(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> ReceptiveField:
     """Follow a mean, or another number, of all cells of each map."""
     sides, out = around.sides(node.input[0]), around.shapes.get(node.output[0], ())
     all_cells = len(out) == 2 or (len(out) == 4 and out[-2:] == (1, 1))
     if not sides or not all_cells:
         return UNKNOWN
-    return _slid(inputs[0], sides, (1, 1))._replace(jump=None)
+    return inputs[0].slid(sides, (1, 1))._replace(jump=None)
 
 
-def _slice(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
+def _slice(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> ReceptiveField:
     """Follow a cut: its first row and column, and its steps."""
-    lie, said = inputs[0], attributes(node)
+    field, said = inputs[0], attributes(node)
     shape = around.shapes.get(node.input[0], ())
     given = [around.values(name) if name else None for name in node.input[1:]]
     starts = said.get("starts") or (given[0] if given else None)
-    if starts is None or len(shape) != 4 or lie.jump is None:
+    if starts is None or len(shape) != 4 or field.jump is None:
         return UNKNOWN
     axes = said.get("axes") or (given[2] if len(given) > 2 else None) or list(range(len(starts)))
     steps = (given[3] if len(given) > 3 else None) or [1] * len(starts)
@@ -180,31 +129,31 @@ def _slice(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
         if one < 0 or shape[axis] <= 0:
             return UNKNOWN
         step[place], first[place] = one, min(max(start + shape[axis] if start < 0 else start, 0), shape[axis])
-    return _slid(lie, (1, 1), step, [-one for one in first])
+    return field.slid((1, 1), step, [-one for one in first])
 
 
-def _split(node: Any, lie: Lie, around: Around) -> list[Lie]:
+def _split(node: Any, field: ReceptiveField, around: Around) -> list[ReceptiveField]:
     """Follow parts: those of the channels lie as the whole does, those of rows or columns begin later."""
     shape = around.shapes.get(node.input[0], ())
     axis = attributes(node).get("axis", 0)
     place = axis % len(shape) - 2 if len(shape) == 4 else -1
     if not shape or (len(shape) == 4 and place < 0):
-        return [lie if shape else UNKNOWN] * len(node.output)
+        return [field if shape else UNKNOWN] * len(node.output)
     if len(shape) != 4:
-        return [lie] * len(node.output)
-    lies, begin = [], 0
+        return [field] * len(node.output)
+    fields, begin = [], 0
     for name in node.output:
         before = [0, 0]
         before[place] = -begin
-        lies.append(_slid(lie, (1, 1), (1, 1), before))
+        fields.append(field.slid((1, 1), (1, 1), before))
         sides = around.sides(name)
         if not sides:
             return [UNKNOWN] * len(node.output)
         begin += sides[place]
-    return lies
+    return fields
 
 
-def _resize(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
+def _resize(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> ReceptiveField:
     """Follow maps made larger or smaller."""
     before, after = around.sides(node.input[0]), around.sides(node.output[0])
     said = attributes(node)
@@ -212,26 +161,26 @@ def _resize(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
     if not before or not after or not taps or said.get("antialias"):
         return UNKNOWN
     stride = [n / m for n, m in zip(before, after, strict=True)]
-    return _slid(inputs[0], (taps, taps), stride, (taps // 2, taps // 2))
+    return inputs[0].slid((taps, taps), stride, (taps // 2, taps // 2), even=False)
 
 
-def _pad(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
+def _pad(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> ReceptiveField:
     """Follow a border: the first value begins before."""
     pads = attributes(node).get("pads") or (around.values(node.input[1]) if len(node.input) > 1 else None)
     if not pads or len(pads) != 8:
         return UNKNOWN
-    return _slid(inputs[0], (1, 1), (1, 1), pads[2:4])
+    return inputs[0].slid((1, 1), (1, 1), pads[2:4])
 
 
-def _reshape(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
+def _reshape(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> ReceptiveField:
     """Follow another shape: rows and columns that stay are those that they were; a vector has no next value."""
-    lie, before, after = inputs[0], around.sides(node.input[0]), around.shapes.get(node.output[0], ())
+    field, before, after = inputs[0], around.sides(node.input[0]), around.shapes.get(node.output[0], ())
     if before and len(after) > 3 and after[-2:] == before:
-        return lie
-    return lie._replace(jump=None)
+        return field
+    return field if field.jump is None else field.flattened(before or (0, 0))
 
 
-def _transpose(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
+def _transpose(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> ReceptiveField:
     """Follow another order of axes: rows stay before columns, and channels move, or nothing is known."""
     order = attributes(node).get("perm") or []
     kept = order[-2:] == [len(order) - 2, len(order) - 1]
@@ -240,22 +189,22 @@ def _transpose(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
     return UNKNOWN
 
 
-def _blocks(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
+def _blocks(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> ReceptiveField:
     """Follow cells to channels, and back."""
     side = attributes(node).get("blocksize", 0)
     if node.op_type == "SpaceToDepth":
-        return _slid(inputs[0], (side, side), (side, side))
-    return _slid(inputs[0], (1, 1), (1 / side, 1 / side)) if side else UNKNOWN
+        return inputs[0].slid((side, side), (side, side))
+    return inputs[0].slid((1, 1), (1 / side, 1 / side), even=False) if side else UNKNOWN
 
 
-def _along_axis(node: Any, inputs: Sequence[Lie], around: Around) -> Lie:
+def _along_axis(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> ReceptiveField:
     """Follow a softmax: over the channels of maps a value sees what its cell saw; of a vector, everything."""
     shape = around.shapes.get(node.input[0], ())
     return inputs[0] if len(shape) == 4 and attributes(node).get("axis", -1) % 4 == 1 else EVERYTHING
 
 
 #: How each kind of node that is not cellwise is followed.
-_RULES: dict[str, Callable[[Any, Sequence[Lie], Around], Lie]] = {
+_RULES: dict[str, Callable[[Any, Sequence[ReceptiveField], Around], ReceptiveField]] = {
     **dict.fromkeys(_SLIDING, _window),
     **dict.fromkeys(_GLOBAL, _global),
     **dict.fromkeys(("Gemm", "MatMul", "QGemm", "QLinearMatMul", "MatMulInteger"), lambda *_: EVERYTHING),

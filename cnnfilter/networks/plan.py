@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cnnfilter.core import receptive
+from cnnfilter.core.receptive import ReceptiveField
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError
 from cnnfilter.files import quoted
@@ -24,9 +26,7 @@ class LayerPlan(NamedTuple):
     inputs, shape
         Shapes without the batch's axis: ``(C, H, W)``, or ``(n,)``.
     field
-        Rows and columns of the input that one value can see, padding included; None where a layer sees everything.
-    jump
-        Input rows and columns from one value to the next; None where there is no next one.
+        What one value can see of the input.
     rows, columns
         The size formula with its numbers filled in, or nothing.
     dropped
@@ -43,8 +43,7 @@ class LayerPlan(NamedTuple):
     shape: tuple[int, ...]
     parameters: int
     macs: int
-    field: Pair | None
-    jump: tuple[float, float] | None
+    field: ReceptiveField
     rows: str = ""
     columns: str = ""
     dropped: Pair = (0, 0)
@@ -126,17 +125,12 @@ def plan_network(
     ParameterError
         If the input's size is not known.
 
-    References
-    ----------
-    .. [1] A. Araujo, W. Norris and J. Sim, "Computing receptive fields of convolutional neural networks",
-       Distill, 2019: field and jump.
     """
     size = size or network.input.size
     if size is None:
         raise ParameterError(f"{quoted(network.path)}: the network takes any size, so one is needed (--size ROWSxCOLS)")
     whole = (channels or network.input.channels or 1, *size)
-    one = (1.0, 1.0)
-    flows: dict[str, Flow] = {INPUT: Flow(shape=whole, field=(1, 1), jump=one)}
+    flows: dict[str, Flow] = {INPUT: Flow(whole, receptive.INPUT)}
     plans: list[LayerPlan] = []
     failure = ""
     for layer in network.layers:
@@ -170,7 +164,7 @@ def _layer_plan(layer: Layer, inputs: Sequence[Flow], facts: LayerFacts) -> Laye
     """Return the public form of what a planner found, with its warnings."""
     plan = LayerPlan(
         name=layer.name, kind=layer.kind, inputs=tuple(flow.shape for flow in inputs), shape=facts.flow.shape,
-        parameters=layer.parameters, macs=facts.macs, field=facts.flow.field, jump=facts.flow.jump, rows=facts.rows,
+        parameters=layer.parameters, macs=facts.macs, field=facts.flow.field, rows=facts.rows,
         columns=facts.columns, dropped=facts.dropped, engine=facts.engine, work_bytes=facts.work_bytes,
         warnings=facts.warnings,
     )  # fmt: skip

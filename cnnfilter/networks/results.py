@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.core.shapes import Pair
+from cnnfilter.core.receptive import ReceptiveField
 from cnnfilter.networks.ending import Ending
 from cnnfilter.networks.plan import LayerPlan
 
@@ -23,8 +23,8 @@ class LayerResult:
     ----------
     values
         ``(C, H, W)``, ``(n,)``, or what an ONNX model gives, without the batch's axis.
-    field, jump
-        As in `LayerPlan`; None where they are not known.
+    field
+        What one value can see of the input.
     zeros
         Share of the values that are exactly 0 for this picture.
     zero_maps
@@ -36,8 +36,7 @@ class LayerResult:
     shape: tuple[int, ...]
     parameters: int
     macs: int
-    field: Pair | None
-    jump: tuple[float, float] | None
+    field: ReceptiveField
     values: Array
     minimum: float
     maximum: float
@@ -55,8 +54,7 @@ class LayerResult:
         facts: dict[str, Any] = {
             "name": self.name, "kind": self.kind, "shape": list(self.shape), "dtype": str(self.values.dtype),
             "parameters": self.parameters, "macs": self.macs,
-            "receptive_field": list(self.field) if self.field else None,
-            "jump": list(self.jump) if self.jump else None,
+            **self.field.as_json(),
             "min": _finite(self.minimum), "max": _finite(self.maximum), "mean": _finite(self.mean),
             "zeros": _finite(self.zeros), "zero_maps": self.zero_maps, "nan_or_infinite": self.strange,
         }  # fmt: skip
@@ -145,7 +143,7 @@ def measure_layer(plan: LayerPlan, values: Array) -> LayerResult:
     is_maps = values.ndim == 3
     return LayerResult(
         name=plan.name, kind=plan.kind, shape=values.shape, parameters=plan.parameters, macs=plan.macs,
-        field=plan.field, jump=plan.jump, values=values,
+        field=plan.field, values=values,
         minimum=float(finite.min()) if finite.size else math.nan,
         maximum=float(finite.max()) if finite.size else math.nan,
         mean=float(finite.mean(dtype=np.float64)) if finite.size else math.nan,

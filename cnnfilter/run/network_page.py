@@ -59,8 +59,8 @@ def _column(layer: LayerResult, how: Drawing) -> Column:
     """Return a layer as a column: its most telling maps first where there are too many, else all in order."""
     values = floats(layer)
     lines = [layer.kind, " x ".join(map(str, layer.shape))]
-    if layer.field is not None and values.ndim == 3:
-        lines.append(f"sees {layer.field[0]} x {layer.field[1]}")
+    if layer.field.size is not None and layer.field.known and values.ndim == 3:
+        lines.append(f"sees {layer.field.size[0]} x {layer.field.size[1]}")
     displays = layer_displays(layer, how)
     display = displays[0]
     if values.ndim == 1:

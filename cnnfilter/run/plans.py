@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from cnnfilter.core import receptive
 from cnnfilter.core.plan import Plan
+from cnnfilter.core.receptive import ReceptiveField
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import OutputError, ShapeError
 from cnnfilter.files import quoted
@@ -19,9 +21,6 @@ from cnnfilter.run.source import PictureSource
 
 #: Steps of one kind after which maps that are gone are warned of.
 FEW_STEPS = 2
-
-#: Input rows and columns from one value to the next.
-Jump: TypeAlias = tuple[float, float]
 
 
 class StepPlan(NamedTuple):
@@ -39,8 +38,8 @@ class StepPlan(NamedTuple):
         ``(C, H, W)`` of the maps in the end.
     pooling
         The size formulas of the pooling, rows and columns; nothing without one.
-    field, jump
-        Input rows and columns that one value sees, and from one value to the next; None where there is no next.
+    field
+        What one value sees of the input.
     dropped
         Rows and columns that the strides leave out: those of the convolution's padded input, then the pooling's.
     cost
@@ -54,8 +53,7 @@ class StepPlan(NamedTuple):
     macs: int
     shape: tuple[int, int, int]
     pooling: tuple[str, ...]
-    field: Pair
-    jump: Jump | None
+    field: ReceptiveField
     dropped: tuple[Pair, ...]
     cost: Cost
     notes: tuple[str, ...]
@@ -129,17 +127,16 @@ def _plan_step(work: Work, cost: Cost) -> StepPlan:
     sizes, pooled = convolution.sizes, plan.pooling
     added = (sizes.pads.rows, sizes.pads.columns)
     dropped = [_pair((n + p - k) % s for n, p, k, s in zip(sizes.size, added, sizes.span, sizes.stride, strict=True))]
-    field, jump = sizes.span, sizes.stride
+    field = receptive.INPUT.slid(sizes.span, sizes.stride, (sizes.pads.top, sizes.pads.left))
     shrinks = pooled is None or plan.options.pool is None or plan.options.pool.mode == "window"
-    after: Jump | None = jump
     if pooled is not None:
-        field, after = pooled.seen(field, jump)
+        field = pooled.seen(field)
         dropped.append(pooled.dropped)
     return StepPlan(
         name=work.step.name, plan=convolution, macs=sum(part.sizes.macs for part in plan.parts), shape=plan.shape,
-        pooling=() if pooled is None else pooled.texts, field=field, jump=after, dropped=tuple(dropped), cost=cost,
+        pooling=() if pooled is None else pooled.texts, field=field, dropped=tuple(dropped), cost=cost,
         notes=(*work.picture.notes, *work.notes),
-        warnings=_warnings(sizes.size, plan.shape[1:], field, after) if after is not None and shrinks else (),
+        warnings=_warnings(sizes.size, plan.shape[1:], field) if shrinks else (),
     )  # fmt: skip
 
 
@@ -149,13 +146,13 @@ def _pair(numbers: Any) -> Pair:
     return rows, columns
 
 
-def _warnings(size: Pair, out: Pair, field: Pair, jump: Jump) -> tuple[str, ...]:
+def _warnings(size: Pair, out: Pair, field: ReceptiveField) -> tuple[str, ...]:
     """Warn of cells that no window sees, and of maps that are gone after few more such steps."""
-    found = []
-    if jump[0] > field[0] or jump[1] > field[1]:
-        found.append(
-            f"one value sees {field[0]}x{field[1]} and the next is {jump[0]},{jump[1]} on: cells are never seen"
-        )
+    seen, jump, found = field.size, field.jump, []
+    if seen is None or jump is None:
+        return ()
+    if jump[0] > seen[0] or jump[1] > seen[1]:
+        found.append(f"one value sees {seen[0]}x{seen[1]} and the next is {jump[0]},{jump[1]} on: cells are never seen")
     if out[0] >= size[0] and out[1] >= size[1]:
         return tuple(found)
     rows, columns = out

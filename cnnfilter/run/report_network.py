@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.resize import covered
 from cnnfilter.images.write import encode_image
-from cnnfilter.networks.results import LayerResult, NetworkResult
+from cnnfilter.networks.results import LayerResult, NetworkResult, Score
 from cnnfilter.networks.spec import Input
 from cnnfilter.run.beside import picture_tile
 from cnnfilter.run.layer_pictures import drawable, floats, most_varying
@@ -27,30 +28,40 @@ def network_data(result: NetworkResult, picture: Picture, expected: Input) -> tu
     shape = picture.height, picture.width
     size = expected.size_for(shape)
     part = covered(shape, size, "stretch" if size == shape else expected.resize)
-    layers = [_layer(layer) for layer in result.layers if drawable(layer) and layer.kind.lower() not in SAME]
+    said = result.prediction
+    layers = [
+        _layer(layer, said.scores if layer.name == said.layer else ())
+        for layer in result.layers
+        if drawable(layer) and layer.kind.lower() not in SAME
+    ]
     classes = [
         {"name": score.name, "share": score.probability, "place": score.position}
-        for score in result.prediction.scores[:MOST_CLASSES]
+        for score in said.scores[:MOST_CLASSES]
     ]
     data = {
         "size": list(shape), "taken": list(size), "part": list(part), "layers": layers, "classes": classes,
-        "last": result.prediction.layer,
+        "last": said.layer,
     }  # fmt: skip
     return data, encode_image(picture_tile(picture), "png")
 
 
-def _layer(layer: LayerResult) -> dict[str, Any]:
-    """Return one layer: its facts, and its values, those of the most telling maps first where there are too many."""
+def _layer(layer: LayerResult, scores: Sequence[Score]) -> dict[str, Any]:
+    """Return one layer: its facts and values, or those of the most telling maps; of classes those that are listed."""
     values = floats(layer)
     maps = values if values.ndim == 3 else values.reshape(-1, 1, 1)
     per_map = maps.shape[1] * maps.shape[2]
     most = MOST_MAPS if values.ndim == 3 and per_map > 1 else MOST_CELLS
     most = max(1, min(most, MOST_VALUES // max(per_map, 1)))
-    order = sorted(most_varying(maps, most)) if values.ndim == 3 else range(min(len(maps), most))
-    kept = np.ascontiguousarray(maps[list(order)], "<f4")
+    if values.ndim == 3 and per_map > 1:
+        order = sorted(most_varying(maps, most))
+    else:
+        first = dict.fromkeys([*(score.position for score in scores[:MOST_CLASSES]), *range(len(maps))])
+        order = sorted(list(first)[:most])
+    kept = np.ascontiguousarray(maps[order], "<f4")
+    names = {score.position: score.name for score in scores}
     return {
-        "name": layer.name, "kind": layer.kind, "shape": list(layer.shape), "maps": list(order),
+        "name": layer.name, "kind": layer.kind, "shape": list(layer.shape), "maps": order,
+        "names": [names.get(index, "") for index in order] if names else [],
         "size": list(maps.shape[1:]), "values": base64.b64encode(kept.tobytes()).decode(),
-        "field": None if layer.field is None else list(layer.field),
-        "jump": None if layer.jump is None else list(layer.jump),
+        "field": layer.field._asdict(),
     }  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import cnnfilter
+from cnnfilter.core.receptive import ReceptiveField
 from cnnfilter.files import printable
 from cnnfilter.views.terminal import bar, coloured, columns, cut, fitted, terminal_width, text_width
 
@@ -54,23 +55,22 @@ def short(value: float) -> str:
     return "-" if value != value else f"{value:.4g}"
 
 
-def field_text(layer: LayerPlan | LayerResult) -> str:
+def field_text(field: ReceptiveField) -> str:
     """Return a receptive field and its jump: ``6 x 6, every 2``; ``all`` for a layer that sees everything.
 
     Examples
     --------
-    >>> from types import SimpleNamespace as Layer
-    >>> field_text(Layer(field=(6, 6), jump=(2.0, 2.0))), field_text(Layer(field=None, jump=None))
+    >>> field_text(ReceptiveField((6, 6), (2.0, 2.0))), field_text(ReceptiveField(None))
     ('6 x 6, every 2', 'all')
     """
-    if layer.field is None:
+    if field.size is None:
         return "all"
-    if layer.field == (0, 0):
+    if not field.known:
         return "?"
-    text = f"{layer.field[0]} x {layer.field[1]}"
-    if layer.jump is None or all(step == 1 for step in layer.jump):
+    text = f"{field.size[0]} x {field.size[1]}"
+    if field.jump is None or all(step == 1 for step in field.jump):
         return text
-    steps = [f"{step:.3g}" for step in layer.jump]
+    steps = [f"{step:.3g}" for step in field.jump]
     return f"{text}, every {steps[0] if steps[0] == steps[1] else ','.join(steps)}"
 
 
@@ -120,7 +120,7 @@ def _layer_table(result: NetworkResult, short_words: bool, left_out: Sequence[st
     """Return the table with long or short words, without some columns."""
     rows = []
     for layer in result.layers:
-        seen, shape = field_text(layer), crossed(layer.shape)
+        seen, shape = field_text(layer.field), crossed(layer.shape)
         if short_words:
             seen, shape = seen.replace(", every ", "/").replace(" x ", "x"), shape.replace(" x ", "x")
         rows.append({

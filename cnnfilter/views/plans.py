@@ -35,8 +35,8 @@ def _facts(step: StepPlan) -> dict[str, Any]:
         **pooling,
         "dropped by the stride": list(step.dropped[0]),
         **({"dropped by the pooling": list(step.dropped[1])} if pooling else {}),
-        "receptive field": list(step.field),
-        "jump": None if step.jump is None else list(step.jump),
+        "receptive field": list(step.field.size or ()),
+        "jump": None if step.field.jump is None else list(step.field.jump),
         "engine": step.plan.engine,
         "why": step.plan.why,
         "strips": step.plan.strip_count,
@@ -98,7 +98,7 @@ def network_plan_table(plan: NetworkPlan, width: int = ANY_WIDTH) -> str:
         [
             printable(layer.name), printable(layer.kind), " + ".join(crossed(shape) for shape in layer.inputs),
             crossed(layer.shape), _sums(layer), crossed(layer.dropped) if any(layer.dropped) else "-",
-            field_text(layer), layer.engine.partition(":")[0] or "-", count_text(layer.macs),
+            field_text(layer.field), layer.engine.partition(":")[0] or "-", count_text(layer.macs),
         ]
         for layer in plan.layers
     ]  # fmt: skip
@@ -123,8 +123,7 @@ def network_plan_json(name: str, plan: NetworkPlan, chosen: Sequence[str] | None
             {
                 "name": layer.name, "kind": layer.kind, "inputs": [list(shape) for shape in layer.inputs],
                 "shape": list(layer.shape), "rows": layer.rows or None, "columns": layer.columns or None,
-                "dropped": list(layer.dropped), "receptive_field": list(layer.field) if layer.field else None,
-                "jump": list(layer.jump) if layer.jump else None, "engine": layer.engine or None,
+                "dropped": list(layer.dropped), **layer.field.as_json(), "engine": layer.engine or None,
                 "parameters": layer.parameters, "macs": layer.macs, "work_bytes": layer.work_bytes,
                 "warnings": list(layer.warnings),
             }

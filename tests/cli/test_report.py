@@ -191,7 +191,30 @@ def test_a_network_leads_from_a_class_back_to_the_picture(written, opened):
     best = np.unravel_index(outputs["conv1"][5].argmax(), (8, 8))
     assert page.evaluate("window.cnnfilter.state.at") == [int(side) for side in best]
     assert page.evaluate("window.cnnfilter.value()") == pytest.approx(float(outputs["conv1"][5].max()), rel=1e-5)
-    assert "it sees 3 x 3 of the picture" in page.locator("#sum").inner_text()
+    assert "it sees 3 x 3 of the picture, where the frame is" in page.locator("#sum").inner_text()
+    page.evaluate("window.cnnfilter.choose(3, 0); Object.assign(window.cnnfilter.state, {at: [1, 1]})")
+    page.locator("#map").press("ArrowRight")  # a jump of 2 from -3 on: rows -1 to 7, columns 1 to 9
+    assert "conv2: map 0, row 1, column 2; it sees 8 x 8" in page.locator("#sum").inner_text()
+    style = page.evaluate("({...document.getElementById('window').style})")
+    assert [style[key] for key in ("top", "left", "height", "width")] == ["0%", "12.5%", "87.5%", "87.5%"]
+
+
+def test_the_last_cells_have_their_classes_beside_them(written, opened, tmp_path):
+    """Of forty classes, those that are listed are there whatever their place, and lead to their values."""
+    (tmp_path / "net.yaml").write_text(
+        "input: {channels: 1, size: [1, 80]}\nclasses: ["
+        + ", ".join(f"class-{place}" for place in range(80))
+        + "]\nlayers:\n  - {name: vector, kind: flatten}\n  - {name: shares, kind: softmax}\n"
+    )
+    values = np.zeros((1, 80), np.float32)
+    values[0, 79] = 5
+    np.save(tmp_path / "image.npy", values)
+    page = opened(written(tmp_path / "net.yaml", tmp_path / "image.npy"))
+    page.locator("#classes button").first.click()
+    assert "shares: value 79, class-79; it sees all" in page.locator("#sum").inner_text()
+    chosen = page.locator(".named button[aria-pressed=true]")
+    assert (chosen.inner_text(), chosen.get_attribute("aria-label")) == ("class-79", "shares, value 79, class-79")
+    assert page.locator(".named button").count() == 64
 
 
 IDENTITY = """\

@@ -111,7 +111,7 @@ def test_the_plan_counts_them_and_lists_no_constants(tmp_path):
     plan = model.plan(None)
     assert [layer.name for layer in plan.layers] == ["y", "z"]
     assert [layer.parameters for layer in plan.layers] == [WEIGHTS.size, 2 * 27]
-    assert [layer.field for layer in plan.layers] == [(2, 4), (3, 3)]
+    assert [layer.field.size for layer in plan.layers] == [(2, 4), (3, 3)]
     assert [layer.macs for layer in plan.layers] == [5 * 7 * 5 * 24, 2 * 6 * 6 * 27]
     assert list(model.run(np.ones((3, 8, 8), np.float32))) == ["y", "z"]
 

@@ -39,7 +39,7 @@ GRAPHS = {
 
 
 def seen(model, size):
-    """Return the rows and columns from the first to the last pixel that the middle value of y depends on, at most."""
+    """Return the first and the last row that the middle value of y depends on, and the columns."""
     rng = np.random.default_rng(1)
     base = rng.random((4, *size), dtype=np.float32)
     before = model.run(base)["y"]
@@ -52,8 +52,8 @@ def seen(model, size):
             changed[(slice(None),) * axis + (place,)] += 100
             if not np.array_equal(model.run(changed)["y"][middle], before[middle]):
                 lines.append(place)
-        spans.append(lines[-1] - lines[0] + 1)
-    return tuple(spans)
+        spans.append((lines[0], lines[-1]))
+    return spans, middle[1:]
 
 
 @pytest.mark.parametrize("case", GRAPHS)
@@ -64,13 +64,18 @@ def test_the_field_is_what_a_value_sees(tmp_path, case):
         save_model(tmp_path / "m.onnx", body, feed="float[1,4,16,16] x", out="float[N,C,H,W] y", arrays=used)
     )
     (plan,) = (layer for layer in model.plan(None).layers if layer.name == "y")
-    wanted = seen(model, (16, 16))
+    spans, at = seen(model, (16, 16))
+    wanted, field = tuple(last - first + 1 for first, last in spans), plan.field
     if case == "cells to channels and back":
-        assert plan.field == (2, 2)  # the rule is that of the block, which each value may have come from
+        assert field.size == (2, 2)  # the rule is that of the block, which each value may have come from
     elif case == "nearest, conv":
-        assert all(w <= f <= w + 1 for f, w in zip(plan.field, wanted, strict=True))  # it differs from cell to cell
+        assert all(w <= f <= w + 1 for f, w in zip(field.size, wanted, strict=True))  # it differs from cell to cell
     else:
-        assert plan.field == wanted
+        assert field.size == wanted
+    assert field.even == ("nearest" not in case and case != "cells to channels and back")
+    if field.even:
+        begin = [first + place * step for first, place, step in zip(field.begin, at, field.jump, strict=True)]
+        assert begin == [first for first, _ in spans]
 
 
 def test_what_is_not_known_is_not_said(tmp_path):
@@ -78,7 +83,7 @@ def test_what_is_not_known_is_not_said(tmp_path):
     model = open_model(
         save_model(tmp_path / "m.onnx", body, feed="float[1,4,9,9] x", out="float[N,C,H,W] y", arrays={"k": ONES["k"]})
     )
-    assert [layer.field for layer in model.plan(None).layers] == [(0, 0)] * 3
+    assert not any(layer.field.known for layer in model.plan(None).layers)
 
 
 def test_everything_is_seen_after_a_mean_and_beside_it(tmp_path):
@@ -88,8 +93,8 @@ def test_everything_is_seen_after_a_mean_and_beside_it(tmp_path):
         save_model(tmp_path / "m.onnx", body, feed="float[1,4,9,8] x", out="float[N,C,H,W] y", arrays=arrays)
     )
     layers = {layer.name: layer for layer in model.plan(None).layers}
-    assert layers["h"].field == layers["y"].field == (11, 10)
-    assert layers["y"].jump == (1, 1)
+    assert layers["h"].field.size == layers["y"].field.size == (11, 10)
+    assert layers["y"].field.jump == (1, 1)
 
 
 #: Graphs that break the rules of their nodes, or go round in a circle.
@@ -109,7 +114,7 @@ def test_broken_graphs_are_refused_in_one_line(tmp_path, case):
 
     path = save_model(tmp_path / "m.onnx", BROKEN[case], feed="float[1,4,9,9] x", out="float[N,C,H,W] y")
     model = open_model(path)
-    assert model.plan(None).layers[-1].field == (0, 0)
+    assert not model.plan(None).layers[-1].field.known
     model.outline()
     with pytest.raises(CnnFilterError, match="ONNX Runtime"):
         model.run(np.zeros((4, 9, 9), np.float32))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cnnfilter.core.arrays import Array
+from cnnfilter.core.receptive import joined
 from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
-from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, joined, place_of
+from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, place_of
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -36,7 +37,7 @@ class AddLayer(Layer):
         if len({flow.shape for flow in inputs}) > 1:
             shown = " and ".join("x".join(map(str, flow.shape)) for flow in inputs)
             raise ShapeError(f"add needs one shape, got {shown} (same padding and stride on both ways keep them equal)")
-        return LayerFacts(flow=joined(inputs, inputs[0].shape))
+        return LayerFacts(flow=Flow(inputs[0].shape, joined([flow.field for flow in inputs])))
 
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return the sum."""

@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Meta, Struct, field
 
 from cnnfilter.core.arrays import Array
+from cnnfilter.core.receptive import EVERYTHING, ReceptiveField
 from cnnfilter.core.shapes import PaddingLike, Pair, pair, resolve_pads
 from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
@@ -40,7 +41,6 @@ Weights = Annotated[
 ]
 
 #: Input rows and columns from one value to the next.
-Jump = tuple[float, float]
 
 
 class LayerEntry(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -79,8 +79,7 @@ class Flow(NamedTuple):
     """What leaves a layer: its shape, and how it lies over the network's input."""
 
     shape: tuple[int, ...]
-    field: Pair | None
-    jump: Jump | None
+    field: ReceptiveField
 
     @property
     def maps(self) -> tuple[int, int, int]:
@@ -90,19 +89,14 @@ class Flow(NamedTuple):
         channels, height, width = self.shape
         return channels, height, width
 
-    def slid(self, span: Pair, stride: Pair) -> tuple[Pair | None, Jump | None]:
-        """Return field and jump after a window of `span` input cells that moves by `stride`.
-
-        ``field = field + (span - 1) * jump``, ``jump = jump * stride``
-        """
-        if self.field is None or self.jump is None:
-            return None, None
-        rows, columns = (f + math.ceil((s - 1) * j) for f, s, j in zip(self.field, span, self.jump, strict=True))
-        return (rows, columns), (self.jump[0] * stride[0], self.jump[1] * stride[1])
+    @property
+    def single(self) -> bool:
+        """Whether each map is one cell that has no next one: a window over it sees what it sees, and padding."""
+        return self.field.jump is None and self.shape[1:] == (1, 1)
 
     def everything(self) -> Flow:
         """Return the same shape, every value of which sees all that came in."""
-        return self._replace(field=None, jump=None)
+        return self._replace(field=EVERYTHING)
 
 
 class Backward(NamedTuple):
@@ -384,17 +378,8 @@ def place_of(at: tuple[int, ...]) -> tuple[int, int, int]:
     return (0, 0, at[0]) if len(at) == 1 else (at[0], at[1], at[2])
 
 
-def skips(span: Pair, stride: Jump) -> tuple[str, ...]:
+def skips(span: Pair, stride: tuple[float, float]) -> tuple[str, ...]:
     """Warn of windows that never touch some of the input."""
     if stride[0] > span[0] or stride[1] > span[1]:
         return (f"stride {stride[0]},{stride[1]} is larger than the window {span[0]}x{span[1]}: cells are never seen",)
     return ()
-
-
-def joined(inputs: Sequence[Flow], shape: tuple[int, ...]) -> Flow:
-    """Return the flow of several: the largest field, and the jump where all agree."""
-    known = [flow.field for flow in inputs if flow.field is not None]
-    field = None
-    if len(known) == len(inputs):
-        field = (max(one[0] for one in known), max(one[1] for one in known))
-    return Flow(shape=shape, field=field, jump=inputs[0].jump if len({flow.jump for flow in inputs}) == 1 else None)

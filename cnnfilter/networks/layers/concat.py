@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnfilter.core.arrays import Array
+from cnnfilter.core.receptive import joined
 from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
-from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, joined, place_of
+from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, place_of
 
 if TYPE_CHECKING:
     from cnnfilter.networks.onnx_graph import Graph
@@ -44,7 +45,9 @@ class ConcatLayer(Layer):
             raise ShapeError(f"concat joins channels, so rows and columns must be equal, got {shown}")
         counts = [flow.shape[0] for flow in inputs]
         text = f"{' + '.join(map(str, counts))} = {sum(counts)} channels"
-        return LayerFacts(flow=joined(inputs, (sum(counts), *inputs[0].shape[1:])), rows=text)
+        return LayerFacts(
+            flow=Flow((sum(counts), *inputs[0].shape[1:]), joined([flow.field for flow in inputs])), rows=text
+        )
 
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Join along axis 1."""

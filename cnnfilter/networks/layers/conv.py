@@ -136,10 +136,11 @@ class ConvLayer(Layer):
         sizes = job.plan.sizes
         added = (sizes.pads.rows, sizes.pads.columns)
         terms = list(zip(sizes.size, added, sizes.kernel, sizes.stride, sizes.dilation, strict=True))
-        field, jump = inputs[0].slid(sizes.span, sizes.stride)
+        before = sizes.pads.top, sizes.pads.left
+        field = inputs[0].field if inputs[0].single else inputs[0].field.slid(sizes.span, sizes.stride, before)
         dropped = tuple((n + p - span) % step for (n, p, _, step, _), span in zip(terms, sizes.span, strict=True))
         return LayerFacts(
-            flow=Flow(shape=(sizes.filters, *sizes.out), field=field, jump=jump), macs=sizes.macs,
+            flow=Flow((sizes.filters, *sizes.out), field), macs=sizes.macs,
             rows=formula(*terms[0]), columns=formula(*terms[1]), dropped=(dropped[0], dropped[1]),
             engine=f"{job.plan.engine}: {job.plan.why}", work_bytes=job.plan.strip_bytes,
             warnings=skips(sizes.span, sizes.stride),

@@ -112,10 +112,13 @@ class ConvTransposeLayer(Layer):
             )
         ]
         span = [d * (k - 1) + 1 for d, k in zip(dilation, window, strict=True)]
-        field, _ = inputs[0].slid((math.ceil(span[0] / stride[0]), math.ceil(span[1] / stride[1])), (1, 1))
-        jump = inputs[0].jump
+        reach = [math.ceil(cells / step) for cells, step in zip(span, stride, strict=True)]  # stamps over one cell
+        before = [
+            (cells - 1 - pad) // step for cells, pad, step in zip(span, (pads.top, pads.left), stride, strict=True)
+        ]
+        field = inputs[0].field.slid(reach, (1 / stride[0], 1 / stride[1]), before, even=stride == (1, 1))
         return LayerFacts(
-            flow=Flow(shape=(maps, *out), field=field, jump=jump and (jump[0] / stride[0], jump[1] / stride[1])),
+            flow=Flow((maps, *out), field),
             macs=channels * size[0] * size[1] * weights.shape[1] * window[0] * window[1], rows=texts[0],
             columns=texts[1], work_bytes=min(1 << 24, maps * window[0] * window[1] * size[0] * size[1] * itemsize),
         )  # fmt: skip

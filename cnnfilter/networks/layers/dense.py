@@ -13,6 +13,7 @@ from msgspec import Meta
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.dense import dense
 from cnnfilter.core.gradients.linear import dense_gradient
+from cnnfilter.core.receptive import EVERYTHING
 from cnnfilter.core.terms import Term
 from cnnfilter.errors import ShapeError
 from cnnfilter.networks.layers.base import (
@@ -83,7 +84,7 @@ class DenseLayer(Layer):
             raise ShapeError(f"weights {weights.shape} must be (out, in) = (out, {shape[0]})")
         self.check_bias(len(weights))
         text = f"weights {weights.shape[0]} x {weights.shape[1]} times {shape[0]} = {len(weights)}"
-        return LayerFacts(flow=Flow(shape=(len(weights),), field=None, jump=None), macs=weights.size, rows=text)
+        return LayerFacts(flow=Flow((len(weights),), EVERYTHING), macs=weights.size, rows=text)
 
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return ``(N, out)``."""

@@ -40,7 +40,7 @@ class FlattenLayer(Layer):
         """Channels times rows times columns."""
         shape, count = inputs[0].shape, math.prod(inputs[0].shape)
         text = f"{' * '.join(map(str, shape))} = {count}"
-        return LayerFacts(flow=Flow(shape=(count,), field=inputs[0].field, jump=None), rows=text)
+        return LayerFacts(flow=Flow((count,), inputs[0].field.flattened(shape[1:])), rows=text)
 
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return ``(N, C*H*W)``."""

@@ -112,9 +112,9 @@ class PoolLayer(Layer):
         flow = inputs[0]
         channels, *size = flow.maps
         plan = self.pooling.plan((size[0], size[1]))
-        field, jump = (None, None) if flow.field is None or flow.jump is None else plan.seen(flow.field, flow.jump)
+        field = flow.field if flow.single else plan.seen(flow.field)
         return LayerFacts(
-            flow=Flow(shape=(channels, *plan.out), field=field, jump=jump), rows=plan.texts[0], columns=plan.texts[1],
+            flow=Flow((channels, *plan.out), field), rows=plan.texts[0], columns=plan.texts[1],
             dropped=plan.dropped, warnings=() if plan.stride is None else skips(plan.span, plan.stride),
         )  # fmt: skip
 

@@ -10,26 +10,39 @@ function valueOf(layer, map, row, column) {
   return layer.numbers[(map * rows + row) * columns + column];
 }
 
+/** Say whether anything is known of what a layer's values see. */
+const known = (layer) => !layer.field.size || layer.field.size[0] > 0;
+
+/** Say whether it is known where what a value sees lies. */
+const placed = ({ field }) => Boolean(field.size && field.size[0] > 0 && (field.even || field.jump));
+
 /** Return the part of the picture that a value sees: top, left, rows, columns; all of it where it sees everything. */
 function seenBy(layer, row, column) {
-  if (!layer.field || !layer.jump) return data.part;
-  // a value lies over the middle of what it sees; the maps are spread evenly over what the network takes, and that
-  // is a part of the picture, made larger or smaller
+  if (!placed(layer)) return data.part;
+  // what the network takes is a part of the picture, made larger or smaller
+  const { size, begin } = layer.field;
+  const jump = layer.field.jump || [0, 0];
   const step = [0, 1].map((axis) => data.part[2 + axis] / data.taken[axis]);
-  const field = [0, 1].map((axis) => layer.field[axis] * step[axis]);
-  const first = [0, 1].map((axis) => {
-    const share = ([row, column][axis] + 0.5) / layer.size[axis];
-    return data.part[axis] + share * data.part[2 + axis] - field[axis] / 2;
-  });
-  return [...first, ...field];
+  const first = [0, 1].map((axis) => data.part[axis] + (begin[axis] + [row, column][axis] * jump[axis]) * step[axis]);
+  return [...first, ...size.map((cells, axis) => cells * step[axis])];
 }
 
-/** Return how what a value sees is called: a part of the picture, or of what it was made into. */
+/** Say how much a value sees, and where: a part of the picture, or of what it was made into. */
 function seenWords(layer) {
-  if (!layer.field || !layer.jump) return "all of the picture";
+  const { size, even } = layer.field;
+  if (!size) return "it sees all of the picture";
+  if (!known(layer)) return "what it sees is not known";
   const same = data.taken.every((side, axis) => side === data.size[axis]);
   const whole = same ? "the picture" : `the ${data.taken.join(" x ")} that the picture is made`;
-  return `${layer.field.join(" x ")} of ${whole}`;
+  const where = placed(layer) ? `, ${even ? "" : "about "}where the frame is` : "";
+  return `it sees ${size.join(" x ")} of ${whole}${where}`;
+}
+
+/** Return what a map or a value is called: its class, or its number. */
+function nameOf(layer, map) {
+  const what = layer.size[0] * layer.size[1] === 1 ? "value" : "map";
+  const number = String(layer.maps[map]);
+  return `${what} ${number}${[undefined, number].includes(layer.names[map]) ? "" : `, ${layer.names[map]}`}`;
 }
 
 /** Draw one map on a canvas. */
@@ -53,9 +66,9 @@ function show() {
   const [row, column] = state.at;
   const value = valueOf(layer, state.map, row, column);
   const single = layer.size[0] * layer.size[1] === 1;
-  const which = single ? `value ${layer.maps[state.map]}` : `map ${layer.maps[state.map]}, row ${row}, column ${column}`;
+  const which = single ? nameOf(layer, state.map) : `${nameOf(layer, state.map)}, row ${row}, column ${column}`;
   $("result").textContent = written(value);
-  $("sum").textContent = `${layer.name}: ${which}; it sees ${seenWords(layer)}, about where the frame is`;
+  $("sum").textContent = `${layer.name}: ${which}; ${seenWords(layer)}`;
   $("map").hidden = single;
   if (!single) drawMap($("map"), layer, state.map);
   $("map").dataset.row = String(row);
@@ -86,24 +99,28 @@ function drawLayers() {
     column.className = "column";
     const name = document.createElement("h2");
     name.textContent = layer.name;
-    const facts = document.createElement("p");
-    facts.className = "faint";
-    facts.textContent = `${layer.kind}, ${layer.shape.join(" x ")}`;
+    const facts = [layer.kind, layer.shape.join(" x ")].map((text) => {
+      const line = document.createElement("p");
+      line.className = "faint";
+      line.textContent = text;
+      return line;
+    });
     const maps = document.createElement("div");
-    maps.className = layer.size[0] * layer.size[1] === 1 ? "maps cells" : "maps";
-    layer.maps.forEach((which, map) => {
+    maps.className = layer.names.length ? "maps named" : layer.size[0] * layer.size[1] === 1 ? "maps cells" : "maps";
+    layer.maps.forEach((_, map) => {
       const button = document.createElement("button");
       button.dataset.layer = String(number);
       button.dataset.map = String(map);
       button.setAttribute("aria-pressed", "false");
-      button.setAttribute("aria-label", `${layer.name}, map ${which}`);
+      button.setAttribute("aria-label", `${layer.name}, ${nameOf(layer, map)}`);
       const canvas = document.createElement("canvas");
       drawMap(canvas, layer, map);
       button.append(canvas);
+      if (layer.names[map]) button.append(layer.names[map]);
       button.addEventListener("click", () => choose(number, map));
       maps.append(button);
     });
-    column.append(name, facts, maps);
+    column.append(name, ...facts, maps);
     $("layers").append(column);
   });
 }

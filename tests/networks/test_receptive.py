@@ -1,0 +1,92 @@
+"""Receptive fields of network files, held against what a changed pixel changes."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import cnnfilter
+from cnnfilter.networks import load_network
+from cnnfilter.networks.plan import plan_network
+
+ONES = "kernels: ['1 1 1; 1 1 1; 1 1 1']"
+SPREAD = "{name: a, kind: conv-transpose, weights: [[[[1, 1, 1], [1, 1, 1], [1, 1, 1]]]], padding: 1"
+LAYERS = {
+    "conv": [f"{{name: a, kind: conv, {ONES}, stride: '2,1', padding: '1,0,2,1'}}"],
+    "dilated": [
+        f"{{name: a, kind: conv, {ONES}, dilation: 2, padding: same}}", "{name: b, kind: pool, pool: avg, size: 2}",
+    ],
+    "pool": [
+        "{name: a, kind: pool, pool: avg, size: '3,2', stride: 2, padding: 1}", f"{{name: b, kind: conv, {ONES}}}",
+    ],
+    "residual": [
+        f"{{name: a, kind: conv, {ONES}, padding: '0,2,0,2'}}", f"{{name: b, kind: conv, {ONES}, padding: '2,0,2,0'}}",
+        "{name: c, kind: add, from: [b, input]}", f"{{name: d, kind: conv, {ONES}, stride: 2}}",
+    ],
+    "side by side": [
+        f"{{name: a, kind: conv, {ONES}, padding: '0,2,0,2'}}",
+        f"{{name: b, kind: conv, {ONES}, padding: '2,0,2,0', from: [input]}}",
+        "{name: c, kind: concat, from: [a, b]}", "{name: d, kind: conv, weights: [[[[1]], [[1]]]]}",
+    ],
+    "shared evenly": ["{name: a, kind: pool, pool: avg, mode: adaptive, output_size: '4,6'}"],
+    "all of a map": [f"{{name: a, kind: conv, {ONES}}}", "{name: b, kind: pool, pool: avg, mode: global}"],
+    "spread, stride 1": [SPREAD + "}"],
+}  # fmt: skip
+UNEVEN = {
+    "shared unevenly": ["{name: a, kind: pool, pool: avg, mode: adaptive, output_size: 5}"],
+    "drawn": ["{name: a, kind: pool, pool: avg, mode: fractional, size: 2, output_size: 6}"],
+    "spread": [SPREAD + ", stride: 2}"],
+}  # fmt: skip
+SIZE = 12
+
+
+def field_and_lines(tmp_path, layers):
+    """Return the plan's field of the last layer, and for each of its values the rows and columns that change it."""
+    path = tmp_path / "net.yaml"
+    path.write_text(
+        "\n".join([f"input: {{channels: 1, size: [{SIZE}, {SIZE}]}}", "layers:", *(f"  - {one}" for one in layers)])
+    )
+    network = load_network(path)
+    field = plan_network(network).layers[-1].field
+    base = np.random.default_rng(0).random((1, SIZE, SIZE))
+
+    def last(image):
+        *_, values = cnnfilter.run_network(network, image).values()
+        return values[0]
+
+    before = last(base)
+    touched = np.zeros((2, SIZE, *before.shape), bool)
+    for axis, line in np.ndindex(2, SIZE):
+        changed = base.copy()
+        changed[(slice(None),) * (axis + 1) + (line,)] += 100
+        touched[axis, line] = last(changed) != before
+    return field, touched
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_a_value_sees_from_where_the_plan_says_to_where_it_says(tmp_path, case):
+    field, touched = field_and_lines(tmp_path, LAYERS[case])
+    assert field.even
+    for at in itertools.product(*map(range, touched.shape[2:])):
+        for axis in range(2):
+            begin = field.begin[axis] + at[axis] * (field.jump or (0, 0))[axis]
+            first, last = max(begin, 0), min(begin + field.size[axis], SIZE) - 1
+            found = np.flatnonzero(touched[axis][(slice(None), *at)])
+            if found.size:  # a value of padding alone sees nothing
+                assert (found[0], found[-1]) == (first, last), (axis, at)
+
+
+@pytest.mark.parametrize("case", UNEVEN)
+def test_uneven_windows_are_never_larger_than_the_plan_says(tmp_path, case):
+    field, touched = field_and_lines(tmp_path, UNEVEN[case])
+    assert not field.even
+    assert field.as_json()["begin"] is None
+    for axis in range(2):
+        lengths = touched[axis].sum(axis=0)
+        assert lengths.max() == field.size[axis]
+
+
+def test_of_a_vector_of_many_cells_no_place_is_said(tmp_path):
+    field, _ = field_and_lines(tmp_path, [f"{{name: a, kind: conv, {ONES}}}"])
+    assert not field.flattened((10, 10)).even
+    assert field.flattened((1, 1)).even
