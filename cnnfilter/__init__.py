@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cnnfilter.images import read_image, write_image
     from cnnfilter.library import list_kernels, load_kernel
     from cnnfilter.run.compare import compare
+    from cnnfilter.run.draw_maps import draw_maps
     from cnnfilter.run.explain import explain
     from cnnfilter.run.learn import learn_kernel
     from cnnfilter.run.network import run_network
@@ -63,6 +64,7 @@ _HOMES = {
     "read_image": "cnnfilter.images",
     "write_image": "cnnfilter.images",
     "run_network": "cnnfilter.run.network",
+    "draw_maps": "cnnfilter.run.draw_maps",
     "train_network": "cnnfilter.run.train",
     "CnnFilterError": "cnnfilter.errors",
 }
@@ -82,6 +84,7 @@ __all__ = [
     "cross_entropy",
     "dense",
     "dense_gradient",
+    "draw_maps",
     "explain",
     "fractional_pool2d",
     "fractional_pool2d_gradient",

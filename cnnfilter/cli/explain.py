@@ -60,6 +60,7 @@ def explain(
     exact: Exact = False,
     quiz: Quiz = None,
     output: Output = None,
+    open_: flags.Open = False,
     json: flags.Json = False,
     limits: LimitFlags,
 ) -> None:
@@ -77,10 +78,14 @@ def explain(
     Example: cnnfilter explain samples/digits/digits.yaml samples/digits/digit-7.png --layer conv2 --at 3,1,2
     """
     from cnnfilter.cli.explaining import Wanted, explain_image, explain_network
+    from cnnfilter.cli.opening import check_open, open_files
 
+    check_open(open_, output)
     wanted = Wanted(at, channel, exact, quiz, output, json)
     given = flags.given(context)
     if layer is not None or len(images) == 2:
         explain_network(images, layer, wanted, stored, limits, given)
     else:
         explain_image(images, kernel, wanted, pixels, stored, step, limits, given)
+    if open_ and output is not None:
+        open_files([output])

@@ -74,6 +74,7 @@ def show(
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Draw one as a page, several as a sheet.")
     ] = None,
+    open_: flags.Open = False,
     kernel_dir: flags.KernelDirs = None,
     json: flags.Json = False,
     debug: flags.Debug = False,
@@ -86,7 +87,7 @@ def show(
     """
     from cnnfilter.cli.library import show_kernels
 
-    show_kernels(kernel, output, kernel_dir, json=json)
+    show_kernels(kernel, output, kernel_dir, json=json, open_=open_)
 
 
 @app.command("sheet")
@@ -100,6 +101,7 @@ def sheet(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="The table: .png, .jpg, .webp or .tiff.")
     ] = "kernels.png",
+    open_: flags.Open = False,
     kernel_dir: flags.KernelDirs = None,
     debug: flags.Debug = False,
 ) -> None:  # fmt: skip
@@ -113,7 +115,7 @@ def sheet(
     """
     from cnnfilter.cli.library import draw_sheet
 
-    draw_sheet(kernels or (), family, image, output, kernel_dir)
+    draw_sheet(kernels or (), family, image, output, kernel_dir, open_=open_)
 
 
 @app.command("export")

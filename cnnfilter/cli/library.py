@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from cnnfilter.cli.main import describe, say
+from cnnfilter.cli.opening import check_open, open_files
 from cnnfilter.errors import CnnFilterError, ParameterError, lookup
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
 from cnnfilter.library.catalog import entries, search_path
@@ -18,8 +19,9 @@ from cnnfilter.library.passport import passport
 from cnnfilter.views.kernels import passport_json, print_passport
 
 
-def show_kernels(spec: str, output: str | None, folders: Sequence[str] | None, *, json: bool) -> None:
+def show_kernels(spec: str, output: str | None, folders: Sequence[str] | None, *, json: bool, open_: bool) -> None:
     """Print the passports of kernels, or draw one as a page, several as a sheet."""
+    check_open(open_, output)
     search = search_path(folders or ())
     found = load_kernels(spec, search=search)
     if output is not None:
@@ -29,7 +31,7 @@ def show_kernels(spec: str, output: str | None, folders: Sequence[str] | None, *
             write_passport(found[0], search, output)
         else:
             write_sheet(found, search, output)
-        typer.echo(f"wrote {output}: {len(found)} kernel{'s' * (len(found) > 1)}")
+        _say_drawn(output, len(found), open_=open_)
         return
     passports = [passport(one, search) for one in found]
     if json:
@@ -40,7 +42,7 @@ def show_kernels(spec: str, output: str | None, folders: Sequence[str] | None, *
 
 
 def draw_sheet(
-    specs: Sequence[str], family: str | None, image: str, output: str, folders: Sequence[str] | None
+    specs: Sequence[str], family: str | None, image: str, output: str, folders: Sequence[str] | None, *, open_: bool
 ) -> None:
     """Draw kernels, or those of a family, and what each makes of a picture."""
     from cnnfilter.images.read import open_picture
@@ -62,7 +64,14 @@ def draw_sheet(
     options = make_options(padding="same", padding_mode="reflect")
     title = f"The family {family}" if family and not specs else "Filters"
     write_table(found, open_picture(image), title, output, options)
-    typer.echo(f"wrote {output}: {len(found)} kernel{'s' * (len(found) > 1)}")
+    _say_drawn(output, len(found), open_=open_)
+
+
+def _say_drawn(output: str, count: int, *, open_: bool) -> None:
+    """Say what was drawn, and open it where that is asked for."""
+    typer.echo(f"wrote {printable(output)}: {count} kernel{'s' * (count > 1)}")
+    if open_:
+        open_files([output])
 
 
 def export_kernels(spec: str, to: str, image: str, output: str | None, folders: Sequence[str] | None) -> None:

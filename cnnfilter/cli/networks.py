@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.cli.flags import ModelFlags, ViewFlags
+from cnnfilter.cli.opening import open_files
 from cnnfilter.cli.shared import (
     Failures,
     Files,
     inputs_of,
     memory_limit,
-    open_files,
     open_image,
     refuse_terminal,
 )  # fmt: skip

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cnnfilter.cli.flags import LimitFlags, PixelFlags, StepFlags, StoredFlags
-from cnnfilter.cli.shared import files_of, filters_of, inputs_of, memory_limit, open_files, open_image
+from cnnfilter.cli.opening import open_files
+from cnnfilter.cli.shared import files_of, filters_of, inputs_of, memory_limit, open_image
 from cnnfilter.cli.words import check_inputs, check_network, check_order
 from cnnfilter.errors import OutputError, ParameterError
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted

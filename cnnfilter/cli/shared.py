@@ -13,6 +13,7 @@ import typer
 
 from cnnfilter.cli.flags import LimitFlags, OutputFlags, PixelFlags, StepFlags, StoredFlags, ViewFlags
 from cnnfilter.cli.main import describe, say
+from cnnfilter.cli.opening import open_files
 from cnnfilter.cli.picture_flags import PictureFlags
 from cnnfilter.cli.words import called, in_place, is_in_place
 from cnnfilter.core.shapes import pair
@@ -153,18 +154,6 @@ def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) 
     if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
         write_notes("maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)")
     failures.leave()
-
-
-#: Files that are opened at a time.
-MOST_OPENED = 8
-
-
-def open_files(paths: Sequence[str]) -> None:
-    """Open files in the user's viewer; those on standard output are none."""
-    import webbrowser
-
-    for path in list(dict.fromkeys(path for path in paths if path != "-"))[:MOST_OPENED]:
-        webbrowser.open(Path(path).resolve().as_uri())
 
 
 def run_plain(

@@ -26,6 +26,7 @@ def show(
             "--output", "-o", metavar="PICTURE", help="Draw cells with their numbers: .png, .jpg, .webp, .tiff."
         ),
     ] = None,
+    open_: flags.Open = False,
     json: flags.Json = False,
     limits: LimitFlags,
 ) -> None:
@@ -38,10 +39,14 @@ def show(
     Example: cnnfilter show samples/pool-4x4.csv -o grid.png
     """
     from cnnfilter.cli import shared
+    from cnnfilter.cli.opening import check_open, open_files
     from cnnfilter.cli.words import check_inputs
 
     check_inputs([file], "show")
+    check_open(open_, output)
     view = flags.ViewFlags(table=table, heat=heat, at=at, preview=preview, json=json)
     shared.show_file(
         file, range, stored, picture_flags.PictureFlags(display=display, colormap=colormap), view, limits, output
     )
+    if open_ and output is not None:
+        open_files([output])

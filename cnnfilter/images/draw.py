@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -14,6 +14,8 @@ from cnnfilter.files import printable
 from cnnfilter.images.colour import Colour, signed_colour
 
 Box = tuple[float, float, float, float]
+#: A picture of Pillow's, which notebooks show and whose `save` writes it.
+PillowImage: TypeAlias = Image.Image
 
 #: Size of the page, and how much larger it is drawn before it is made smooth.
 WIDTH, HEIGHT = 1600, 900
@@ -32,7 +34,7 @@ def gray(share: float) -> Colour:
     return level, level, level
 
 
-def as_image(pixels: Array) -> Image.Image:
+def as_image(pixels: Array) -> PillowImage:
     """Return pixels ``(H, W, C)`` uint8 as a picture of Pillow's, gray or RGB."""
     colours = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
     return Image.fromarray(np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3))))

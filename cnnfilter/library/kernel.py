@@ -108,6 +108,12 @@ class Kernel:
 
         return kernel_html(self.name, self.title, self.weights)
 
+    def _repr_png_(self) -> bytes:
+        """Return what a notebook shows where it shows no HTML."""
+        from cnnfilter.library.pictures import kernel_png
+
+        return kernel_png(self)
+
 
 @dataclass(frozen=True, eq=False)
 class FilterBank(Sequence[Kernel]):
@@ -168,3 +174,9 @@ class FilterBank(Sequence[Kernel]):
         from cnnfilter.library.notebook import bank_html
 
         return bank_html(self)
+
+    def _repr_png_(self) -> bytes:
+        """Return what a notebook shows where it shows no HTML."""
+        from cnnfilter.library.pictures import kernels_png
+
+        return kernels_png(self)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfilter.images.colour import signed_colour
+
 #: Longest side whose numbers are written, and the most kernels of a bank that are shown.
 NUMBERED, MOST = 11, 64
-_ABOVE, _BELOW, _ZERO = (231, 126, 35), (52, 110, 196), (238, 238, 234)
 
 
 def kernel_html(name: str, title: str, weights: NDArray[Any]) -> str:
@@ -44,9 +45,7 @@ def _table(plane: NDArray[Any], largest: float) -> str:
     for line in plane:
         cells = []
         for value in line:
-            end = _ABOVE if value > 0 else _BELOW
-            share = min(1.0, abs(float(value)) / largest) ** 0.8
-            colour = ",".join(str(round(a + share * (b - a))) for a, b in zip(_ZERO, end, strict=True))
+            colour = ",".join(map(str, signed_colour(float(value) / largest)))
             text = f"{float(value):.4g}" if numbered else ""
             size = "padding:3px 7px" if numbered else "padding:0;width:6px;height:6px"
             cells.append(f'<td style="background:rgb({colour});color:#000;text-align:right;{size}">{text}</td>')

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.core.receptive import ReceptiveField
+from cnnfilter.core.receptive import UNKNOWN, ReceptiveField
 from cnnfilter.networks.ending import Ending
 from cnnfilter.networks.plan import LayerPlan
 
@@ -151,6 +151,12 @@ def measure_layer(plan: LayerPlan, values: Array) -> LayerResult:
         zero_maps=int(np.count_nonzero(~values.any(axis=(1, 2)))) if is_maps else 0,
         strange=int(numeric.size - finite.size),
     )  # fmt: skip
+
+
+def bare_layer(name: str, values: Array) -> LayerResult:
+    """Return values with what can be told from them alone."""
+    plan = LayerPlan(name=name, kind="", inputs=(), shape=values.shape, parameters=0, macs=0, field=UNKNOWN)
+    return measure_layer(plan, values)
 
 
 def predict(

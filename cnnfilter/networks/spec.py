@@ -99,3 +99,9 @@ class Network:
         head = "<tr><th>layer</th><th>kind</th><th>takes</th><th>numbers</th></tr>"
         title = f"<div>{escape(self.name)}: {len(self.layers)} layers, {self.parameters:,} numbers</div>"
         return f"{title}<table>{head}{rows}</table>"
+
+    def _repr_png_(self) -> bytes:
+        """Return what a notebook shows where it shows no HTML: the layers as columns, with their weights."""
+        from cnnfilter.networks.pictures import network_png  # what draws is loaded where something is drawn
+
+        return network_png(self)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from cnnfilter.core.arrays import Array
 from cnnfilter.images.arrange import Arrangement
-from cnnfilter.images.colour import SIGNED, apply_colormap, colour_table
-from cnnfilter.images.display import NUMBERS, Extent, extent_of, resolve, to_pixels
 from cnnfilter.images.picture import Picture
+from cnnfilter.images.tiles import kernel_picture, picture_tile
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.run.render import Extras
 
@@ -21,24 +18,3 @@ def extras_of(sheet: Arrangement, picture: Picture, kernels: Sequence[Sequence[K
     if sheet.with_kernels:
         beside = [kernel_picture(own[0].weights) if len(own) == 1 else None for own in kernels]
     return Extras(picture_tile(picture) if sheet.with_input else None, tuple(beside))
-
-
-def picture_tile(picture: Picture) -> Array:
-    """Return a picture as pixels ``(H, W, C)``; a grid of numbers as these are shown."""
-    values = picture.array()[: picture.channels - picture.has_alpha]
-    values = values if len(values) in (1, 3) else values[:1]
-    display = resolve("clip" if picture.is_light else NUMBERS, picture.white or 1.0, extent_of([values]))
-    pixels = to_pixels(values, display)
-    return apply_colormap(pixels, colour_table(SIGNED)) if display.by_sign and len(values) == 1 else pixels
-
-
-def kernel_picture(weights: Array) -> Array:
-    """Return weights ``(kH, kW)`` or ``(C, kH, kW)`` as pixels: by sign, or of three channels in their colours.
-
-    Of any other number of channels it is the first.
-    """
-    planes = weights if weights.ndim == 3 else weights[None]
-    most = float(np.abs(planes).max())
-    planes = planes if len(planes) in (1, 3) else planes[:1]
-    pixels = to_pixels(planes, resolve("symmetric", 1.0, Extent(-most, most)))
-    return pixels if len(planes) == 3 else apply_colormap(pixels, colour_table(SIGNED))

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnfilter.core.arrays import Array
 from cnnfilter.files import check_outputs
 from cnnfilter.images.draw import LONGEST_NUMBERED
 from cnnfilter.images.passport import Page, draw_passport
@@ -15,29 +14,8 @@ from cnnfilter.images.write import write_drawing
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import files_read
 from cnnfilter.library.passport import passport, rank_words, symmetry_words
-from cnnfilter.run.beside import kernel_picture
+from cnnfilter.library.pictures import kernel_tiles
 from cnnfilter.run.outputs import picture_form
-from cnnfilter.text import distinct
-
-
-def kernel_tiles(kernels: Sequence[Kernel]) -> tuple[list[Array], tuple[str, ...]]:
-    """Return pixels ``(H, W, C)`` and a name of its own for each kernel, or for each of its channels.
-
-    A kernel of three channels is one tile in colour, as filters over red, green and blue are drawn; of any other
-    number, a tile each, blue below 0 and orange above. Each kernel is stretched by itself around 0, so that
-    weak ones show too.
-    """
-    tiles: list[Array] = []
-    names: list[str] = []
-    for kernel in kernels:
-        planes = kernel.weights if kernel.weights.ndim == 3 else kernel.weights[None]
-        if len(planes) in (1, 3):
-            tiles.append(kernel_picture(planes))
-            names.append(kernel.name)
-        else:
-            tiles += [kernel_picture(plane) for plane in planes]
-            names += [f"{kernel.name}/{channel}" for channel in range(len(planes))]
-    return tiles, distinct(names)
 
 
 def write_sheet(kernels: Sequence[Kernel], search: Sequence[Path], path: str) -> None:

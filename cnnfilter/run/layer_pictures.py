@@ -15,9 +15,9 @@ from cnnfilter.images.colour import SIGNED, colour_table
 from cnnfilter.images.display import NUMBERS, Display, extent_of, resolve, to_pixels
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.sheet import Bar, contact_sheet
+from cnnfilter.images.tiles import kernel_picture, picture_tile
 from cnnfilter.networks.model import FileModel, Model
 from cnnfilter.networks.results import LayerResult
-from cnnfilter.run.beside import kernel_picture, picture_tile
 from cnnfilter.run.render import enlarged, in_color, range_text
 
 #: Values of a vector that are drawn one by one, with what they stand for; of a longer one in rows of so many.
@@ -29,18 +29,15 @@ class Around(NamedTuple):
 
     Attributes
     ----------
-    classes
-        What the last values stand for.
-    last
-        The layers that these are of.
+    names
+        What a layer's maps or values are called, where that is more than their numbers.
     lead
         The picture, where it is asked for.
     kernels
         A picture of each filter of a layer, where they are asked for and are over 1 or 3 channels.
     """
 
-    classes: tuple[str, ...] = ()
-    last: tuple[str, ...] = ()
+    names: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     lead: Array | None = None
     kernels: Mapping[str, tuple[Array, ...]] = MappingProxyType({})
 
@@ -57,7 +54,8 @@ def around(model: Model, picture: Picture, sheet: Arrangement, last: Sequence[st
             weights = layer.arrays.get("weights")
             if layer.kind == "conv" and weights is not None and weights.shape[1] in (1, 3):
                 kernels[layer.name] = tuple(kernel_picture(one) for one in weights)
-    return Around(model.classes, tuple(last), picture_tile(picture) if sheet.with_input else None, kernels)
+    names = dict.fromkeys(last, model.classes)
+    return Around(names, picture_tile(picture) if sheet.with_input else None, kernels)
 
 
 class Drawing(NamedTuple):
@@ -152,7 +150,7 @@ def _maps(
     if index is not None:  # a picture of its own stays gray, as other programs read it
         return enlarged(in_color(to_pixels(values[index], shown[index]), how.colormap), how.zoom)
     tiles = [_tile(one, display, how) for one, display in zip(values, shown, strict=True)]
-    names, notes = [str(number) for number in range(len(values))], [range_text(*extent_of([one])) for one in values]
+    names, notes = _names(layer, values, beside), [range_text(*extent_of([one])) for one in values]
     bar = None
     if len(displays) == 1 and len(values) > 1:
         colours = colour_table(colormap_of(displays[0], how) or "gray")
@@ -161,10 +159,15 @@ def _maps(
     return contact_sheet(tiles, names, notes=notes, kernels=kernels, lead=beside.lead, bar=bar, how=how.sheet)
 
 
+def _names(layer: LayerResult, values: Array, beside: Around) -> Sequence[str]:
+    """Return what maps or values are called: their names, where each has one, or their numbers."""
+    names = beside.names.get(layer.name, ())
+    return names if len(names) == len(values) else [str(number) for number in range(len(values))]
+
+
 def _cells(layer: LayerResult, vector: Array, display: Display, how: Drawing, beside: Around) -> Array:
     """Return a short vector as a cell for each value, with what it stands for."""
-    named = layer.name in beside.last and len(beside.classes) == len(vector)
-    names = list(beside.classes) if named else [str(place) for place in range(len(vector))]
+    names = _names(layer, vector, beside)
     tiles = [_tile(np.full((1, 1), value, vector.dtype), display, how) for value in vector]
     columns = how.sheet.columns or (len(vector) if len(vector) <= MOST_CELLS // 2 else None)
     lying = how.sheet._replace(columns=columns)

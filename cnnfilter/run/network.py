@@ -23,6 +23,7 @@ from cnnfilter.networks.plan import NetworkPlan
 from cnnfilter.networks.prepare import prepare, white_of
 from cnnfilter.networks.results import NetworkResult, predict
 from cnnfilter.networks.spec import Network
+from cnnfilter.run.feature_maps import FeatureMaps
 from cnnfilter.run.layers import Save, save_bytes
 
 
@@ -37,7 +38,7 @@ def run_network(
     order: str = "RGB",
     inputs: Mapping[str, Any] | None = None,
     threads: int | None = None,
-) -> dict[str, Array]:
+) -> FeatureMaps:
     """Run a picture through a network, and return every layer's output.
 
     Parameters
@@ -60,8 +61,9 @@ def run_network(
 
     Returns
     -------
-    dict
-        Arrays by layer, in order: ``(C, H, W)`` or ``(n,)``, with N in front for a batch.
+    FeatureMaps
+        A dict of arrays by layer, in order: ``(C, H, W)`` or ``(n,)``, with N in front for a batch. A notebook shows
+        it as pictures.
 
     Raises
     ------
@@ -88,8 +90,10 @@ def run_network(
     changes = {"range": range, "mean": mean, "std": std, "size": size, "order": None if order == "RGB" else order}
     model = adapt(_model(path_or_network), changes, inputs or {})
     if isinstance(image, str | Path):
-        return model.run(picture_input(open_picture(image), model), threads=threads)
-    return model.run(array_input(real_array(image, "image"), model), threads=threads)
+        return FeatureMaps(model.run(picture_input(open_picture(image), model), threads=threads), model.name)
+    values = real_array(image, "image")
+    outputs = model.run(array_input(values, model), threads=threads)
+    return FeatureMaps(outputs, model.name, len(values) if values.ndim == 4 else None)
 
 
 #: The words that say how a picture is prepared.

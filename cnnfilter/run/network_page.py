@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from cnnfilter.files import atomic_output
 from cnnfilter.images.display import Display, to_pixels
 from cnnfilter.images.network_page import MOST_MAPS, Column, NetworkPage, draw_network, encode_pdf
 from cnnfilter.images.picture import Picture
+from cnnfilter.images.tiles import picture_tile
 from cnnfilter.images.write import write_drawing
 from cnnfilter.networks.results import LayerResult, NetworkResult, Saved
-from cnnfilter.run.beside import picture_tile
 from cnnfilter.run.layer_pictures import Drawing, colormap_of, drawable, floats, layer_displays, most_varying
 from cnnfilter.run.outputs import PICTURE_FORMATS
 from cnnfilter.run.render import in_color
@@ -33,7 +34,7 @@ def network_page(result: NetworkResult, picture: Picture, how: Drawing) -> Array
     left_out = len(shown) - MOST_COLUMNS
     if left_out > 0:  # the last layers say what came of it, the first ones what was seen
         shown = [*shown[: MOST_COLUMNS // 2], *shown[-(MOST_COLUMNS - MOST_COLUMNS // 2) :]]
-    columns = [_input(picture), *(_column(layer, how) for layer in shown)]
+    columns = _input(picture), *columns_of(shown, how)
     bars = tuple((score.name, score.probability) for score in said.scores[:MOST_BARS])
     note = f"{len(result.layers)} layers, {sum(layer.parameters for layer in result.layers):,} numbers; " + (
         f"{left_out} layers in the middle are left out; " if left_out > 0 else ""
@@ -42,7 +43,7 @@ def network_page(result: NetworkResult, picture: Picture, how: Drawing) -> Array
         NetworkPage(
             title=f"{result.network} sees {result.source}",
             note=note + "blue below 0, orange above, or black to white; each layer by itself",
-            columns=tuple(columns), bars=bars, bars_title=said.answer or (said.layer if bars else ""),
+            columns=columns, bars=bars, bars_title=said.answer or (said.layer if bars else ""),
         )
     )  # fmt: skip
 
@@ -55,10 +56,15 @@ def _input(picture: Picture) -> Column:
     return Column("input", (shape,), (np.ascontiguousarray(colours),))
 
 
+def columns_of(layers: Iterable[LayerResult], how: Drawing) -> tuple[Column, ...]:
+    """Return layers that can be drawn as columns."""
+    return tuple(_column(layer, how) for layer in layers if drawable(layer))
+
+
 def _column(layer: LayerResult, how: Drawing) -> Column:
     """Return a layer as a column: its most telling maps first where there are too many, else all in order."""
     values = floats(layer)
-    lines = [layer.kind, " x ".join(map(str, layer.shape))]
+    lines = [*([layer.kind] if layer.kind else []), " x ".join(map(str, layer.shape))]
     if layer.field.size is not None and layer.field.known and values.ndim == 3:
         lines.append(f"sees {layer.field.size[0]} x {layer.field.size[1]}")
     displays = layer_displays(layer, how)

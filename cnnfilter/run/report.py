@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnfilter.core.activations import ACTIVATIONS
 from cnnfilter.core.exact import OrderedConvolution
@@ -14,9 +15,9 @@ from cnnfilter.core.reduce import plan_windows
 from cnnfilter.core.shapes import Pair, pair, resolve_pads
 from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.images.picture import Picture
+from cnnfilter.images.tiles import picture_tile
 from cnnfilter.images.write import encode_image
 from cnnfilter.library.load import load_kernels
-from cnnfilter.run.beside import picture_tile
 from cnnfilter.run.image import Work
 from cnnfilter.run.options import Options
 from cnnfilter.run.source import BT601, bt601
@@ -31,10 +32,21 @@ PRESETS = (
 
 
 class ReportPicture(NamedTuple):
-    """A picture as a page holds it: a PNG that is shown, and its values where the PNG is not these."""
+    """A picture as a page holds it.
+
+    Attributes
+    ----------
+    png
+        What is shown, and the values too where both others are empty.
+    floats
+        The values, as base64 of float32.
+    halves
+        PNGs of the high and of the low bytes of 16-bit values.
+    """
 
     png: bytes
-    floats: str
+    floats: str = ""
+    halves: tuple[bytes, ...] = ()
 
 
 def check_report(options: Options) -> None:
@@ -85,6 +97,7 @@ def report_data(works: Sequence[Work], part: ReportPicture) -> dict[str, Any]:
     gray = source.luma and not part.floats
     return {
         "size": [height, width], "channels": source.colors if gray else channels, "floats": part.floats,
+        "halves": [base64.b64encode(half).decode() for half in part.halves],
         "divisor": source.divisor, "gray": gray, "luma": list(BT601), "summed": summed,
         "stride": list(sizes.stride), "dilation": list(sizes.dilation),
         "pads": [sizes.pads.top, sizes.pads.bottom, sizes.pads.left, sizes.pads.right],
@@ -139,17 +152,20 @@ def presets() -> list[dict[str, Any]]:
 def page_picture(picture: Picture, options: Options) -> ReportPicture:
     """Return a picture as a page holds it.
 
-    Bytes come back from a PNG as they were; other values are held as float32, a million of them at most.
+    Bytes come back from a PNG as they were, those of 16-bit values from two; other values are held as float32, a
+    million of them at most.
     """
     colours = picture.channels - picture.has_alpha
     planes = picture.array()[:colours]
     if planes.dtype == np.uint8 and colours in (1, 3):
-        shown = np.ascontiguousarray(planes.transpose(1, 2, 0))
-        return ReportPicture(encode_image(shown, "png"), "")
+        return ReportPicture(_encoded(planes))
+    if planes.dtype == np.uint16 and colours in (1, 3):
+        halves = _encoded((planes >> 8).astype(np.uint8)), _encoded(planes.astype(np.uint8))
+        return ReportPicture(encode_image(picture_tile(picture), "png"), halves=halves)
     if planes.size > MOST_FLOATS:
         raise ParameterError(
-            f"a page holds {MOST_FLOATS:,} values that are no bytes, and the picture has {planes.size:,} (take a part "
-            "of it, or 8 bits)"
+            f"a page holds {MOST_FLOATS:,} values of {planes.dtype}, and the picture has {planes.size:,} (take a part "
+            "of it, or 8 or 16 bits)"
         )
     divisor = float(picture.white) if options.range == "unit" else 1.0
     values = planes.astype(np.float32) / np.float32(divisor)
@@ -157,6 +173,11 @@ def page_picture(picture: Picture, options: Options) -> ReportPicture:
         values = bt601(values, np.dtype(np.float32))[None]
     floats = base64.b64encode(values.astype("<f4").tobytes()).decode()
     return ReportPicture(encode_image(picture_tile(picture), "png"), floats)
+
+
+def _encoded(planes: NDArray[np.uint8]) -> bytes:
+    """Return planes ``(C, H, W)`` of bytes as a PNG."""
+    return encode_image(np.ascontiguousarray(planes.transpose(1, 2, 0)), "png")
 
 
 def follows(options: Options) -> str:

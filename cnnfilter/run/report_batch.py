@@ -13,8 +13,8 @@ from cnnfilter.files import quoted
 from cnnfilter.images.read import open_picture
 from cnnfilter.images.resize import resize
 from cnnfilter.images.sniff import promised
+from cnnfilter.images.tiles import picture_tile
 from cnnfilter.images.write import encode_image
-from cnnfilter.run.beside import picture_tile
 
 #: What a batch leaves beside its outputs.
 MANIFEST = "manifest.jsonl"

@@ -10,10 +10,10 @@ import numpy as np
 
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.resize import covered
+from cnnfilter.images.tiles import picture_tile
 from cnnfilter.images.write import encode_image
 from cnnfilter.networks.results import LayerResult, NetworkResult, Score
 from cnnfilter.networks.spec import Input
-from cnnfilter.run.beside import picture_tile
 from cnnfilter.run.layer_pictures import drawable, floats, most_varying
 from cnnfilter.run.network_page import SAME
 

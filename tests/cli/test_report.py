@@ -182,6 +182,27 @@ def test_a_kernel_that_is_edited_and_sliders_give_what_conv2d_gives(written, ope
     assert "Nothing is left of the map" in page.locator("#problem").inner_text()
 
 
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((1100, 1000), []),
+        ((3, 21, 23), ["--channels", "gray"]),
+        ((3, 21, 23), ["--range", "unit"]),
+        ((21, 23), ["-a", "relu"]),
+    ],
+)
+def test_values_of_16_bits_are_those_of_the_picture(cnnfilter_run, tmp_path, written, opened, shape, words):
+    picture = tmp_path / "deep.png"
+    cnnfilter.write_image(picture, np.random.default_rng(5).integers(0, 65536, shape).astype(np.uint16))
+    words = ["-k", "sharpen", "--padding", "1", *words]
+    page = opened(written(picture, *words))
+    for place in [(0, 0), (10, 11), (20, 22)]:
+        theirs = json.loads(cnnfilter_run("explain", picture, *words, "--at", f"{place[0]},{place[1]}", "--json").out)
+        mine = page.evaluate("([r, c]) => window.cnnfilter.at(r, c)", list(place))
+        assert mine["terms"] == [pytest.approx(term, rel=1e-6) for term in theirs["terms"]]
+        assert mine["result"] == pytest.approx(theirs["result"], rel=1e-6)
+
+
 def test_a_network_leads_from_a_class_back_to_the_picture(written, opened):
     page = opened(written(DIGITS / "digits.yaml", DIGITS / "digit-7.png"))
     outputs = cnnfilter.run_network(DIGITS / "digits.yaml", DIGITS / "digit-7.png")

@@ -60,7 +60,8 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 
 def test_a_sheet_of_filters_is_drawn(model, tmp_path):
     from cnnfilter import read_image
-    from cnnfilter.run.kernel_sheet import kernel_tiles, write_sheet
+    from cnnfilter.library.pictures import kernel_tiles
+    from cnnfilter.run.kernel_sheet import write_sheet
 
     path, _ = model
     kernels = load_kernels(f"{path}#conv1.weight")

@@ -497,23 +497,30 @@ function listen() {
   $("channel").addEventListener("change", () => { state.channel = $("channel").selectedIndex; renew(); });
 }
 
-/** Return the channels of the picture as numbers: from a PNG, whose bytes come back as they were, or from floats. */
+/** Return the bytes of a PNG as they were: red, green, blue and a fourth for each pixel. */
+async function bytesOf(image) {
+  await image.decode();
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
+  context.drawImage(image, 0, 0);
+  return context.getImageData(0, 0, width, height).data;
+}
+
+/** Return the channels of the picture as numbers: from floats, from a PNG of bytes, or from two with halves of values. */
 async function readPlanes() {
   const count = data.channels;
   if (data.floats) {
     const all = numbers(data.floats);
     return Array.from({ length: count }, (_, channel) => all.slice(channel * height * width, (channel + 1) * height * width));
   }
-  const image = $("picture");
-  await image.decode();
-  const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
-  context.drawImage(image, 0, 0);
-  const bytes = context.getImageData(0, 0, width, height).data;
-  const scale = data.divisor;
+  const halves = data.halves.map((text) => Object.assign(new Image(), { src: `data:image/png;base64,${text}` }));
+  const [high, low] = halves.length ? await Promise.all(halves.map(bytesOf)) : [null, await bytesOf($("picture"))];
   return Array.from({ length: count }, (_, channel) => {
     const plane = new Float32Array(height * width);
-    for (let index = 0; index < plane.length; index += 1) plane[index] = bytes[4 * index + channel] / scale;
+    for (let index = 0; index < plane.length; index += 1) {
+      const cell = 4 * index + channel;
+      plane[index] = (high ? 256 * high[cell] + low[cell] : low[cell]) / data.divisor;
+    }
     return plane;
   });
 }

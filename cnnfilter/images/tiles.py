@@ -1,0 +1,31 @@
+"""A picture, and a kernel, as the pixels of a tile."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnfilter.core.arrays import Array
+from cnnfilter.images.colour import SIGNED, apply_colormap, colour_table
+from cnnfilter.images.display import NUMBERS, Extent, extent_of, resolve, to_pixels
+from cnnfilter.images.picture import Picture
+
+
+def picture_tile(picture: Picture) -> Array:
+    """Return a picture as pixels ``(H, W, C)``; a grid of numbers as these are shown."""
+    values = picture.array()[: picture.channels - picture.has_alpha]
+    values = values if len(values) in (1, 3) else values[:1]
+    display = resolve("clip" if picture.is_light else NUMBERS, picture.white or 1.0, extent_of([values]))
+    pixels = to_pixels(values, display)
+    return apply_colormap(pixels, colour_table(SIGNED)) if display.by_sign and len(values) == 1 else pixels
+
+
+def kernel_picture(weights: Array) -> Array:
+    """Return weights ``(kH, kW)`` or ``(C, kH, kW)`` as pixels: by sign, or of three channels in their colours.
+
+    Of any other number of channels it is the first.
+    """
+    planes = weights if weights.ndim == 3 else weights[None]
+    most = float(np.abs(planes).max())
+    planes = planes if len(planes) in (1, 3) else planes[:1]
+    pixels = to_pixels(planes, resolve("symmetric", 1.0, Extent(-most, most)))
+    return pixels if len(planes) == 3 else apply_colormap(pixels, colour_table(SIGNED))

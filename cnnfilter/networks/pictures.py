@@ -1,0 +1,41 @@
+"""A network without a picture, as a picture: its layers as columns, with their weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnfilter.core.arrays import Array
+from cnnfilter.images.network_page import MOST_MAPS, Column, NetworkPage, draw_network
+from cnnfilter.images.tiles import kernel_picture
+from cnnfilter.images.write import encode_image
+from cnnfilter.networks.layers.base import Layer
+from cnnfilter.networks.spec import Network
+
+
+def network_png(network: Network) -> bytes:
+    """Return a network as a PNG: a column for each layer, filters and matrices by sign."""
+    counts = f"{len(network.layers)} layers, {network.parameters:,} numbers"
+    note = f"{counts}; blue below 0, orange above, each filter by itself"
+    columns = tuple(_column(layer) for layer in network.layers)
+    page = NetworkPage(title=network.name, note=note, columns=columns, bars=(), bars_title="")
+    return encode_image(draw_network(page), "png")
+
+
+def _column(layer: Layer) -> Column:
+    """Return a layer: of many filters the first, and of a filter over many channels its first plane."""
+    weights = layer.arrays.get("weights")
+    if weights is None or weights.ndim not in (2, 4):
+        return Column(layer.name, (layer.operation,), ())
+    lines: tuple[str, ...] = layer.operation, " x ".join(map(str, weights.shape))
+    if weights.ndim == 2:
+        return Column(layer.name, lines, (_pixels(weights),))
+    if weights.shape[1] not in (1, 3):
+        lines = *lines, f"channel 0 of {weights.shape[1]}"
+    more = f"{MOST_MAPS} of {len(weights)}" if len(weights) > MOST_MAPS else ""
+    return Column(layer.name, lines, tuple(_pixels(one) for one in weights[:MOST_MAPS]), more)
+
+
+def _pixels(weights: Array) -> Array:
+    """Return weights as RGB pixels."""
+    pixels = kernel_picture(weights)
+    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
