@@ -80,7 +80,7 @@ def run(
     The table: sees is the part of the input that one value depends on, rows x columns, and how far apart two
     neighbours look ("every", or after a slash); zeros is the share of a layer's values that are 0 for this picture.
     On a narrow terminal these give way, in this order: long words (numbers stands for parameters, macs for
-    multiply-adds), the columns macs, numbers, sees and kind, the middle of names.
+    multiply-adds), the columns macs, numbers, sees and kind, the middle of names, then zeros, max, min and output.
 
     -o net.png draws all of it on one page: the picture, each layer's maps as a column, and bars for the classes; also
     .jpg, .webp, .tiff and .pdf.

@@ -1,7 +1,8 @@
-"""Maps of one size to another: bilinear, every input value counting where the result is smaller."""
+"""Maps and pictures of one size to another: every input value counts where the result is smaller."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Planes = NDArray[Any]
+Pixels = NDArray[np.uint8]
 
 
 def resize(
@@ -48,6 +50,47 @@ def resize(
         picture = Image.fromarray(np.ascontiguousarray(plane, np.float32))
         target[...] = np.asarray(picture.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box))
     return out
+
+
+def shrink(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Return a picture no larger than `width` by `height`, its proportions kept, every cell the mean of its area.
+
+    Parameters
+    ----------
+    pixels
+        ``(H, W, C)`` uint8, gray or RGB, and alpha, which is left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(rows, columns, 3)`` uint8.
+
+    Examples
+    --------
+    >>> shrink(np.arange(0, 90, 10, dtype=np.uint8).reshape(3, 3, 1), 2, 2)[..., 0]
+    array([[13, 27],
+           [53, 67]], dtype=uint8)
+    """
+    planes = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
+    rows, columns = planes.shape[:2]
+    scale = max(columns / width, rows / height, 1.0)
+    small = _means(planes, max(1, round(rows / scale)))
+    small = _means(small.swapaxes(0, 1), max(1, round(columns / scale))).swapaxes(0, 1)
+    return np.broadcast_to(np.rint(small), (*small.shape[:2], 3)).astype(np.uint8)
+
+
+def _means(values: Planes, count: int) -> Planes:
+    """Return `values` averaged over `count` equal parts of the first axis; a cell that two parts share counts for both.
+
+    Pillow's box filter takes each cell for one part alone, which shifts thin lines.
+    """
+    means = np.empty((count, *values.shape[1:]))
+    edges = np.linspace(0, len(values), count + 1)
+    for mean, start, stop in zip(means, edges, edges[1:], strict=False):
+        cells = np.arange(int(start), min(math.ceil(stop), len(values)))
+        shares = np.minimum(cells + 1, stop) - np.maximum(cells, start)
+        mean[...] = np.tensordot(shares, values[cells[0] : cells[-1] + 1], 1) / (stop - start)
+    return means
 
 
 def covered(shape: tuple[int, int], size: tuple[int, int], how: str) -> tuple[float, float, float, float]:

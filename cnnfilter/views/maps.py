@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.images.display import extent_of
+from cnnfilter.images.resize import shrink
 
 #: Most significant digits that a cell shows.
 DIGITS = 6
@@ -36,17 +36,20 @@ def number_table(
     width, height
         Room in characters and lines.
     heat
-        Colour the cells by value: blue below zero, orange above.
+        Colour the cells by value, blue below zero, orange above; then all are of one width.
     moves
         Say which flag shows another part.
     """
-    top, bottom, left, right, cells = _window(values, at, width, height)
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
+    top, bottom, left, right, cells = _window(values, at, width, height, between=2 if heat else 1)
+    if heat:
+        even = max(len(str(right - 1)), *(len(text) for line in cells for text in line))
+        cells = [[f" {text:>{even}} " for text in line] for line in cells]
+    table = Table(box=None, pad_edge=False, padding=(0, 0 if heat else 1, 0, 0), title_justify="left")
     how = " (--at ROW,COL moves)" if moves else ""
     table.title = Text(_where(values.shape, top, bottom, left, right, how), style="dim")
     table.add_column("│", justify="right", style="dim", header_style="dim", no_wrap=True)
     for column in range(left, right):
-        table.add_column(Text(str(column), style="dim"), justify="right", no_wrap=True)
+        table.add_column(Text(f"{column} " if heat else str(column), style="dim"), justify="right", no_wrap=True)
     extent = extent_of([values])
     largest = max(abs(extent.minimum), abs(extent.maximum))
     for row in range(top, bottom):
@@ -59,9 +62,9 @@ def number_table(
 
 
 def _window(
-    values: Array, at: tuple[int, int] | None, width: int, height: int
+    values: Array, at: tuple[int, int] | None, width: int, height: int, between: int
 ) -> tuple[int, int, int, int, list[list[str]]]:
-    """Return the rows and columns that fit, and their texts."""
+    """Return the rows and columns that fit, and their texts; `between` characters keep cells apart."""
     rows, columns = values.shape
     row_label = len(f"{rows} │ ")
     show_rows = max(1, min(rows, height - 2))
@@ -70,7 +73,7 @@ def _window(
         top, left = _start(at, 0, rows, show_rows), _start(at, 1, columns, show_columns)
         bottom, right = top + show_rows, left + show_columns
         cells = texts(values[top:bottom, left:right])
-        cell = max(len(str(right)), *(len(text) for line in cells for text in line)) + 1
+        cell = max(len(str(right)), *(len(text) for line in cells for text in line)) + between
         fitting = max(1, (width - row_label) // cell)
         if fitting >= show_columns:
             return top, bottom, left, right, cells
@@ -204,20 +207,6 @@ def _lines(pixels: Array, width: int, height: int, color: bool) -> list[Line]:
     """Return a picture as lines."""
     small = shrink(pixels, width, 2 * height)
     return _blocks(small) if color else _ramp(small)
-
-
-def shrink(pixels: Array, width: int, height: int) -> Array:
-    """Return the picture at most `width` by `height` pixels large, cells averaged: ``(H, W, 3)`` uint8."""
-    gray = pixels[..., :1] if pixels.shape[2] < 3 else pixels[..., :3]
-    rows, columns = gray.shape[:2]
-    scale = max(columns / width, rows / height, 1.0)
-    small_rows, small_columns = max(1, round(rows / scale)), max(1, round(columns / scale))
-    by_row = np.linspace(0, rows, small_rows, endpoint=False).astype(int)
-    by_column = np.linspace(0, columns, small_columns, endpoint=False).astype(int)
-    lines = [gray[start:stop].sum(axis=0, dtype=np.float64) for start, stop in pairwise([*by_row, rows])]
-    sums = np.add.reduceat(np.stack(lines), by_column, 1)
-    counts = np.diff([*by_row, rows])[:, None, None] * np.diff([*by_column, columns])[None, :, None]
-    return np.broadcast_to((sums / counts).round(), (small_rows, small_columns, 3)).astype(np.uint8)
 
 
 def _blocks(small: Array) -> list[Line]:

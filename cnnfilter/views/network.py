@@ -90,16 +90,18 @@ COLUMNS = {
     "multiply-adds": ("macs", ">"), "sees": ("sees", "<"), "min": ("min", ">"), "max": ("max", ">"),
     "zeros": ("zeros", ">"),
 }  # fmt: skip
-#: What gives way, one after the other, once short words do not help; then names are cut.
+#: What gives way, one after the other, once short words do not help; then names are cut; then the rest gives way.
 GIVES_WAY = ("multiply-adds", "parameters", "sees", "kind")
-#: Shortest that a name is cut.
+LAST = ("zeros", "max", "min", "output")
+#: Shortest that a name is cut beside other columns.
 SHORTEST_NAME = 16
 
 
 def layer_table(result: NetworkResult, width: int | None = None) -> str:
     """Return one row for each layer, and the sums under them; no row is wider than the terminal.
 
-    What does not fit gives way in this order: long words, then the columns of `GIVES_WAY`, then the middle of names.
+    What does not fit gives way in this order: long words, then the columns of `GIVES_WAY`, then the middle of names,
+    then the columns of `LAST`.
     """
     room = terminal_width() if width is None else width
     stages = [(False, 0), *((True, gone) for gone in range(len(GIVES_WAY) + 1))]
@@ -108,7 +110,13 @@ def layer_table(result: NetworkResult, width: int | None = None) -> str:
         if _width(table) <= room:
             return table
     longest = max((text_width(printable(layer.name)) for layer in result.layers), default=0)
-    return _layer_table(result, True, GIVES_WAY, max(SHORTEST_NAME, longest - (_width(table) - room)))
+    for gone in range(len(LAST) + 1):
+        left_out = *GIVES_WAY, *LAST[:gone]
+        over = _width(_layer_table(result, True, left_out)) - room
+        table = _layer_table(result, True, left_out, max(SHORTEST_NAME, longest - over))
+        if _width(table) <= room:
+            return table
+    return _layer_table(result, True, left_out, room)
 
 
 def _width(table: str) -> int:

@@ -197,7 +197,7 @@ def summary_text(results: Sequence[MapResult], *, width: int) -> str:
     """Return one row for each map: shape, range, mean, share of non-zero cells, display mapping, files.
 
     Nothing is ever cut: where `width` characters do not hold a row, its files, and then how it is shown, stand on
-    lines of their own.
+    lines of their own; then everything does.
     """
     header, aligned = list(COLUMNS), "".join(COLUMNS.values())
     rows = [[result.kernel, " x ".join(map(str, result.shape)), *_numbers(result)] for result in results]
@@ -219,6 +219,11 @@ def summary_text(results: Sequence[MapResult], *, width: int) -> str:
     if shown and not _fits(text, width):
         text = columns(rows, aligned, header=header)
         below = [[f"shown as {how or '-'}", *names] for how, names in zip(shown, files, strict=True)]
+    if not _fits(text, width):
+        blocks = [fitted([row], aligned, width, header=header) for row in rows]
+        return "\n\n".join(
+            block + "".join(f"\n    {more}" for more in under) for block, under in zip(blocks, below, strict=True)
+        )
     first, rule, *lines = text.splitlines()
     lines = [line + "".join(f"\n    {more}" for more in under) for line, under in zip(lines, below, strict=True)]
     return "\n".join([first, rule, *lines])

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from cnnfilter.images.colour import colour_table
-from cnnfilter.views.maps import previews, ramps, shrink
+from cnnfilter.images.resize import shrink
+from cnnfilter.views.maps import previews, ramps
 
 
 def printed(segments, *, color):
@@ -61,6 +62,18 @@ def test_shrinking_takes_the_mean():
     pixels = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
     small = shrink(pixels, 4, 4)
     assert np.array_equal(small[..., 0], pixels.reshape(4, 2, 4, 2).mean(axis=(1, 3)).round())
+
+
+@pytest.mark.parametrize(
+    ("shape", "room"), [((7, 5), (3, 3)), ((10, 10), (4, 4)), ((9, 31), (2, 7)), ((1, 64), (1, 20))]
+)
+def test_a_cell_that_two_share_counts_for_both(shape, room):
+    """Every cell as many times as the result has rows and columns: then no cell is shared."""
+    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 1)).astype(np.uint8)
+    small = shrink(pixels, room[1], room[0])[..., 0]
+    fine = pixels[..., 0].repeat(small.shape[0], axis=0).repeat(small.shape[1], axis=1).astype(float)
+    wanted = fine.reshape(small.shape[0], shape[0], small.shape[1], shape[1]).mean(axis=(1, 3))
+    assert np.abs(small - wanted).max() <= 0.5 + 1e-9
 
 
 def test_stripes_go_from_black_to_white():
