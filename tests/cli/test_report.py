@@ -339,3 +339,17 @@ def test_what_no_page_shows_is_refused(cnnfilter_run, tmp_path, monkeypatch, wor
     assert done.code == 2
     assert said in done.err
     assert not list(tmp_path.glob("*.html"))
+
+
+def test_on_paper_nothing_is_cut_off(written, opened):
+    page = opened(written(DIGITS / "digits.yaml", DIGITS / "digit-7.png"))
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 720, "height": 1000})
+    assert page.evaluate(
+        "(() => { const l = document.getElementById('layers'); return l.scrollWidth <= l.clientWidth })()"
+    )
+    page = opened(written(SAMPLES / "scene.png", "-k", "sobel-x"))
+    page.emulate_media(media="print")
+    assert page.locator("#kernel input").count() == 9
+    assert page.locator("#kernel input").first.is_visible()
+    assert not page.locator("#stride").is_visible()
