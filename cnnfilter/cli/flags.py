@@ -82,7 +82,13 @@ Range = Annotated[
     ),
 ]
 Dtype = Annotated[
-    str, typer.Option("--dtype", metavar="float32|float64", rich_help_panel=_STEP, help="Type to compute in.")
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="float32|float64|int32|int64",
+        rich_help_panel=_STEP,
+        help="Type to compute in; int32 and int64 give exact sums of whole numbers.",
+    ),
 ]
 Stride = Annotated[
     str, typer.Option("--stride", "-s", metavar="N|ROWS,COLS", rich_help_panel=_STEP, help="Step of the window.")

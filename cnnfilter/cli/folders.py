@@ -31,7 +31,7 @@ from cnnfilter.images.frames import Reading, parse_reading
 from cnnfilter.library.catalog import search_path
 from cnnfilter.library.load import files_read
 from cnnfilter.networks.model import open_model
-from cnnfilter.run.options import DTYPES, check_threads
+from cnnfilter.run.options import FLOATS, check_threads
 from cnnfilter.run.outputs import parse_formats
 from cnnfilter.views.batch import observer_for, print_end, print_status
 
@@ -86,7 +86,7 @@ def network_recipe(
     layout: str | None,
 ) -> Recipe:  # fmt: skip
     """Return the recipe of `run`."""
-    lookup(DTYPES, dtype, "dtype")
+    lookup(FLOATS, dtype, "dtype")
     check_network(path)
     path = os.path.abspath(path)  # noqa: PTH100
     stored = open_model(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 from typing import Any
@@ -54,6 +55,42 @@ def real_array(values: Any, name: str) -> Array:
 def computing_type(array: Array) -> np.dtype[Any]:
     """Return the type to compute in: float64 for float64 of either byte order, float32 for everything else."""
     return np.dtype(np.float64 if array.dtype.newbyteorder("=") == np.float64 else np.float32)
+
+
+#: The types that can be asked for: floats to compute in, and whole numbers for exact sums.
+TYPES = ("float32", "float64", "int32", "int64")
+
+
+def type_of(dtype: Any) -> np.dtype[Any]:
+    """Return a type that can be computed in.
+
+    Raises
+    ------
+    ParameterError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> type_of("int32"), type_of(np.float64)
+    (dtype('int32'), dtype('float64'))
+    """
+    with contextlib.suppress(TypeError):
+        if np.dtype(dtype).name in TYPES:
+            found: np.dtype[Any] = np.dtype(np.dtype(dtype).name)
+            return found
+    raise ParameterError(f"dtype must be {', '.join(TYPES[:-1])} or {TYPES[-1]}, got {dtype!r}")
+
+
+def whole_numbers(values: Array, name: str) -> Array:
+    """Return values as whole numbers that int64 holds: integers as they are, floats once each is found to be whole.
+
+    Raises
+    ------
+    ParameterError
+        At the first fraction, and where.
+    """
+    small = values.dtype.kind == "b" or (values.dtype.kind in "iu" and np.can_cast(values.dtype, np.int64))
+    return values if small else exactly(values, np.int64, name)
 
 
 def as_planes(image: Any) -> tuple[Array, tuple[int, ...]]:
@@ -122,10 +159,20 @@ def _check_whole(values: Array, wanted: np.dtype[Any], name: str) -> None:
     if values.dtype.kind == "f":
         lost = values != np.rint(values)  # NaN differs from itself
         if lost.any():
-            raise ParameterError(f"{name} holds {values[lost][0]:g}, and {wanted} holds whole numbers alone")
+            where = _place(np.unravel_index(int(lost.argmax()), lost.shape))
+            raise ParameterError(f"{name} holds {values[lost][0]:g}{where}, and {wanted} holds whole numbers alone")
     least, most = values.min(), values.max()
     if not np.isfinite([least, most]).all() or int(least) < low or int(most) > high:
         raise ParameterError(f"{name} holds {least:g} to {most:g}, and {wanted} holds {low} to {high}")
+
+
+def _place(index: tuple[Any, ...]) -> str:
+    """Return where a value is: its row and column, and what comes before these; nothing for a single one."""
+    numbers = [int(one) for one in index]
+    if len(numbers) < 2:
+        return f" at {numbers[0]}" if numbers else ""
+    before = f"{', '.join(map(str, numbers[:-2]))}, " if any(numbers[:-2]) else ""
+    return f" at {before}row {numbers[-2]}, column {numbers[-1]}"
 
 
 #: The orders that an array may have.

@@ -5,17 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from cnnfilter.core import banded, fft, im2col, separable
-from cnnfilter.core.arrays import Array, channels_back, channels_first, computing_type, real_array
+from cnnfilter.core.arrays import (
+    Array,
+    channels_back,
+    channels_first,
+    computing_type,
+    exactly,
+    real_array,
+    type_of,
+    whole_numbers,
+)
 from cnnfilter.core.missing import Filled, Gaps, check_sum, filled_border, gaps_border, ignores, renormalise
 from cnnfilter.core.plan import STRIP_BYTES, THREAD_MACS, Plan, Sizes, Strip, make_plan, wants_rank
-from cnnfilter.core.rows import ArraySource, Scratch, Source, map_in_threads, stored_rows, thread_count
+from cnnfilter.core.rows import ArraySource, Scratch, Source, WholeSource, map_in_threads, stored_rows, thread_count
 from cnnfilter.core.shapes import PaddingLike, check_groups, conv_size, pair, parse_border, resolve_pads
+from cnnfilter.core.whole import Bounds, WholeConvolution, plan_whole
 from cnnfilter.errors import ParameterError, ShapeError
 
 ENGINES: dict[str, ModuleType] = {"im2col": im2col, "banded": banded, "separable": separable, "fft": fft}
@@ -47,6 +57,11 @@ class Convolution(NamedTuple):
     bias: Array | None
     shape: tuple[int, ...]
     gaps: Convolution | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the maps."""
+        return self.weights.dtype
 
     def ignoring_missing(self) -> Convolution:
         """Return the convolution of what is there: see `cnnfilter.core.missing`.
@@ -204,6 +219,7 @@ def conv2d(
     missing: str = "propagate",
     threads: int | None = None,
     layout: str = "CHW",
+    dtype: DTypeLike | None = None,
 ) -> Array:
     """Convolve an image with a kernel or a filter bank, as PyTorch and ONNX do: the kernel is not flipped.
 
@@ -242,6 +258,8 @@ def conv2d(
         At most this many; all cores by default. The result does not depend on it, nor on which thread calls.
     layout
         ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
+    dtype
+        ``float32`` or ``float64`` to compute in; ``int32`` or ``int64`` for exact sums of whole numbers.
 
     Returns
     -------
@@ -255,7 +273,8 @@ def conv2d(
         If the shapes do not fit together, or the kernel does not fit the padded image.
     ParameterError
         If an argument has the wrong form, a forced engine cannot do the job, or a kernel that sums to zero would have
-        to be renormalised.
+        to be renormalised. With a `dtype` of whole numbers also if a value, a weight or the bias has a fraction, or a
+        sum does not fit: the message says what sums can come to.
 
     Notes
     -----
@@ -286,19 +305,23 @@ def conv2d(
     pixels = channels_first(image, layout, certain=np.ndim(getattr(kernel, "weights", kernel)) == 4)
     job = prepare(
         pixels, kernel, bias=bias, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
-        groups=groups, flip=flip, engine=engine, missing=missing,
+        groups=groups, flip=flip, engine=engine, missing=missing, dtype=dtype,
     )  # fmt: skip
     return channels_back(job.run(threads), layout)
 
 
-def prepare(image: ArrayLike, kernel: Any, *, missing: str = "propagate", **options: Any) -> Convolution:
+def prepare(
+    image: ArrayLike, kernel: Any, *, missing: str = "propagate", dtype: DTypeLike | None = None, **options: Any
+) -> Convolution | WholeConvolution:
     """Return the convolution that ``conv2d`` with these arguments runs."""
     pixels = real_array(image, "image")
     if pixels.ndim not in (2, 3, 4):
         raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W), got shape {pixels.shape}")
-    dtype = computing_type(pixels)
     if pixels.size == 0:
         raise ShapeError(f"the image is empty: shape {pixels.shape}")
+    computing = computing_type(pixels) if dtype is None else type_of(dtype)
+    if computing.kind == "i":
+        pixels = whole_numbers(pixels, "the image")
     images = pixels.reshape((1,) * (4 - pixels.ndim) + pixels.shape)  # (N, C, H, W)
     weights = real_array(kernel, "kernel")
     if weights.ndim == 2:  # each channel by itself: the channels become images of one channel
@@ -311,8 +334,12 @@ def prepare(image: ArrayLike, kernel: Any, *, missing: str = "propagate", **opti
         lead = pixels.shape[: pixels.ndim - 3] + weights.shape[:1] if pixels.ndim > 2 else weights.shape[:1]
     else:
         raise ShapeError(f"kernel must be (kH, kW) or (K, C/groups, kH, kW), got shape {weights.shape}")
-    job = plan_source(ArraySource(images), images.shape, weights, dtype, lead=lead, **options)
-    return job.ignoring_missing() if ignores(missing) else job
+    job = plan_source(ArraySource(images), images.shape, weights, computing, lead=lead, **options)
+    if not ignores(missing):
+        return job
+    if isinstance(job, WholeConvolution):
+        raise ParameterError(f"missing='ignore' weighs cells anew, which makes fractions: not in {computing}")
+    return job.ignoring_missing()
 
 
 def plan_source(
@@ -330,13 +357,22 @@ def plan_source(
     groups: int = 1,
     flip: bool = False,
     engine: str = "auto",
-) -> Convolution:
-    """Plan the convolution of a source of shape ``(N, C, H, W)`` with `weights` ``(K, C/groups, kH, kW)``."""
+) -> Convolution | WholeConvolution:
+    """Plan the convolution of a source of shape ``(N, C, H, W)`` with `weights` ``(K, C/groups, kH, kW)``.
+
+    A `dtype` of whole numbers asks for exact sums: the source is a `WholeSource` then.
+    """
     batch, channels, *size = shape
     sizes = _sizes(batch, channels, (size[0], size[1]), weights.shape, stride, padding, padding_mode, dilation, groups,
                    dtype.itemsize, flip=flip)  # fmt: skip
     if flip:
         weights = weights[..., ::-1, ::-1]
+    if lead is None:
+        lead = (batch, sizes.filters)
+    if dtype.kind == "i":
+        whole, added = exactly(weights, np.int64, "the kernel"), _bias(bias, sizes.filters, np.dtype(np.int64))
+        extent = Bounds(*cast("WholeSource", source).extent())
+        return plan_whole(source, sizes, whole, added, dtype, extent, engine, lead)
     with np.errstate(over="ignore"):
         weights = np.ascontiguousarray(weights, dtype)
     if not np.isfinite(weights).all():
@@ -345,8 +381,6 @@ def plan_source(
                 f"engine {engine} cannot do this: the kernel holds NaN or infinity (engine im2col can)"
             )
         engine = "im2col"
-    if lead is None:
-        lead = (batch, sizes.filters)
     return Convolution(
         source=source,
         plan=make_plan(sizes, separable.ranks(weights) if wants_rank(sizes, engine) else 0, engine),
@@ -386,7 +420,8 @@ def _bias(bias: ArrayLike | None, filters: int, dtype: np.dtype[Any]) -> Array |
     """Return the bias as ``(K, 1, 1)``."""
     if bias is None:
         return None
-    values = real_array(bias, "bias").astype(dtype)
+    values = real_array(bias, "bias")
+    values = exactly(values, dtype, "the bias") if dtype.kind == "i" else values.astype(dtype)
     if values.ndim > 1 or values.size not in (1, filters):
         raise ShapeError(f"bias must be one number or one for each of the {filters} filters, got shape {values.shape}")
     return np.broadcast_to(values.reshape(-1, 1, 1), (filters, 1, 1))

@@ -211,6 +211,11 @@ class OrderedConvolution(NamedTuple):
         return self.convolution.plan
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the maps."""
+        return self.convolution.dtype
+
+    @property
     def weights(self) -> Array:
         """The filters ``(C, 1, kH, kW)``, all the same."""
         return self.convolution.weights

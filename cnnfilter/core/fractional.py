@@ -6,16 +6,18 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from cnnfilter.core.arrays import Array, as_planes, channels_back, channels_first, computing_type, real_array
 from cnnfilter.core.missing import over_what_is_there
 from cnnfilter.core.reduce import find_pooling, fractional_size, in_a_type_that_holds, pool_bounds
 from cnnfilter.core.rows import for_each, row_blocks
 from cnnfilter.core.shapes import Pair, pair
+from cnnfilter.core.whole_steps import in_a_type_asked_for
 from cnnfilter.errors import ParameterError, ShapeError
 
 
+@in_a_type_asked_for
 @over_what_is_there
 def fractional_pool2d(
     image: ArrayLike,
@@ -29,6 +31,7 @@ def fractional_pool2d(
     missing: str = "propagate",
     threads: int | None = None,
     layout: str = "CHW",
+    dtype: DTypeLike | None = None,
 ) -> Array:
     """Pool each channel over windows whose places are drawn at random, evenly spread on the whole.
 
@@ -58,6 +61,8 @@ def fractional_pool2d(
         At most this many; all cores by default. The result does not depend on it.
     layout
         ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
+    dtype
+        ``float32`` or ``float64`` to compute in; ``int32`` or ``int64`` for exact whole numbers, of max, min and sum.
 
     Returns
     -------

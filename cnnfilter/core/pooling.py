@@ -7,7 +7,7 @@ import numbers
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from cnnfilter.core.arrays import Array, as_planes, channels_back, channels_first
 from cnnfilter.core.missing import over_what_is_there
@@ -22,9 +22,11 @@ from cnnfilter.core.reduce import (
 )
 from cnnfilter.core.rows import for_each, row_blocks
 from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair
+from cnnfilter.core.whole_steps import in_a_type_asked_for
 from cnnfilter.errors import ParameterError, ShapeError
 
 
+@in_a_type_asked_for
 @over_what_is_there
 def pool2d(
     image: ArrayLike,
@@ -40,6 +42,7 @@ def pool2d(
     missing: str = "propagate",
     threads: int | None = None,
     layout: str = "CHW",
+    dtype: DTypeLike | None = None,
 ) -> Array:
     """Slide a window over each channel and reduce what it holds to one value.
 
@@ -72,6 +75,8 @@ def pool2d(
         At most this many; all cores by default. The result does not depend on it.
     layout
         ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
+    dtype
+        ``float32`` or ``float64`` to compute in; ``int32`` or ``int64`` for exact whole numbers, of max, min and sum.
 
     Returns
     -------
@@ -192,9 +197,16 @@ def gather(planes: Array, rows: Pair, columns: Pair, padding: float, dtype: np.d
     return strip
 
 
+@in_a_type_asked_for
 @over_what_is_there
 def global_pool2d(
-    image: ArrayLike, kind: str, *, missing: str = "propagate", threads: int | None = None, layout: str = "CHW"
+    image: ArrayLike,
+    kind: str,
+    *,
+    missing: str = "propagate",
+    threads: int | None = None,
+    layout: str = "CHW",
+    dtype: DTypeLike | None = None,
 ) -> Array:
     """Reduce each channel of an image to one value.
 
@@ -211,6 +223,8 @@ def global_pool2d(
         At most this many; all cores by default. The result does not depend on it.
     layout
         ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
+    dtype
+        ``float32`` or ``float64`` to compute in; ``int32`` or ``int64`` for exact whole numbers, of max, min and sum.
 
     Returns
     -------
@@ -256,6 +270,7 @@ def global_pool2d(
     return in_a_type_that_holds(planes, kind, 2, area, compute).reshape(lead)
 
 
+@in_a_type_asked_for
 @over_what_is_there
 def adaptive_pool2d(
     image: ArrayLike,
@@ -265,6 +280,7 @@ def adaptive_pool2d(
     missing: str = "propagate",
     threads: int | None = None,
     layout: str = "CHW",
+    dtype: DTypeLike | None = None,
 ) -> Array:
     """Pool an image to a given size, whatever size it has.
 
@@ -283,6 +299,8 @@ def adaptive_pool2d(
         At most this many; all cores by default. The result does not depend on it.
     layout
         ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
+    dtype
+        ``float32`` or ``float64`` to compute in; ``int32`` or ``int64`` for exact whole numbers, of max, min and sum.
 
     Returns
     -------

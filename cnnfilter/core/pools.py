@@ -156,28 +156,32 @@ class Pooling(NamedTuple):
         """
         return _PLANNERS[self.mode](self, size)
 
-    def run(self, values: Array, threads: int | None = None, missing: str = "propagate") -> Array:
+    def run(
+        self, values: Array, threads: int | None = None, missing: str = "propagate", dtype: str | None = None
+    ) -> Array:
         """Return maps ``(C, H, W)`` or ``(N, C, H, W)`` pooled, axis by axis what came in.
 
         The windows of a fractional pooling are those that ``fractional_pool2d`` draws from the same seed for an
         image; each image of a batch has the same.
         """
         if self.mode == "global":
-            return pooling.global_pool2d(values, self.kind, missing=missing, threads=threads)[..., None, None]
+            return pooling.global_pool2d(values, self.kind, missing=missing, threads=threads, dtype=dtype)[
+                ..., None, None
+            ]
         if self.mode == "adaptive":
             out = pair(self.output_size, "output_size")
-            return pooling.adaptive_pool2d(values, out, self.kind, missing=missing, threads=threads)
+            return pooling.adaptive_pool2d(values, out, self.kind, missing=missing, threads=threads, dtype=dtype)
         size = pair(self.size, "size")
         if self.mode == "window":
             return pooling.pool2d(
                 values, self.kind, size, stride=self.stride, padding=self.padding, dilation=self.dilation,
                 ceil_mode=self.ceil_mode, count_include_pad=self.count_include_pad, p=self.p,
-                missing=missing, threads=threads,
+                missing=missing, threads=threads, dtype=dtype,
             )  # fmt: skip
 
         return fractional_pool2d(
             values, size, output_size=self.output_size, output_ratio=self.share, kind=self.kind,
-            samples=draw_samples(self.seed, values.shape[:-2]), missing=missing, threads=threads,
+            samples=draw_samples(self.seed, values.shape[:-2]), missing=missing, threads=threads, dtype=dtype,
         )  # fmt: skip
 
 

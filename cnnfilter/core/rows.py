@@ -15,7 +15,7 @@ import numpy as np
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.blas import blas_in_one_thread
 from cnnfilter.core.plan import Sizes, Strip
-from cnnfilter.core.shapes import Border, Pads
+from cnnfilter.core.shapes import Border, Pads, Pair
 from cnnfilter.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -77,6 +77,13 @@ class Source(Protocol):
         """Return rows ``start:stop`` of the images ``first:last``: ``(N, C, rows, W)``, in any real type."""
 
 
+class WholeSource(Source, Protocol):
+    """A source of whole numbers."""
+
+    def extent(self) -> Pair:
+        """Return a number that no value is below, and one that none is above."""
+
+
 class ArraySource:
     """Rows of an array ``(N, C, H, W)``."""
 
@@ -87,6 +94,10 @@ class ArraySource:
     def rows(self, first: int, last: int, start: int, stop: int) -> Array:
         """Return a view of the rows."""
         return self.images[first:last, :, start:stop]
+
+    def extent(self) -> Pair:
+        """Return the smallest and the largest value."""
+        return int(self.images.min()), int(self.images.max())
 
 
 class NoPixels:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from cnnfilter.core.arrays import Array, as_planes, computing_type, real_array
+from cnnfilter.core.arrays import Array, as_planes, computing_type, exactly, real_array, type_of, whole_numbers
 from cnnfilter.core.blas import blas_in_one_thread
 from cnnfilter.core.im2col import MANY, SHORT, multiply
 from cnnfilter.core.rows import Scratch, row_blocks
 from cnnfilter.core.shapes import PaddingLike, Pads, Pair, check_groups, pair, resolve_pads, transpose_size
+from cnnfilter.core.whole import exact_sums
 from cnnfilter.errors import ParameterError, ShapeError
 
 
@@ -25,6 +26,7 @@ def conv_transpose2d(
     output_padding: int | str | tuple[int, int] = 0,
     dilation: int | str | tuple[int, int] = 1,
     groups: int = 1,
+    dtype: DTypeLike | None = None,
 ) -> Array:
     """Spread each value of an image over the output, weighted by a kernel: the way back from a convolution's shape.
 
@@ -49,6 +51,8 @@ def conv_transpose2d(
         Distance between the kernel's cells.
     groups
         Number of parts that the channels fall into, each spread to its own K/groups maps.
+    dtype
+        ``float32`` or ``float64`` to compute in; ``int32`` or ``int64`` for exact sums of whole numbers.
 
     Returns
     -------
@@ -80,7 +84,12 @@ def conv_transpose2d(
            [ 0., 10.,  0., 20.,  0., 30.]], dtype=float32)
     """
     planes, lead = as_planes(image)
-    weights = real_array(kernel, "kernel").astype(computing_type(planes))
+    computing = computing_type(planes) if dtype is None else type_of(dtype)
+    weights = real_array(kernel, "kernel")
+    if computing.kind == "i":
+        planes, weights = whole_numbers(planes, "the image"), whole_numbers(weights, "the kernel")
+    else:
+        weights = weights.astype(computing)
     groups = check_groups(groups)
     if weights.ndim == 2 and lead and groups == lead[-1]:
         groups = 1  # what groups would say, a 2-D kernel says already
@@ -98,14 +107,31 @@ def conv_transpose2d(
     pads = resolve_pads(padding, size, window, step, spread)
     wanted = transpose_size(size, pads, window, step, spread, extra)
     per_group = weights.shape[1]
-    out: Array = np.empty((len(images), per_group * groups, *wanted), weights.dtype)
-    out[...] = 0 if bias is None else _bias(bias, per_group * groups)
-    with np.errstate(all="ignore"), blas_in_one_thread():
-        for group, part in enumerate(np.split(weights, groups)):  # (C/groups, K/groups, kH, kW)
-            channels = slice(group * len(part), (group + 1) * len(part))
-            maps = slice(group * per_group, (group + 1) * per_group)
-            _stamp(images[:, channels], part, out[:, maps], step, spread, pads)
+    added = None if bias is None else _bias(bias, per_group * groups)
+
+    def stamped(values: Array, weights: Array) -> Array:
+        out: Array = np.zeros((len(values), per_group * groups, *wanted), weights.dtype)
+        if added is not None and computing.kind == "f":
+            out[...] = added
+        with np.errstate(all="ignore"), blas_in_one_thread():
+            for group, part in enumerate(np.split(weights, groups)):  # (C/groups, K/groups, kH, kW)
+                channels = slice(group * len(part), (group + 1) * len(part))
+                maps = slice(group * per_group, (group + 1) * per_group)
+                _stamp(values[:, channels], part, out[:, maps], step, spread, pads)
+        return out
+
+    if computing.kind == "f":
+        return stamped(images, weights).reshape((*out_lead, *wanted))
+    whole = None if added is None else np.broadcast_to(exactly(added, np.int64, "the bias"), (per_group * groups, 1, 1))
+    out = exact_sums(stamped, images, weights, per_output=_by_map(weights, groups), bias=whole, dtype=computing)
     return out.reshape((*out_lead, *wanted))
+
+
+def _by_map(weights: Array, groups: int) -> Array:
+    """Return weights ``(C, K/groups, kH, kW)`` with the maps in front: what each map's sums are made of."""
+    depth, per_group, *window = weights.shape
+    grouped = weights.reshape(groups, depth // groups, per_group, *window).swapaxes(1, 2)
+    return grouped.reshape(groups * per_group, -1, *window)
 
 
 def _fit(planes: Array, lead: tuple[int, ...], weights: Array, groups: int) -> tuple[Array, Array, tuple[int, ...]]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.activate import activate
 from cnnfilter.core.activations import ACTIVATIONS
-from cnnfilter.core.arrays import Array, real_array
+from cnnfilter.core.arrays import LARGEST_WHOLE, Array, real_array
 from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.pools import POOL_FORMULAS, Pooling, PoolPlan
 from cnnfilter.core.shapes import Pair, pair, resolve_pads
@@ -152,6 +152,8 @@ def explain_work(work: Work, at: Pair | None, channel: int) -> Explanation:
         notes.append(f"explained at {at[0]},{at[1]}, {which} (--at ROW,COLUMN takes another cell)")
     _check(work, at, channel)
     result = float(map_rows(plan, range(at[0], at[0] + 1))[channel, 0, at[1]])
+    if plan.options.whole and abs(result) >= LARGEST_WHOLE:
+        raise ParameterError(f"an explanation writes numbers below 2**53, and this cell is {result:.17g}")
     pool, cell = _pooled(plan, at, channel, result)
     after = float(map_rows(plan, range(cell[0], cell[0] + 1), pooled=False)[channel, 0, cell[1]])
     terms, scale, bias = _terms(plan, channel, cell) if plan.parts else ((), 1.0, 0.0)

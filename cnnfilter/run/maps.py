@@ -14,6 +14,8 @@ from cnnfilter.core.conv import Convolution, plan_source
 from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.plan import Sizes
 from cnnfilter.core.rows import Scratch, map_in_threads, thread_count
+from cnnfilter.core.whole import WholeConvolution
+from cnnfilter.core.whole_steps import WHOLE_ACTIVATIONS
 from cnnfilter.errors import ShapeError
 from cnnfilter.run.adopt import Way, way_of
 from cnnfilter.run.combine import by_channel, combine, same_shape
@@ -93,7 +95,7 @@ def held_rows(channels: int, width: int) -> int:
 class ComputedMaps(NamedTuple):
     """Maps that are computed anew each time: a second pass costs less than holding a large map."""
 
-    convolution: Convolution | OrderedConvolution
+    convolution: Convolution | OrderedConvolution | WholeConvolution
     channels: int
     finish: Finish
     threads: int | None
@@ -129,9 +131,12 @@ class ComputedMaps(NamedTuple):
 
     def hold(self) -> Array:
         """Compute all values at once."""
-        if isinstance(self.convolution, Convolution) and self.channels == self.convolution.plan.sizes.filters:
+        if (
+            not isinstance(self.convolution, OrderedConvolution)
+            and self.channels == self.convolution.plan.sizes.filters
+        ):
             return self.finish(0, self.convolution.run(self.threads)[0])
-        whole = np.empty(self.shape, self.convolution.weights.dtype)
+        whole = np.empty(self.shape, self.convolution.dtype)
 
         def put(row: int, values: Array) -> None:
             whole[:, row : row + values.shape[1]] = values
@@ -320,9 +325,10 @@ def _one_plan(source: PictureSource, ways: Sequence[Way], activation: Callable[[
         source, source.shape, bank, np.dtype(options.dtype), bias=options.bias, groups=1 if sums else channels,
         **options.convolution(),
     )  # fmt: skip
-    if options.missing == "ignore":
-        plain = plain.ignoring_missing()
-    convolution = OrderedConvolution(plain, way.order) if way.order and plain.gaps is None else plain
+    convolution: Convolution | OrderedConvolution | WholeConvolution = plain
+    if isinstance(plain, Convolution):
+        plain = plain.ignoring_missing() if options.missing == "ignore" else plain
+        convolution = OrderedConvolution(plain, way.order) if way.order and plain.gaps is None else plain
     outputs = 1 if sums else channels
 
     def finish(row: int, values: Array) -> Array:
@@ -355,12 +361,15 @@ def after(values: Array, options: Options, *, activated: bool = False) -> Array:
         parameters = dict(options.activation.parameters)
         if takes_axis(options.activation.name) and "axis" not in parameters:
             parameters["axis"] = _activation_axis(values.shape, options.activation.name)
-
-        values = activate(
-            values, options.activation.name, missing=options.missing, threads=options.threads, **parameters
-        )
+        if whole := _fused(options) if options.whole else None:
+            whole(values)
+        else:
+            values = activate(
+                values, options.activation.name, missing=options.missing, threads=options.threads, **parameters
+            )
     if options.pool is not None:
-        values = options.pool.run(values, options.threads, options.missing)
+        dtype = options.dtype if options.whole else None
+        values = options.pool.run(values, options.threads, options.missing, dtype)
     return values
 
 
@@ -419,7 +428,8 @@ def _fused(options: Options) -> Callable[[Array], None] | None:
     if options.activation is None or "axis" in options.activation.parameters:
         return None
     name, parameters = check_activation(options.activation.name, options.activation.parameters)
+    if options.whole:
+        return lambda values: WHOLE_ACTIVATIONS[name](values, parameters)
     if ACTIVATIONS[name].over_axis or np.ndim(parameters.get("weight", 0)):
         return None
-
     return elementwise(name, **parameters)

@@ -9,6 +9,7 @@ from cnnfilter.core.activate import parse_activation
 from cnnfilter.core.missing import MISSING
 from cnnfilter.core.plan import ENGINE_NAMES
 from cnnfilter.core.shapes import Pair, pair, parse_border, resolve_pads
+from cnnfilter.core.whole_steps import WHOLE_ACTIVATIONS, WHOLE_POOLINGS
 from cnnfilter.errors import ParameterError, lookup
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ CHANNEL_MODES = {
     "sum": "one filter over all channels, one map",
 }
 RANGES = {"stored": "the stored values, 0 to 255 for 8 bits", "unit": "0 to 1"}
-DTYPES = {"float32": 4, "float64": 8}
+FLOATS = {"float32": 4, "float64": 8}
+DTYPES = {**FLOATS, "int32": 4, "int64": 8}
 COMBINATIONS = {
     "magnitude": "the root of the sum of squares",
     "max": "the largest value",
@@ -66,6 +68,11 @@ class Options(NamedTuple):
     cast: bool = False
     copy_border: bool = False
     typed: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether sums are exact: whole numbers go in and come out."""
+        return self.dtype in ("int32", "int64")
 
     def words(self) -> dict[str, Any]:
         """Return every option as plain values."""
@@ -121,6 +128,8 @@ def make_options(
     border = parse_border(options.padding_mode)
     resolve_pads(options.padding, (9, 9), (1, 1), (1, 1), (1, 1))  # only its form can be checked yet
     check_threads(options.threads)
+    if options.whole:
+        _check_whole(options, border.value)
     for name, value in (("bias", options.bias), ("padding mode constant", border.value)):
         _check_fits(name, value, options.dtype)
     name, parameters = options.activation or ("", {})
@@ -128,6 +137,33 @@ def make_options(
         if isinstance(value, float) and math.isfinite(value):  # infinity is a bound that some take
             _check_fits(f"{name}: {key}", value, options.dtype)
     return options
+
+
+#: What several whole maps may become.
+_WHOLE_COMBINATIONS = ("", "max", "min", "sum", "argmax")
+
+
+def _check_whole(options: Options, border: float) -> None:
+    """Raise for a word that would make fractions of whole numbers."""
+    dtype, name = options.dtype, "" if options.activation is None else options.activation.name
+    if options.range == "unit":
+        raise ParameterError(f"range unit divides, which makes fractions: leave it out with --dtype {dtype}")
+    if options.missing == "ignore":
+        raise ParameterError(f"missing ignore weighs cells anew, which makes fractions: not with --dtype {dtype}")
+    if options.tool:
+        raise ParameterError(f"--as {options.tool} computes in types of its own: leave out --dtype {dtype}")
+    if options.combine not in _WHOLE_COMBINATIONS:
+        raise ParameterError(f"combining by {options.combine} makes fractions: not with --dtype {dtype}")
+    if name and name not in WHOLE_ACTIVATIONS:
+        known = ", ".join(WHOLE_ACTIVATIONS)
+        raise ParameterError(f"{name} makes fractions: with --dtype {dtype} there are {known}")
+    if options.pool is not None and options.pool.kind not in WHOLE_POOLINGS:
+        known = ", ".join(WHOLE_POOLINGS)
+        raise ParameterError(f"{options.pool.kind} pooling makes fractions: with --dtype {dtype} there are {known}")
+    parameters = {} if options.activation is None else options.activation.parameters
+    for what, value in [("bias", options.bias), ("padding mode constant", border), *parameters.items()]:
+        if isinstance(value, float) and not value.is_integer():
+            raise ParameterError(f"{what} must be a whole number with --dtype {dtype}, got {value:g}")
 
 
 def _pooling(text: str) -> Pooling:

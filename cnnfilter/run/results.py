@@ -34,7 +34,8 @@ class Statistics(NamedTuple):
         nonzero = int(np.count_nonzero(values != 0))
         if math.isfinite(low) and math.isfinite(high):
             with np.errstate(over="ignore"):
-                total = float(values.sum(axis=-1).sum(dtype=np.float64))
+                wide = np.float64 if values.dtype.itemsize > 4 else None  # rows of int64 would wrap around
+                total = float(values.sum(axis=-1, dtype=wide).sum(dtype=np.float64))
             if not math.isfinite(total):  # sums of rows are fast in their own type, which large numbers leave
                 total = _sum(values)
             return cls(values.size, low, high, total, nonzero)

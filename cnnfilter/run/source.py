@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, exactly, whole_numbers
+from cnnfilter.core.shapes import Pair
+from cnnfilter.errors import ParameterError
+from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.library.conventions import CONVENTIONS
 from cnnfilter.run.options import Options
 
+#: Bytes of the types whose range says enough of their values.
+_NARROW = 2
 #: Luma weights of ITU-R BT.601.
 BT601 = (0.299, 0.587, 0.114)
 
@@ -100,6 +105,11 @@ class PictureSource:
         self.colors = picture.channels - picture.has_alpha
         self.luma = options.channels == "gray" and self.colors == 3
         self.divisor = _white(picture, options) if options.range == "unit" else 1.0
+        if options.whole and self.luma:
+            raise ParameterError(
+                f"{quoted(picture.name)}: gray is a weighted mean of the colours, which makes fractions: not with "
+                f"--dtype {options.dtype} (--channels each or sum)"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -120,6 +130,8 @@ class PictureSource:
         if self.part == "opacity":
             return planes[None, self.colors :] / np.float64(self.picture.white)
         values = planes[: self.colors]
+        if self.options.whole and not self.finite:
+            values = whole_numbers(values, f"{quoted(self.picture.name)}, from row {start} on,")
         if self.luma:
             gray = GRAYS[CONVENTIONS[self.options.tool].gray if self.options.tool else "bt601"]
             values = gray(values, self.dtype)[None]
@@ -135,6 +147,14 @@ class PictureSource:
         """Return another part of the same picture."""
         return PictureSource(self.picture, self.options, part)
 
+    def extent(self) -> Pair:
+        """Return a whole number that no value is below, and one that none is above: of few bits those of the type."""
+        if self.picture.dtype.kind in "iu" and self.picture.dtype.itemsize <= _NARROW:
+            limits = np.iinfo(self.picture.dtype)
+            return int(limits.min), int(limits.max)
+        parts = [_ends(self.rows(0, 1, *span)) for span in self.picture.spans()]
+        return min(low for low, _ in parts), max(high for _, high in parts)
+
     @cached_property
     def missing(self) -> int:
         """How many cells are NaN; reads every row of a picture of floats."""
@@ -146,5 +166,11 @@ class PictureSource:
         """Return all rows as ``(C, H, W)`` in the computing type."""
         out = np.empty(self.shape[1:], self.dtype)
         for start, stop in self.picture.spans():
-            out[:, start:stop] = self.rows(0, 1, start, stop)[0]
+            rows = self.rows(0, 1, start, stop)[0]
+            out[:, start:stop] = exactly(rows, self.dtype, self.picture.name) if self.options.whole else rows
         return out
+
+
+def _ends(values: Array) -> Pair:
+    """Return the smallest and the largest of some whole numbers."""
+    return int(values.min()), int(values.max())

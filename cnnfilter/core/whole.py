@@ -1,0 +1,395 @@
+"""Exact sums of whole numbers: by floats where these are exact, in parts where they are not, never wrapped in silence.
+
+BLAS adds up floats, and fast. A sum of whole numbers is exact in float32 while no partial sum reaches 2**24, and in
+float64 up to 2**53. Beyond that, values and weights are cut into parts of fewer bits, whose products are exact, and
+these are put together in int64, which wraps: what it holds is the sum but for multiples of 2**64. Where the sum may
+be that large, a float64 beside it tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from cnnfilter.core import banded, im2col
+from cnnfilter.core.arrays import Array
+from cnnfilter.core.plan import THREAD_MACS, Plan, Sizes, Strip, direct_engine, make_plan
+from cnnfilter.core.rows import Scratch, Source, map_in_threads, thread_count
+from cnnfilter.errors import ParameterError
+
+#: Engines that add up products as they are: the others compute with fractions.
+ENGINES: dict[str, ModuleType] = {"im2col": im2col, "banded": banded}
+#: Bits of the whole numbers that float32, float64 and int64 hold.
+SINGLE, DOUBLE, LONG = 24, 53, 63
+#: How far the float64 beside a sum may be from it, as a share of the sum of absolute products.
+ROUNDING = 2.0**-40
+
+
+class Bounds(NamedTuple):
+    """What sums of whole numbers can come to, whatever the values: Python's numbers, which do not wrap."""
+
+    low: int
+    high: int
+
+    @property
+    def bits(self) -> int:
+        """Bits of the smallest two's complement that holds them.
+
+        Examples
+        --------
+        >>> Bounds(-128, 127).bits, Bounds(0, 128).bits, Bounds(-1020, 1020).bits
+        (8, 9, 11)
+        """
+        return max((-self.low - 1).bit_length() if self.low < 0 else 0, self.high.bit_length()) + 1
+
+    def fit(self, dtype: np.dtype[Any]) -> bool:
+        """Say whether a type holds them."""
+        return self.bits <= 8 * dtype.itemsize
+
+
+def bounds_of(weights: Array, values: Bounds, bias: Array | None = None) -> Bounds:
+    """Return what sums of `weights` times `values` can come to.
+
+    Parameters
+    ----------
+    weights
+        Whole numbers, an axis of filters in front.
+    values
+        What each value can be.
+    bias
+        Whole numbers, one for each filter.
+
+    Examples
+    --------
+    >>> bounds_of(np.array([[1, 2, 1], [-1, 0, 1]]), Bounds(0, 255))
+    Bounds(low=-255, high=1020)
+    """
+    above, below = _sums(np.maximum(weights, 0)), _sums(np.minimum(weights, 0))
+    added = [0] * len(above) if bias is None else [int(one) for one in np.ravel(bias)]
+    lows = (p * values.low + n * values.high + b for p, n, b in zip(above, below, added, strict=True))
+    highs = (p * values.high + n * values.low + b for p, n, b in zip(above, below, added, strict=True))
+    return Bounds(min(lows), max(highs))
+
+
+def _sums(weights: Array) -> list[int]:
+    """Return the sum of each filter as a number that does not wrap."""
+    rows = weights.reshape(len(weights), -1)
+    safe = float(np.abs(rows, dtype=np.float64).max(initial=0)) * rows.shape[1] < 2.0**LONG / 2
+    return [int(total) for total in rows.sum(axis=1, dtype=np.int64 if safe else object)]
+
+
+class Cuts(NamedTuple):
+    """How sums stay exact: the float that adds up, and bits of each part of values and weights; 0 leaves them whole."""
+
+    float: np.dtype[Any]
+    values: int = 0
+    weights: int = 0
+
+
+def cuts_of(weights: Array, values: Bounds) -> Cuts:
+    """Return the cheapest way to add up `weights` ``(K, ...)`` times `values` exactly.
+
+    Examples
+    --------
+    >>> cuts_of(np.ones((1, 9), int), Bounds(0, 255)).float, cuts_of(np.ones((1, 9), int), Bounds(0, 2**32)).float
+    (dtype('float32'), dtype('float64'))
+    >>> cuts_of(np.full((1, 9), 2**20), Bounds(0, 2**40))
+    Cuts(float=dtype('float64'), values=29, weights=0)
+    """
+    size = max(map(sum, zip(_sums(np.maximum(weights, 0)), map(abs, _sums(np.minimum(weights, 0))), strict=True)))
+    largest = max(abs(values.low), abs(values.high))
+    if max(size, 1) * largest < 2**SINGLE and size < 2**SINGLE:
+        return Cuts(np.dtype(np.float32))
+    double = np.dtype(np.float64)
+    if max(size, 1) * largest < 2**DOUBLE and size < 2**DOUBLE:
+        return Cuts(double)
+    room = DOUBLE - size.bit_length()
+    if room >= 16:
+        return Cuts(double, values=room)
+    count = weights[0].size
+    bits = (DOUBLE - count.bit_length()) // 2
+    return Cuts(double, values=bits, weights=bits)
+
+
+def parts_of(values: Array, bits: int, reach: int) -> Iterator[tuple[int, Array]]:
+    """Yield whole numbers below ``2**reach`` in size as parts of `bits`, each with its shift; their sum are they.
+
+    Examples
+    --------
+    >>> list(parts_of(np.array([300, -1]), 8, 9))
+    [(0, array([ 44, 255])), (8, array([ 1, -1]))]
+    """
+    if not bits:
+        yield 0, values
+        return
+    wide = values.astype(np.int64)
+    for shift in range(0, max(reach, 1), bits):
+        last = shift + bits >= reach
+        yield shift, wide >> shift if last else (wide >> shift) & ((1 << bits) - 1)
+
+
+class Sums:
+    """Sums that are put together from products of parts, in int64, which wraps around, and a float64 beside it.
+
+    Parameters
+    ----------
+    out
+        Memory for them, int64.
+    bias
+        Whole numbers that they begin with, or None.
+    bounds
+        What they can come to.
+    """
+
+    def __init__(self, out: Array, bias: Array | None, bounds: Bounds) -> None:
+        self.bounds, self.whole = bounds, out
+        out[...] = 0 if bias is None else bias
+        self.near = None if bounds.fit(out.dtype) else out.astype(np.float64)
+
+    def add(self, floats: Array, shift: int) -> None:
+        """Add products that are exact, times ``2**shift``."""
+        if self.near is not None:
+            self.near += floats * 2.0**shift
+        if shift <= LONG:
+            self.whole += floats.astype(np.int64) << shift
+
+    def checked(self, dtype: np.dtype[Any]) -> Array:
+        """Return the sums; raise unless the type holds all of them."""
+        if self.near is not None:
+            doubt = max(abs(self.bounds.low), abs(self.bounds.high)) * ROUNDING
+            if float(np.abs(self.near).max()) + doubt >= 2.0**LONG:
+                raise ParameterError(self._overflow(dtype, f"{self.near.flat[np.abs(self.near).argmax()]:.6g}"))
+        limits = np.iinfo(dtype)
+        low, high = int(self.whole.min()), int(self.whole.max())
+        if low < limits.min or high > limits.max:
+            raise ParameterError(self._overflow(dtype, str(low if low < limits.min else high)))
+        return self.whole
+
+    def _overflow(self, dtype: np.dtype[Any], found: str) -> str:
+        """Return the message that a sum does not fit."""
+        wider = "; int64 holds all of them" if self.bounds.bits <= LONG + 1 and dtype != np.int64 else ""
+        return (
+            f"a sum is {found}, and {dtype} does not hold it: with these weights sums reach {self.bounds.low} to "
+            f"{self.bounds.high}, which takes {self.bounds.bits} bits{wider}"
+        )
+
+
+def exact_sums(
+    compute: Callable[[Array, Array], Array], values: Array, weights: Array, *, per_output: Array,
+    bias: Array | None, dtype: np.dtype[Any],
+) -> Array:  # fmt: skip
+    """Return exact sums of products of whole numbers.
+
+    Parameters
+    ----------
+    compute
+        Gives sums of products of values and weights, both of one float type; linear in each.
+    values, weights
+        Whole numbers.
+    per_output
+        The weights again, an axis of outputs in front: what one sum adds up at most.
+    bias
+        Whole numbers that the sums begin with, or None.
+    dtype
+        int32 or int64.
+
+    Raises
+    ------
+    ParameterError
+        If a sum does not fit.
+
+    Examples
+    --------
+    >>> weights = np.array([[2**40, 1]])
+    >>> product = lambda value, weight: weight @ value
+    >>> exact_sums(product, np.array([3, 5]), weights, per_output=weights, bias=None, dtype=np.dtype("int64"))
+    array([3298534883333])
+    """
+    extent = Bounds(min(int(values.min()), 0), max(int(values.max()), 0))
+    cuts = cuts_of(per_output, extent)
+    reach = max(-extent.low, extent.high).bit_length()
+    size = int(np.abs(weights, dtype=np.float64).max()).bit_length() + 1
+    bounds, sums = bounds_of(per_output, extent, bias), None
+    for shift, part in parts_of(values, cuts.values, reach):
+        for more, weight in parts_of(weights, cuts.weights, size):
+            products = compute(part.astype(cuts.float), weight.astype(cuts.float))
+            if sums is None:
+                sums = Sums(np.empty(products.shape, np.int64), bias, bounds)
+            sums.add(products, shift + more)
+    if sums is None:
+        raise AssertionError("no part of the values")
+    return sums.checked(dtype).astype(dtype, copy=False)
+
+
+class _Part:
+    """The same bits of all values of a source."""
+
+    finite = True
+
+    def __init__(self, source: Source, shift: int, bits: int, *, last: bool) -> None:
+        self.source, self.shift, self.mask = source, shift, None if last else (1 << bits) - 1
+
+    def rows(self, first: int, last: int, start: int, stop: int) -> Array:
+        """Return the part of some rows."""
+        values = self.source.rows(first, last, start, stop).astype(np.int64) >> self.shift
+        return values if self.mask is None else values & self.mask
+
+
+class _Product(NamedTuple):
+    """One product that a strip is the sum of: its plan, prepared weights, source, and how far it is shifted."""
+
+    plan: Plan
+    weights: Any
+    source: Source
+    shift: int
+
+
+class WholeConvolution(NamedTuple):
+    """A convolution of whole numbers that is planned and ready to run.
+
+    Attributes
+    ----------
+    weights
+        ``(K, C/groups, kH, kW)`` int64.
+    bias
+        ``(K, 1, 1)`` int64, or None.
+    dtype
+        int32 or int64: what the sums are returned in.
+    values
+        What each value of the source can be.
+    bounds
+        What the sums can come to, the bias included.
+    shape
+        Shape of the result for the caller.
+    """
+
+    source: Source
+    plan: Plan
+    weights: Array
+    bias: Array | None
+    dtype: np.dtype[Any]
+    values: Bounds
+    bounds: Bounds
+    cuts: Cuts
+    shape: tuple[int, ...]
+
+    @property
+    def gaps(self) -> None:
+        """No whole number is missing."""
+        return
+
+    def run(self, threads: int | None = None) -> Array:
+        """Return the feature maps."""
+        sizes = self.plan.sizes
+        out = np.empty((sizes.batch, sizes.filters, *sizes.out), self.dtype)
+
+        def part(strip: Strip, _: Scratch) -> Array:
+            return out[strip.first : strip.last, :, strip.top : strip.bottom]
+
+        for _ in self._each_strip(part, lambda strip, maps: None, threads):
+            pass
+        return out.reshape(self.shape)
+
+    def each_strip(
+        self, use: Callable[[Strip, Array], Any], threads: int | None = None, rows: range | None = None
+    ) -> Iterator[Any]:
+        """Yield ``use(strip, maps)`` for each strip in order; see `cnnfilter.core.conv.Convolution.each_strip`."""
+        sizes = self.plan.sizes
+
+        def room(strip: Strip, scratch: Scratch) -> Array:
+            return scratch.array("maps", (strip.samples, sizes.filters, strip.rows, sizes.out[1]), self.dtype)
+
+        return self._each_strip(room, use, threads, rows)
+
+    def _each_strip(
+        self, room: Callable[[Strip, Scratch], Array], use: Callable[[Strip, Array], Any], threads: int | None,
+        rows: range | None = None,
+    ) -> Iterator[Any]:  # fmt: skip
+        """Compute each strip into the memory that `room` gives for it, then hand it to `use`."""
+        count = thread_count(threads) if self.plan.sizes.macs >= THREAD_MACS else min(1, thread_count(threads))
+        products = list(self._products())
+
+        def work(strip: Strip, scratch: Scratch) -> Any:
+            maps = room(strip, scratch)
+            if len(products) == 1 and self.bounds.fit(self.dtype):
+                self._add(products[0], strip, scratch, maps)
+            else:
+                self._put_together(products, strip, scratch, maps)
+            return use(strip, maps)
+
+        return map_in_threads(work, self.plan.strips(rows), self.cuts.float, count)
+
+    def _products(self) -> Iterator[_Product]:
+        """Yield what the sums are made of: each part of the values with each part of the weights."""
+        engine, sizes = ENGINES[self.plan.engine], self.plan.sizes
+        reach = max(abs(self.values.low), abs(self.values.high)).bit_length()
+        size = int(np.abs(self.weights, dtype=np.float64).max()).bit_length() + 1
+        weights = [
+            (shift, engine.prepare(self.plan, np.ascontiguousarray(part, self.cuts.float)))
+            for shift, part in parts_of(self.weights, self.cuts.weights, size)
+        ]
+        for start, border in parts_of(np.array(int(sizes.border.value)), self.cuts.values, reach):
+            last = start + self.cuts.values >= reach
+            source = _Part(self.source, start, self.cuts.values, last=last) if self.cuts.values else self.source
+            plan = self.plan._replace(sizes=sizes._replace(border=sizes.border._replace(value=float(border))))
+            yield from (_Product(plan, part, source, start + shift) for shift, part in weights)
+
+    def _add(self, product: _Product, strip: Strip, scratch: Scratch, maps: Array) -> None:
+        """Write sums that fit, the bias added."""
+        floats = scratch.array("floats", maps.shape)
+        ENGINES[self.plan.engine].compute(product.plan, product.weights, product.source, strip, scratch, floats)
+        np.copyto(maps, floats, casting="unsafe")
+        if self.bias is not None:
+            maps += self.bias.astype(self.dtype)
+
+    def _put_together(self, products: list[_Product], strip: Strip, scratch: Scratch, maps: Array) -> None:
+        """Write sums of several products, or such that may not fit, and raise where one does not."""
+        sums = Sums(scratch.array("sums", maps.shape, np.dtype(np.int64)), self.bias, self.bounds)
+        floats = scratch.array("floats", maps.shape)
+        for product in products:
+            scratch.kept.pop("stored", None)  # the border of each part has its own type
+            ENGINES[self.plan.engine].compute(product.plan, product.weights, product.source, strip, scratch, floats)
+            sums.add(floats, product.shift)
+        np.copyto(maps, sums.checked(self.dtype), casting="unsafe")
+
+
+def plan_whole(
+    source: Source, sizes: Sizes, weights: Array, bias: Array | None, dtype: np.dtype[Any], values: Bounds,
+    engine: str, shape: tuple[int, ...],
+) -> WholeConvolution:  # fmt: skip
+    """Plan the convolution of whole numbers.
+
+    Parameters
+    ----------
+    weights, bias
+        As in `WholeConvolution`.
+    values
+        What each value of the source can be; what the border adds is counted here.
+    engine
+        ``auto``, ``im2col`` or ``banded``.
+
+    Raises
+    ------
+    ParameterError
+        If another engine is asked for, or the border's value is no whole number.
+    """
+    border = sizes.border.value
+    if not float(border).is_integer():
+        raise ParameterError(f"{dtype} takes whole numbers, and the border is {border:g}")
+    if engine not in ("auto", *ENGINES):
+        raise ParameterError(f"engine {engine} computes with fractions: {dtype} takes {' or '.join(ENGINES)}")
+    if sizes.pads and sizes.border.mode in ("zeros", "constant"):
+        values = Bounds(min(values.low, int(border)), max(values.high, int(border)))
+    cuts = cuts_of(weights, values)
+    sizes = sizes._replace(itemsize=cuts.float.itemsize)
+    plan = make_plan(sizes, 0, engine)
+    if plan.engine not in ENGINES:
+        plan = make_plan(sizes, 0, direct_engine(sizes))
+    bounds = bounds_of(weights, values, bias)
+    why = f"{cuts.float} adds up exactly" if not cuts.values else f"parts of {cuts.values} bits, exact in {cuts.float}"
+    return WholeConvolution(
+        source, plan._replace(why=why), weights, bias, dtype, values, bounds, cuts, (*shape, *sizes.out)
+    )
