@@ -35,6 +35,7 @@ from cnnfilter.errors import (
     lookup,
 )  # fmt: skip
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
+from cnnfilter.images.arrange import USUAL
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.sniff import promised
 from cnnfilter.networks.load import load_network
@@ -81,6 +82,18 @@ class Wanted(NamedTuple):
         check_threads(self.options.threads)
         if self.page is None:
             parse_formats(self.formats, self.output)
+            return
+        sheet = self.pictures["sheet"]
+        given = {
+            "--columns": sheet.columns is not None, "--ground": sheet.ground != USUAL.ground,
+            "--with-input": sheet.with_input, "--with-kernels": sheet.with_kernels,
+            "--zoom": self.pictures["zoom"] != 1,
+        }  # fmt: skip
+        if strange := [name for name, said in given.items() if said]:
+            raise ParameterError(
+                f"{strange[0]} is about contact sheets, and {quoted(self.page)} is a page of the whole network "
+                "(leave it out; --save all -o FOLDER/ writes sheets)"
+            )
 
 
 def find_pictures(names: Sequence[str], *, quiet: bool = False) -> list[str]:
@@ -234,8 +247,9 @@ def _one(
         beside = around(model, picture, save.sheet, [result.prediction.layer])
         result = write_layers(replace(result, notes=(*result.notes, *left_out)), kept, save, beside)
     if wanted.page is not None:
-        words = {key: wanted.pictures[key] for key in ("display", "colormap", "scale")}
-        result = write_page(result, picture, Drawing(**words), wanted.page)
+        how = Drawing(**{key: wanted.pictures[key] for key in ("display", "colormap", "scale")})
+        shown = replace(result, layers=_only(result, wanted)) if wanted.layers else result
+        result = replace(result, saved=write_page(shown, picture, model.input, how, wanted.page).saved)
     if wanted.view.numbers:
         return result
     if not keep_all:

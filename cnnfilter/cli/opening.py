@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cnnfilter.errors import ParameterError
+from cnnfilter.views.terminal import write_notes
 
 
 def check_open(wanted: bool, output: str | None) -> None:
@@ -28,5 +29,7 @@ def open_files(paths: Sequence[str]) -> None:
     """Open files in the user's viewer; those on standard output are none."""
     import webbrowser  # only who wants to look needs it
 
-    for path in list(dict.fromkeys(path for path in paths if path != "-"))[:MOST_OPENED]:
-        webbrowser.open(Path(path).resolve().as_uri())
+    chosen = list(dict.fromkeys(path for path in paths if path != "-"))[:MOST_OPENED]
+    opened = [webbrowser.open(Path(path).resolve().as_uri()) for path in chosen]
+    if opened and not any(opened):
+        write_notes("--open found no viewer on this machine ($BROWSER names one)")

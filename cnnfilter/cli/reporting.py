@@ -8,7 +8,7 @@ from pathlib import Path
 from cnnfilter.cli.flags import LimitFlags, PixelFlags, StepFlags, StoredFlags
 from cnnfilter.cli.opening import open_files
 from cnnfilter.cli.shared import files_of, filters_of, inputs_of, memory_limit, open_image
-from cnnfilter.cli.words import check_inputs, check_network, check_order
+from cnnfilter.cli.words import check_inputs, check_network, check_order, is_network
 from cnnfilter.errors import OutputError, ParameterError
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
 from cnnfilter.library.catalog import search_path
@@ -16,11 +16,15 @@ from cnnfilter.library.load import files_read
 from cnnfilter.networks.model import open_model
 from cnnfilter.run.image import Request, kernel_steps, plan_image
 from cnnfilter.run.network import NetworkOptions, classify
+from cnnfilter.run.network_page import counted
 from cnnfilter.run.report import check_report, follows, page_picture, report_data
 from cnnfilter.run.report_batch import batch_data
 from cnnfilter.run.report_network import network_data
 from cnnfilter.views.report import batch_page, convolution_page, network_page
 from cnnfilter.views.terminal import write
+
+#: Kernels that a page's title names.
+MOST_NAMED = 4
 
 
 def report_convolution(
@@ -29,8 +33,12 @@ def report_convolution(
 ) -> None:  # fmt: skip
     """Write the page of a picture and its kernels."""
     if len(names) != 1:
+        if any(map(is_network, names)):
+            raise ParameterError("report takes a network, or kernels (-k), not both: leave one out")
         raise ParameterError(f"report takes one picture with kernels, got {len(names)}")
     if not specs:
+        if is_network(names[0]):
+            raise ParameterError(f"report needs a picture for a network, as in: cnnfilter report {names[0]} photo.png")
         raise ParameterError("report needs a kernel, as in: cnnfilter report photo.png -k sobel-x")
     check_inputs(names, "report", step.kernel_dir or ())
     _check(output)
@@ -43,7 +51,8 @@ def report_convolution(
     works = plan_image(Request(kernel_steps(kernels, options), options, "auto").on(picture), picture)
     part = page_picture(picture, options)
     data = report_data(works, part)
-    title = f"{', '.join(work.step.name for work in works[:4])} on {picture.name}"
+    more = f" and {len(works) - MOST_NAMED} more" if len(works) > MOST_NAMED else ""
+    title = f"{', '.join(work.step.name for work in works[:MOST_NAMED])}{more} on {Path(picture.name).name}"
     facts = f"{picture.channels} x {picture.height} x {picture.width}; rows before columns, both from 0"
     page = convolution_page(title, data, part.png, facts=facts, follows=follows(options), notes=picture.notes)
     _finish(page, output, show=show)
@@ -69,8 +78,8 @@ def report_network(
     picture = open_image(one, files)
     result = classify(picture, model, NetworkOptions(max_memory=memory_limit(limits.max_memory)))
     data, png = network_data(result, picture, model.input)
-    facts = f"{len(result.layers)} layers, {sum(layer.parameters for layer in result.layers):,} numbers"
-    page = network_page(f"{result.network} sees {picture.name}", data, png, facts=facts, notes=result.notes)
+    facts = counted(len(result.layers), sum(layer.parameters for layer in result.layers))
+    page = network_page(f"{result.network} sees {Path(picture.name).name}", data, png, facts=facts, notes=result.notes)
     _finish(page, output, show=show)
 
 

@@ -93,11 +93,14 @@ def run(
     from cnnfilter.cli.words import check_inputs, check_order
     from cnnfilter.networks.model import open_model
     from cnnfilter.run.network import NetworkOptions
-    from cnnfilter.run.network_page import page_form
+    from cnnfilter.run.network_page import check_page, page_form
 
     of_model, of_arrays = networks.parted_layout(model.layout)
     files = shared.files_of(flags.StoredFlags(of_arrays, frame, allow_truncated), limits)
-    page = output if output and not (save or format or maps or Path(output).is_dir()) and page_form(output) else None
+    alone = bool(output) and not (save or format or maps or Path(output or "").is_dir())
+    page = output if alone and page_form(output or "") else None
+    if alone and page is None:
+        check_page(output or "")
     if page is None and (output or format or maps):
         save = save or ["all"]  # files were asked for
     wanted = networks.Wanted(

@@ -21,7 +21,7 @@ from cnnfilter.dumps.names import GRID_EXTENSIONS
 from cnnfilter.dumps.write import DUMP_FORMATS
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
 from cnnfilter.files import check_outputs, printable, quoted
-from cnnfilter.images.arrange import Arrangement
+from cnnfilter.images.arrange import USUAL, Arrangement
 from cnnfilter.images.frames import ALL, READ, Reading, frame_name, parse_reading
 from cnnfilter.images.picture import MOST_FRAMES, Picture
 from cnnfilter.images.read import count_pictures, open_picture, read_stream
@@ -146,6 +146,8 @@ def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) 
                 failures.add(one.name, error)
             progress.advance()
     show_done(done, failures, view, to_stdout=files.output == "-")
+    if done and not view.quiet and request.sheet != USUAL and not _has_sheet(done, files):
+        write_notes("no contact sheet was made, so what was said about one changed nothing (--stack makes one)")
     if view.open_:
         open_files([path for one in done for path in one.result.outputs])
     chosen = (
@@ -154,6 +156,13 @@ def run(images: Sequence[str], request: Request, files: Files, view: ViewFlags) 
     if not chosen and any(_is_grid(one.result.source) and max(one.result.shape[-2:]) < SMALL for one in done):
         write_notes("maps this small are easier read as numbers (--table, or -f csv; --zoom 20 enlarges)")
     failures.leave()
+
+
+def _has_sheet(done: Sequence[Done], files: Files) -> bool:
+    """Say whether maps were arranged on a sheet: those of several kernels, or of as many channels as no picture has."""
+    drawn = any(form not in DUMP_FORMATS for form in formats_of(files))
+    many = any(len(one.result.shape) == 3 and one.result.shape[0] not in (1, 3) for one in done)
+    return drawn and (files.stack or many)
 
 
 def run_plain(

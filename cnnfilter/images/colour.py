@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +18,20 @@ Colour = tuple[int, int, int]
 ABOVE: Colour = (231, 126, 35)
 BELOW: Colour = (52, 110, 196)
 ZERO: Colour = (238, 238, 234)
+#: What is no number, or infinite, on everything that we draw.
+STRANGE: Colour = (198, 60, 160)
 
 
 def signed_colour(value: float) -> Colour:
-    """Return the colour of a weight between -1 and 1: blue below 0, orange above.
+    """Return the colour of a weight between -1 and 1: blue below 0, orange above; of NaN and infinity their own.
 
     Examples
     --------
-    >>> signed_colour(0.0), signed_colour(1.0)
-    ((238, 238, 234), (231, 126, 35))
+    >>> signed_colour(0.0), signed_colour(1.0), signed_colour(float("nan"))
+    ((238, 238, 234), (231, 126, 35), (198, 60, 160))
     """
+    if not math.isfinite(value):
+        return STRANGE
     end = ABOVE if value > 0 else BELOW
     share = min(1.0, abs(value)) ** 0.8
     red, green, blue = (round(a + share * (b - a)) for a, b in zip(ZERO, end, strict=True))
@@ -95,6 +101,22 @@ def _silence() -> Iterator[None]:
             yield
         finally:
             logger.disabled = before
+
+
+def marked(pixels: NDArray[np.uint8], values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return pixels ``(H, W, C)`` with cells that are not finite in a colour of their own; `values` may have channels.
+
+    Examples
+    --------
+    >>> marked(np.zeros((1, 2, 1), np.uint8), np.array([[1.0, np.inf]])).tolist()
+    [[[0, 0, 0], [198, 60, 160]]]
+    """
+    if values.dtype.kind != "f" or (finite := np.isfinite(values)).all():
+        return pixels
+    finite = finite.all(axis=0) if values.ndim == 3 else finite
+    colours = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
+    painted: NDArray[np.uint8] = np.where(finite[..., None], colours, np.array(STRANGE, np.uint8))
+    return painted
 
 
 def apply_colormap(pixels: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -28,8 +28,8 @@ PAPER, INK, FAINT, RULE = (255, 255, 255), (28, 30, 34), (112, 116, 124), (222, 
 
 def gray(share: float) -> Colour:
     """Return the colour of a value of a picture: 0 is black, the largest white; below 0 blue."""
-    if share < 0 or share != share:
-        return signed_colour(share if share == share else 0.0)
+    if share < 0 or not math.isfinite(share):
+        return signed_colour(share)
     level = round(40 + 205 * min(share, 1.0))
     return level, level, level
 
@@ -57,19 +57,24 @@ def draw_text(
     draw.text((place[0], place[1] * SCALE), text, ink, font, anchor=anchor)
 
 
+def largest_of(values: Array) -> float:
+    """Return the largest finite value without its sign; 1 where there is none but 0."""
+    return float(np.max(np.abs(values), where=np.isfinite(values), initial=0.0)) or 1.0
+
+
 def draw_cells(
     draw: ImageDraw.ImageDraw, values: Array, cells: Sequence[Sequence[str]], box: Box,
-    colour: Callable[[float], Colour] = signed_colour, *, lines: bool = True,
+    colour: Callable[[float], Colour] = signed_colour, *, lines: bool = True, largest: float = 0.0,
 ) -> Box:  # fmt: skip
     """Draw values ``(H, W)`` as coloured cells, with their texts where there are some; return where they are.
 
-    `colour` gives that of a value divided by the largest one.
+    `colour` gives that of a value divided by `largest`: that of the values unless it is given.
     """
     rows, columns = values.shape
     side = min((box[2] - box[0]) / columns, (box[3] - box[1]) / rows, 128 * SCALE)
     left = box[0] + (box[2] - box[0] - side * columns) / 2
     top = box[1] + (box[3] - box[1] - side * rows) / 2
-    largest = float(np.abs(values).max()) or 1.0
+    largest = largest or largest_of(values)
     longest = max((len(text) for row in cells for text in row), default=1)
     size = min(0.4 * side, 1.5 * side / max(longest, 2)) / SCALE
     line = 2 if lines and max(rows, columns) <= 4 * LONGEST_NUMBERED else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.images.colour import signed_colour
-from cnnfilter.images.draw import FAINT, INK, PAPER, SCALE, WIDTH, draw_cells, draw_text, gray
+from cnnfilter.images.colour import Colour
+from cnnfilter.images.draw import FAINT, INK, PAPER, SCALE, WIDTH, draw_cells, draw_text
 
 #: Cells that are drawn, at most, their largest side, and the least width of the picture.
 MOST_ROWS, MOST_COLUMNS, LARGEST_CELL = 24, 32, 96
@@ -30,8 +30,10 @@ class GridPage(NamedTuple):
         ``(H, W)``, and the same as text.
     corner
         Number of the first row and of the first column.
-    shaded
-        Whether they are brightness: black to white in place of blue and orange.
+    colour
+        Gives that of a value divided by the largest one.
+    largest
+        The value that has the full colour.
     note
         The last line.
     """
@@ -41,8 +43,14 @@ class GridPage(NamedTuple):
     values: Array
     cells: Sequence[Sequence[str]]
     corner: tuple[int, int]
-    shaded: bool
+    colour: Callable[[float], Colour]
+    largest: float
     note: str
+
+
+def cell_side(columns: int) -> float:
+    """Return the side of a cell in pixels."""
+    return min((WIDTH - 2 * _MARGIN - _AXIS) / columns, LARGEST_CELL)
 
 
 def draw_grid(page: GridPage) -> NDArray[np.uint8]:
@@ -54,7 +62,7 @@ def draw_grid(page: GridPage) -> NDArray[np.uint8]:
         ``(H, W, 3)`` uint8: as large as the cells need, W being 1600 at most.
     """
     rows, columns = page.values.shape
-    side = min((WIDTH - 2 * _MARGIN - _AXIS) / columns, LARGEST_CELL)
+    side = cell_side(columns)
     width = max(LEAST_WIDTH, round(2 * _MARGIN + _AXIS + columns * side))
     height = round(_HEAD + _AXIS + rows * side + _FOOT)
     image = Image.new("RGB", (width * SCALE, height * SCALE), PAPER)
@@ -63,7 +71,7 @@ def draw_grid(page: GridPage) -> NDArray[np.uint8]:
     draw_text(draw, (_MARGIN * SCALE, 88), page.place, 20, FAINT, width=(width - 2 * _MARGIN) * SCALE)
     left, top = (_MARGIN + _AXIS) * SCALE, (_HEAD + _AXIS) * SCALE
     box = left, top, left + columns * side * SCALE, top + rows * side * SCALE
-    draw_cells(draw, page.values, page.cells, box, gray if page.shaded else signed_colour)
+    draw_cells(draw, page.values, page.cells, box, page.colour, largest=page.largest)
     size = min(18, 0.4 * side)
     for row in range(rows):
         y = _HEAD + _AXIS + (row + 0.5) * side

@@ -18,10 +18,10 @@ from cnnfilter.images.draw import FAINT, HEIGHT, INK, PAPER, RULE, SCALE, WIDTH,
 MARGIN, NARROW, USUAL, BARS = 56, 116, 132, 270
 #: Where the heads of columns, and their maps, begin; and where the maps end.
 HEAD, TOP, BOTTOM = 150, 246, 826
-#: Maps beside one another in a column, and rows of them.
-ACROSS, ROWS = 2, 8
+#: Width of the widest column, and height of a map's number.
+LARGEST, LABEL = 420, 12
 #: The most maps of a layer that are drawn.
-MOST_MAPS = ACROSS * ROWS
+MOST_MAPS = 16
 
 
 class Column(NamedTuple):
@@ -35,12 +35,15 @@ class Column(NamedTuple):
         Its maps ``(H, W, 3)`` uint8, at most `MOST_MAPS`; a single one is drawn large.
     more
         What is said where these are not all.
+    labels
+        What each is called, where that is not its place.
     """
 
     title: str
     lines: tuple[str, ...]
     tiles: tuple[NDArray[np.uint8], ...]
     more: str = ""
+    labels: tuple[str, ...] = ()
 
 
 class NetworkPage(NamedTuple):
@@ -63,7 +66,7 @@ def draw_network(page: NetworkPage) -> NDArray[np.uint8]:
     """
     bars = BARS if page.bars else 0
     width = max(WIDTH, 2 * MARGIN + len(page.columns) * NARROW + bars)
-    step = min((width - 2 * MARGIN - bars) / max(len(page.columns), 1), 2 * USUAL)
+    step = min((width - 2 * MARGIN - bars) / max(len(page.columns), 1), LARGEST)
     image = Image.new("RGB", (width * SCALE, HEIGHT * SCALE), PAPER)
     draw = ImageDraw.Draw(image)
     draw_text(draw, (MARGIN * SCALE, 44), page.title, 40, INK, width=(width - 2 * MARGIN) * SCALE)
@@ -95,13 +98,19 @@ def _column(image: Image.Image, draw: ImageDraw.ImageDraw, column: Column, left:
     draw_text(draw, (place, HEAD), column.title, 19, INK, width=width * SCALE)
     for number, line in enumerate(column.lines):
         draw_text(draw, (place, HEAD + 26 + 20 * number), line, 14, FAINT, width=width * SCALE)
-    count = len(column.tiles)
-    across = 1 if count == 1 else ACROSS
-    rows = max(math.ceil(count / across), 1)
-    side = min(width / across, (BOTTOM - TOP) / max(rows, ROWS if count > 1 else 1))
+    count, label = len(column.tiles), LABEL if column.labels else 0
+
+    def side_of(across: int) -> float:
+        return min(width / across, (BOTTOM - TOP) / math.ceil(count / across) - label)
+
+    across = max(range(1, count + 1), key=side_of, default=1)
+    side = side_of(across) if count else 0.0
     for number, tile in enumerate(column.tiles):
         row, at = divmod(number, across)
-        _paste(image, draw, tile, (left + at * side, TOP + row * side), side - 5)
+        corner = left + at * side, TOP + row * (side + label)
+        _paste(image, draw, tile, corner, side - 5)
+        if label:
+            draw_text(draw, (corner[0] * SCALE, corner[1] + side - 3), column.labels[number], 10, FAINT)
     if column.more:
         draw_text(draw, (place, BOTTOM + 12), column.more, 14, FAINT, width=width * SCALE)
 

@@ -23,9 +23,11 @@ Pixels = NDArray[Any]
 
 #: Maps smaller than this many pixels are shown enlarged, each value as a square.
 SMALLEST_TILE = 160
-_SMALLEST_FONT, _LARGEST_FONT = 11, 30
+_SMALLEST_FONT, _LARGEST_FONT = 12, 30
 #: Share of a map's height that a kernel beside it takes, and pixels of the bar that shows a scale.
 _KERNEL, _BAR = 0.45, 18
+#: Signs between the parts of a name.
+_BETWEEN = "-_/. "
 
 
 class Ground(NamedTuple):
@@ -45,11 +47,25 @@ GROUNDS = {
 
 
 class Bar(NamedTuple):
-    """The scale that all maps share: its ends, and its colours ``(256, 3)`` from one to the other."""
+    """The scale that all maps share.
+
+    Attributes
+    ----------
+    low, high
+        Its ends.
+    colours
+        ``(256, 3)``, from one to the other.
+    absolute
+        Whether it is that of values without their signs.
+    beyond
+        Whether there are values outside.
+    """
 
     low: float
     high: float
     colours: Pixels
+    absolute: bool = False
+    beyond: bool = False
 
 
 def contact_sheet(
@@ -91,6 +107,7 @@ def contact_sheet(
         tiles, names = [lead, *tiles], ["input", *names]
         notes, kernels = notes and ["", *notes], kernels and [None, *kernels]
     plan = _plan([tile[..., None] if tile.ndim == 2 else tile for tile in tiles], notes, kernels, bar, how)
+    names = [*names[:1], *_telling(names[1:], plan)] if lead is not None else _telling(names, plan)
     ground = GROUNDS[how.ground]
     sheet = Image.new("RGB", plan.size, ground.paper)
     draw = ImageDraw.Draw(sheet)
@@ -99,18 +116,16 @@ def contact_sheet(
         if kernels and kernels[index] is not None:
             _paste_kernel(sheet, np.asarray(kernels[index]), (left, top), plan)
         left += plan.kernel
-        shown = _resized(_opaque(tile, ground.paper), plan.scale)
-        place = left + (plan.width - shown.width) // 2, top + (plan.height - shown.height) // 2
-        edge = (place[0] - 1, place[1] - 1, place[0] + shown.width, place[1] + shown.height)
+        large = _resized(_opaque(tile, ground.paper), plan.scale)
+        place = left + (plan.width - large.width) // 2, top + (plan.height - large.height) // 2
+        edge = (place[0] - 1, place[1] - 1, place[0] + large.width, place[1] + large.height)
         draw.rectangle(edge, None, ground.rule)  # what is white on white, or black on black, has an end
-        sheet.paste(shown, place)
-        lines = [(name, plan.fonts[0], ground.name)] + ([(notes[index], plan.fonts[1], ground.note)] if notes else [])
-        under = top + plan.height + plan.text // 4
-        for text, font, ink in lines:
-            draw.text(
-                (left + plan.width / 2, under), _fitted(printable(text), font, plan.width), ink, font, anchor="ma"
-            )
-            under += round(1.25 * plan.text)
+        sheet.paste(large, place)
+        middle, under = left + plan.width / 2, top + plan.height + plan.text // 4
+        shown = _fitted(printable(name), plan.fonts[0], plan.width)
+        draw.text((middle, under), shown, ground.name, plan.fonts[0], "ma")
+        if notes and plan.fonts[1].getlength(notes[index]) <= plan.width:  # half a number would be another one
+            draw.text((middle, under + round(1.25 * plan.text)), notes[index], ground.note, plan.fonts[1], "ma")
     if bar is not None:
         _draw_bar(sheet, draw, bar, plan, ground)
     return np.asarray(sheet)
@@ -152,8 +167,12 @@ def _plan(
     text = min(max((wide + kernel) // 14, _SMALLEST_FONT), _LARGEST_FONT)
     label = round(1.5 * text) + (round(1.2 * text) if notes else 0)
     below = _BAR + 3 * text if bar else 0
+    fonts = ImageFont.load_default(text), ImageFont.load_default(max(text * 4 // 5, _SMALLEST_FONT))
+    longest = max((math.ceil(fonts[1].getlength(note)) for note in notes), default=0)
+    wider = max(wide, longest + 2)  # a range is never cut: its cell grows, as far as the sheet may
+    if columns * (kernel + wider + gap) + gap <= how.longest:
+        wide = wider
     size = columns * (kernel + wide + gap) + gap, rows * (high + label + gap) + gap + below
-    fonts = ImageFont.load_default(text), ImageFont.load_default(max(text * 4 // 5, _SMALLEST_FONT - 1))
     return _Plan(columns, scale, wide, high, kernel, gap, text, label, fonts, size)
 
 
@@ -203,10 +222,29 @@ def _draw_bar(sheet: Image.Image, draw: ImageDraw.ImageDraw, bar: Bar, plan: _Pl
     left, top = (plan.size[0] - width) // 2, plan.size[1] - plan.gap - _BAR - round(1.5 * plan.text)
     levels = bar.colours[np.linspace(0, len(bar.colours) - 1, width).astype(int)]
     sheet.paste(Image.fromarray(np.repeat(levels[None], _BAR, axis=0)), (left, top))
+    draw.rectangle((left - 1, top - 1, left + width, top + _BAR), None, ground.rule)
     for share in (0.0, 0.5, 1.0):
         value = bar.low + share * (bar.high - bar.low)
-        place = left + share * width, top + _BAR + plan.text // 4
-        draw.text(place, f"{value:.4g}", ground.note, plan.fonts[1], anchor="ma")
+        text = f"|{value:.4g}|" if bar.absolute and value else f"{value:.4g}"
+        text += " and more" if bar.beyond and share == 1 else ""
+        draw.text((left + share * width, top + _BAR + plan.text // 4), text, ground.note, plan.fonts[1], anchor="ma")
+
+
+def _telling(names: Sequence[str], plan: _Plan) -> Sequence[str]:
+    """Return names without what all begin and end with, where one would be cut: what differs is what tells."""
+    if all(plan.fonts[0].getlength(printable(name)) <= plan.width for name in names) or len(set(names)) < 2:
+        return names
+    first = _common(names)
+    last = _common([name[len(first) :][::-1] for name in names])[::-1]
+    start = max((first.rfind(sign) + 1 for sign in _BETWEEN), default=0)
+    stop = min((last.find(sign) for sign in _BETWEEN if sign in last), default=len(last))
+    return [name[start : len(name) - (len(last) - stop)] or name for name in names]
+
+
+def _common(texts: Sequence[str]) -> str:
+    """Return what all texts begin with."""
+    count = next((at for at, signs in enumerate(zip(*texts, strict=False)) if len(set(signs)) > 1), None)
+    return texts[0][: min(map(len, texts)) if count is None else count]
 
 
 def _fitted(text: str, font: FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.images.colour import SIGNED, apply_colormap, colour_table
+from cnnfilter.images.colour import SIGNED, apply_colormap, colour_table, marked
 from cnnfilter.images.display import NUMBERS, Extent, extent_of, resolve, to_pixels
 from cnnfilter.images.picture import Picture
 
@@ -16,7 +16,9 @@ def picture_tile(picture: Picture) -> Array:
     values = values if len(values) in (1, 3) else values[:1]
     display = resolve("clip" if picture.is_light else NUMBERS, picture.white or 1.0, extent_of([values]))
     pixels = to_pixels(values, display)
-    return apply_colormap(pixels, colour_table(SIGNED)) if display.by_sign and len(values) == 1 else pixels
+    if display.by_sign and len(values) == 1:
+        pixels = apply_colormap(pixels, colour_table(SIGNED))
+    return marked(pixels, values)
 
 
 def kernel_picture(weights: Array) -> Array:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.images.draw import LONGEST_NUMBERED
+from cnnfilter.images.colour import signed_colour
+from cnnfilter.images.draw import LONGEST_NUMBERED, largest_of
 from cnnfilter.images.grid_page import GridPage, draw_grid
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.tiles import kernel_picture
@@ -41,7 +42,10 @@ def kernel_png(kernel: Kernel) -> bytes:
         return kernels_png([kernel])
     cells = [[f"{value:.4g}" for value in row] for row in weights]
     size = f"{weights.shape[0]} x {weights.shape[1]}"
-    page = GridPage(kernel.name, kernel.title or size, weights, cells, (0, 0), False, f"sum {weights.sum():.6g}")
+    page = GridPage(
+        title=kernel.name, place=kernel.title or size, values=weights, cells=cells, corner=(0, 0), colour=signed_colour,
+        largest=largest_of(weights), note=f"sum {weights.sum():.6g}",
+    )  # fmt: skip
     return encode_image(draw_grid(page), "png")
 
 

@@ -18,7 +18,7 @@ from cnnfilter.images.network_page import NetworkPage, draw_network
 from cnnfilter.images.write import encode_image
 from cnnfilter.networks.results import LayerResult, bare_layer
 from cnnfilter.run.layer_pictures import Around, Drawing, draw_layer, drawable, layer_displays, most_varying
-from cnnfilter.run.network_page import columns_of
+from cnnfilter.run.network_page import COLOURS, columns_of
 
 #: Maps of a layer that a notebook shows, and the longest side of their sheet.
 MOST_MAPS, LONGEST = 16, 720
@@ -30,13 +30,15 @@ def maps_html(title: str, layers: Iterable[LayerResult]) -> str:
     for layer in layers:
         shape = " x ".join(map(str, layer.shape))
         said = f"{escape(layer.name)}: {shape}, from {layer.minimum:.4g} to {layer.maximum:.4g}"
+        if layer.values.ndim == 3 and len(layer.values) > MOST_MAPS:
+            said += f"; the {MOST_MAPS} maps that vary most"
         rows.append(f"<div>{said}</div>{_thumbnails(layer)}")
     return f"<div>{escape(title)}</div>{''.join(rows)}"
 
 
 def maps_png(title: str, layers: Iterable[LayerResult]) -> bytes:
     """Return layers as the columns of a PNG."""
-    page = NetworkPage(title, "each layer by itself", columns_of(layers, Drawing()), (), "")
+    page = NetworkPage(title, f"{COLOURS}; each layer by itself", columns_of(layers, Drawing()), (), "")
     return encode_image(draw_network(page), "png")
 
 
@@ -46,7 +48,7 @@ def _thumbnails(layer: LayerResult) -> str:
         return ""
     values, names = layer.values, None
     if values.ndim == 3 and len(values) > MOST_MAPS:
-        kept = most_varying(values, MOST_MAPS)
+        kept = sorted(most_varying(values, MOST_MAPS))
         values, names = values[kept], [str(place) for place in kept]
     pixels = draw_maps(values, names=names, longest=LONGEST)
     text = base64.b64encode(encode_image(np.asarray(pixels), "png", compress="small")).decode()

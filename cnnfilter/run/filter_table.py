@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def write_table(kernels: Sequence[Kernel], picture: Picture, title: str, path: s
     if len(kernels) > MOST_FILTERS:
         raise ParameterError(f"a table holds {MOST_FILTERS} kernels at most, these are {len(kernels)} (name fewer)")
     cards = [_card(kernel, picture, options) for kernel in kernels]
-    place = f"{len(cards)} filters on {picture.name}; numbers: blue below 0, orange above"
+    place = f"{len(cards)} filters on {Path(picture.name).name}; numbers: blue below 0, orange above"
     write_drawing(path, draw_table(title, place, cards), form)
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from cnnfilter.core.arrays import Array
 from cnnfilter.errors import OutputError
-from cnnfilter.images.grid_page import MOST_COLUMNS, MOST_ROWS, GridPage, draw_grid
+from cnnfilter.images.colour import signed_colour
+from cnnfilter.images.draw import gray, largest_of
+from cnnfilter.images.grid_page import MOST_COLUMNS, MOST_ROWS, GridPage, cell_side, draw_grid
 from cnnfilter.images.write import write_drawing
 from cnnfilter.run.image import Done
 from cnnfilter.run.outputs import picture_form
+from cnnfilter.run.render import range_of
 from cnnfilter.run.story import decimal
+
+#: Pixels of a letter in the smallest numbers that can be read.
+LETTER = 9
 
 
 def write_grid(done: Done, path: str, at: tuple[int, int] | None) -> None:
@@ -34,10 +43,23 @@ def write_grid(done: Done, path: str, at: tuple[int, int] | None) -> None:
         place = f"rows {top} to {last[0]} of {rows}, columns {left} to {last[1]} of {columns}"
     if len(values) > 1:
         place += f", channel 0 of {len(values)}"
-    facts = done.result.statistics
+    light = done.look.kind == "clip"
+    largest = done.look.white if light else largest_of(part)
+    colours = f"black is 0, white {decimal(largest)}" if light else "blue below 0, orange above"
     page = GridPage(
-        title=done.result.source, place=place, values=part.astype(float),
-        cells=[[decimal(float(value)) for value in row] for row in part], corner=(top, left),
-        shaded=done.look.kind == "clip", note=f"from {decimal(facts.minimum)} to {decimal(facts.maximum)}",
+        title=Path(done.result.source).name, place=place, values=part.astype(float), cells=_texts(part),
+        corner=(top, left), colour=gray if light else signed_colour, largest=largest,
+        note=f"{range_of(part)}; {colours}",
     )  # fmt: skip
     write_drawing(path, draw_grid(page), form)
+
+
+def _texts(part: Array) -> list[list[str]]:
+    """Return values as text, with as many digits as can be read in their cells."""
+    room = cell_side(part.shape[1]) / LETTER
+    made = [[decimal(float(value)) for value in row] for row in part]
+    for decimals in (3, 2, 1, 0):
+        if max(len(one) for row in made for one in row) <= room:
+            break
+        made = [[f"{float(value):.{decimals}f}" for value in row] for row in part]
+    return made

@@ -11,17 +11,19 @@ import numpy as np
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.arrange import USUAL, Arrangement
-from cnnfilter.images.colour import SIGNED, colour_table
+from cnnfilter.images.colour import SIGNED, colour_table, marked
 from cnnfilter.images.display import NUMBERS, Display, extent_of, resolve, to_pixels
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.sheet import Bar, contact_sheet
 from cnnfilter.images.tiles import kernel_picture, picture_tile
 from cnnfilter.networks.model import FileModel, Model
 from cnnfilter.networks.results import LayerResult
-from cnnfilter.run.render import enlarged, in_color, range_text
+from cnnfilter.run.render import enlarged, in_color, range_of
 
 #: Values of a vector that are drawn one by one, with what they stand for; of a longer one in rows of so many.
 MOST_CELLS, VECTOR_COLUMNS = 32, 64
+#: Pixels that such rows are wide, at least.
+VECTOR_WIDTH = 640
 
 
 class Around(NamedTuple):
@@ -128,8 +130,13 @@ def draw_layer(
     if values.ndim < 2 and values.size <= MOST_CELLS:
         return _cells(layer, values.reshape(-1), displays[0], how, beside)
     plane = values if values.ndim == 2 else _rows(values.reshape(-1))
-    tile = _tile(plane, displays[0], how)
-    return contact_sheet([tile], [layer.name], notes=[range_text(*extent_of([values]))], how=how.sheet)
+    large = how if how.zoom > 1 else how._replace(zoom=max(1, VECTOR_WIDTH // plane.shape[1]))
+    tile = _tile(plane, displays[0], large)
+    if plane.size > values.size:  # the last row is not full: the ground shows there
+        seen = enlarged((np.arange(plane.size) < values.size).reshape(*plane.shape, 1), large.zoom)
+        tile = np.concatenate([np.broadcast_to(tile, (*tile.shape[:2], 3)), seen * np.uint8(255)], axis=2)
+    bar = _bar(displays[0], how)
+    return contact_sheet([tile], [layer.name], notes=[range_of(values)], bar=bar, how=how.sheet)
 
 
 def colormap_of(display: Display, how: Drawing) -> str | None:
@@ -139,7 +146,7 @@ def colormap_of(display: Display, how: Drawing) -> str | None:
 
 def _tile(plane: Array, display: Display, how: Drawing) -> Array:
     """Return a plane as pixels."""
-    return enlarged(in_color(to_pixels(plane, display), colormap_of(display, how)), how.zoom)
+    return enlarged(marked(in_color(to_pixels(plane, display), colormap_of(display, how)), plane), how.zoom)
 
 
 def _maps(
@@ -150,13 +157,15 @@ def _maps(
     if index is not None:  # a picture of its own stays gray, as other programs read it
         return enlarged(in_color(to_pixels(values[index], shown[index]), how.colormap), how.zoom)
     tiles = [_tile(one, display, how) for one, display in zip(values, shown, strict=True)]
-    names, notes = _names(layer, values, beside), [range_text(*extent_of([one])) for one in values]
-    bar = None
-    if len(displays) == 1 and len(values) > 1:
-        colours = colour_table(colormap_of(displays[0], how) or "gray")
-        bar = Bar(displays[0].low, displays[0].high, colours)
+    names, notes = _names(layer, values, beside), [range_of(one) for one in values]
+    bar = _bar(displays[0], how) if len(displays) == 1 and len(values) > 1 else None
     kernels = beside.kernels.get(layer.name, ())
     return contact_sheet(tiles, names, notes=notes, kernels=kernels, lead=beside.lead, bar=bar, how=how.sheet)
+
+
+def _bar(display: Display, how: Drawing) -> Bar:
+    """Return the bar of a scale."""
+    return Bar(display.low, display.high, colour_table(colormap_of(display, how) or "gray"), display.absolute)
 
 
 def _names(layer: LayerResult, values: Array, beside: Around) -> Sequence[str]:
@@ -175,10 +184,10 @@ def _cells(layer: LayerResult, vector: Array, display: Display, how: Drawing, be
 
 
 def _rows(vector: Array) -> Array:
-    """Return a vector as rows of at most VECTOR_COLUMNS cells; cells without a value hold NaN."""
+    """Return a vector as rows of at most VECTOR_COLUMNS cells; those that are left over hold 0."""
     if len(vector) <= VECTOR_COLUMNS:
         return vector[None]
     rows = -(-len(vector) // VECTOR_COLUMNS)
-    padded = np.full(rows * VECTOR_COLUMNS, np.nan, vector.dtype)
+    padded = np.zeros(rows * VECTOR_COLUMNS, vector.dtype)
     padded[: len(vector)] = vector
     return padded.reshape(rows, VECTOR_COLUMNS)

@@ -294,6 +294,8 @@ def classify(
     if stored != fed:
         has, made = ("x".join(map(str, size)) for size in (stored, fed))
         notes.append(f"{has} made {made} for the network ({model.input.resize})")
+    if model.input.range == "unit" and picture.dtype.kind == "f" and picture.white not in (0.0, 1.0):
+        notes.append(f"its values go beyond 1, so they are divided by {picture.white:g} (--range stored keeps them)")
     strange = [layer.name for layer in layers if layer.strange]
     if strange:
         notes.append(f"NaN or infinite values first in layer {strange[0]}")

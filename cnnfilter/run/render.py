@@ -12,7 +12,7 @@ import numpy as np
 import cnnfilter
 from cnnfilter.core.arrays import Array
 from cnnfilter.files import atomic_output
-from cnnfilter.images.colour import SIGNED, apply_colormap, colour_table
+from cnnfilter.images.colour import SIGNED, apply_colormap, colour_table, marked
 from cnnfilter.images.display import (
     NUMBERS,
     Display,
@@ -101,11 +101,16 @@ def draw_sheet(
     from cnnfilter.images.sheet import contact_sheet
 
     painters = [_painter(maps, look).for_format("jpg").signed() for maps, look in zip(all_maps, looks, strict=True)]
-    tiles = [painter.pixels() for painter in painters]
+    tiles = [painter.tile() for painter in painters]
     facts = [painter.statistics for painter in painters]
-    notes = [range_text(one.minimum, one.maximum) for one in facts]
+    notes = [range_text(one.minimum, one.maximum, one.size - one.finite) for one in facts]
     single = all(maps.shape[0] == 1 for maps in all_maps)
     bar = shared_bar([(painter.look, painter.display) for painter in painters]) if single else None
+    if bar is not None:
+        most = max(-one.minimum if bar.absolute else one.maximum for one in facts)
+        bar = bar._replace(beyond=max(most, *(one.maximum for one in facts)) > bar.high)
+    if len({painter.display for painter in painters}) > 1:  # maps that cannot be compared say how each is shown
+        notes = [f"{note}; {painter.display}" for note, painter in zip(notes, painters, strict=True)]
     sheet = contact_sheet(
         tiles, names, notes=notes, kernels=extras.kernels, lead=extras.lead, bar=bar, how=looks[0].sheet
     )
@@ -123,14 +128,14 @@ def shared_bar(shown: Sequence[tuple[Look, Display]]) -> Bar | None:
     """Return the bar of the scale that all of some maps share; None where they share none."""
     from cnnfilter.images.sheet import Bar
 
-    ways = {(look.colormap, display.low, display.high) for look, display in shown}
+    ways = {(look.colormap, display.low, display.high, display.absolute) for look, display in shown}
     if len(shown) < 2 or len(ways) != 1:
         return None
-    ((colormap, low, high),) = ways
-    return Bar(low, high, colour_table(colormap or "gray"))
+    ((colormap, low, high, absolute),) = ways
+    return Bar(low, high, colour_table(colormap or "gray"), absolute)
 
 
-def range_text(low: float, high: float) -> str:
+def range_text(low: float, high: float, strange: int = 0) -> str:
     """Return a range as it stands under a tile.
 
     Examples
@@ -138,7 +143,21 @@ def range_text(low: float, high: float) -> str:
     >>> range_text(-1020.0, 3.14159)
     '-1020 to 3.142'
     """
-    return f"{low:.4g} to {high:.4g}" if low <= high else "no finite value"
+    if low > high:
+        return "no finite value"
+    return f"{low:.4g} to {high:.4g}" + (f", {strange} not finite" if strange else "")
+
+
+def range_of(values: Array) -> str:
+    """Return the range of values, and how many of them are not finite, as it stands under a tile.
+
+    Examples
+    --------
+    >>> range_of(np.array([1.0, np.nan, 2.5]))
+    '1 to 2.5, 1 not finite'
+    """
+    facts = Statistics.of(values)
+    return range_text(facts.minimum, facts.maximum, facts.size - facts.finite)
 
 
 def kindred_looks(all_maps: Sequence[Maps], looks: Sequence[Look]) -> list[Look]:
@@ -282,7 +301,10 @@ class _Painter:
             own = [resolve(look.kind, look.white, extent_of([channel], look.kind)) for channel in values]
             kinds = " or ".join(dict.fromkeys(one.kind for one in own if one.constant is None)) or self.display.kind
             self.display = self.display._replace(kind=f"each channel by itself, {kinds}, in")
-        return [self._finished(to_pixels(channel, one)) for channel, one in zip(values, own, strict=True)]
+        return [
+            enlarged(marked(in_color(to_pixels(channel, one), look.colormap), channel), look.zoom)
+            for channel, one in zip(values, own, strict=True)
+        ]
 
     def pixels(self) -> Array:
         """Return the whole picture ``(H, W, C)``, coloured and enlarged."""
@@ -293,7 +315,7 @@ class _Painter:
             tiles = painter.channels()
             self.statistics, self.ranges, self.display = painter.statistics, painter.ranges, painter.display
             names = [str(channel) for channel in range(len(tiles))]
-            notes = [range_text(*one) for one in self.ranges]
+            notes = [range_of(channel) for channel in self.maps.hold()]
             bar = shared_bar([(painter.look, self.display)] * len(tiles)) if self.look.scale != "each" else None
             return contact_sheet(tiles, names, notes=notes, bar=bar, how=self.look.sheet)
         layout = self.layout
@@ -305,11 +327,15 @@ class _Painter:
 
         for _ in self._collect(one):
             pass
-        return self._finished(whole)
+        return enlarged(in_color(whole, self.look.colormap), self.look.zoom)
 
-    def _finished(self, pixels: Array) -> Array:
-        """Return pixels coloured and enlarged."""
-        return enlarged(in_color(pixels, self.look.colormap), self.look.zoom)
+    def tile(self) -> Array:
+        """Return the picture as a tile of a sheet: what is not finite has a colour of its own."""
+        pixels = self.pixels()
+        if not self.streams or self.statistics.finite == self.statistics.size:
+            return pixels
+        values = self.maps.hold().transpose(1, 2, 0)
+        return marked(pixels, enlarged(values, self.look.zoom).transpose(2, 0, 1))
 
     def _collect(self, one: Callable[[int, Array], tuple[Statistics, Any]]) -> Iterator[Any]:
         """Walk over the strips, add up their facts, and pass on the rest."""

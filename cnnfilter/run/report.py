@@ -14,6 +14,7 @@ from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.reduce import plan_windows
 from cnnfilter.core.shapes import Pair, pair, resolve_pads
 from cnnfilter.errors import ParameterError, ShapeError
+from cnnfilter.images.draw import largest_of
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.tiles import picture_tile
 from cnnfilter.images.write import encode_image
@@ -95,6 +96,7 @@ def report_data(works: Sequence[Work], part: ReportPicture) -> dict[str, Any]:
     summed = depths.pop() > 1
     white = float(source.white)
     gray = source.luma and not part.floats
+    signed = not source.picture.is_light and _lowest(source.picture) < 0 and not (summed and channels == 3)
     return {
         "size": [height, width], "channels": source.colors if gray else channels, "floats": part.floats,
         "halves": [base64.b64encode(half).decode() for half in part.halves],
@@ -104,6 +106,7 @@ def report_data(works: Sequence[Work], part: ReportPicture) -> dict[str, Any]:
         "same": options.padding if options.padding in ("same", "full") else "",
         "border": {"mode": sizes.border.mode, "value": float(sizes.border.value)}, "flip": options.flip,
         "activation": _activation(options), "pool": _pool(options, first.plan.activated[1:]), "kernels": kernels,
+        "signed": signed, "largest": largest_of(source.picture.array()) / source.divisor if signed else 1.0,
         "presets": presets(), "low": 0.0 if source.picture.is_light else _lowest(source.picture), "white": white,
     }  # fmt: skip
 

@@ -39,6 +39,8 @@ def batch_data(folder: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
             states[state] = states.get(state, 0) + 1
             if len(rows) < MOST_ROWS:
                 rows.append(_row(record, Path(folder)))
+    except FileNotFoundError:
+        raise ImageError(f"{quoted(folder)}: no batch wrote this folder: it has no {MANIFEST}") from None
     except (OSError, ValueError, AttributeError) as error:
         raise ImageError(f"{quoted(path)}: is no manifest of a batch: {error}") from error
     if not rows:

@@ -20,6 +20,11 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
+def has_colours(out: Console) -> bool:
+    """Say whether a console shows colours."""
+    return out.color_system is not None and not out.no_color
+
+
 def draws_blocks(out: Console) -> bool:
     """Say whether a console shows colours, and half blocks in them."""
-    return out.color_system is not None and not out.no_color and out.encoding.startswith("utf")
+    return has_colours(out) and out.encoding.startswith("utf")

@@ -17,6 +17,7 @@ from rich.text import Text
 from cnnfilter.core.arrays import Array
 from cnnfilter.images.display import extent_of
 from cnnfilter.images.resize import shrink
+from cnnfilter.views.console import console, has_colours
 
 #: Most significant digits that a cell shows.
 DIGITS = 6
@@ -40,6 +41,7 @@ def number_table(
     moves
         Say which flag shows another part.
     """
+    heat = heat and has_colours(console())  # without colours it is a table like any other
     top, bottom, left, right, cells = _window(values, at, width, height, between=2 if heat else 1)
     if heat:
         even = max(len(str(right - 1)), *(len(text) for line in cells for text in line))

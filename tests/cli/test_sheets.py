@@ -70,3 +70,58 @@ def test_heat_prints_the_numbers_that_the_table_prints(cnnfilter_run, tmp_path, 
     table, heat = (cnnfilter_run(*placed, flag) for flag in ("--table", "--heat"))
     assert table.code == heat.code == 0
     assert table.out == heat.out  # but for the colours, which no pipe gets
+
+
+STRANGE = (198, 60, 160)
+
+
+def painted(path):
+    with Image.open(path) as picture:
+        return {
+            tuple(colour) for colour in np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0).tolist()
+        }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show", "a.npy", "-o", "x.png"],
+        ["convolve", "a.npy", "-k", "identity", "-k", "box", "--stack", "-o", "x.png"],
+        ["convolve", "deep.npy", "-k", "identity", "-o", "x.png"],
+        ["run", SAMPLES / "digits" / "digits.yaml", "a.npy", "-o", "x.png"],
+        ["run", SAMPLES / "digits" / "digits.yaml", "a.npy", "--save", "conv1", "-o", "x.tiff"],
+    ],
+)
+def test_what_is_no_number_has_a_colour_of_its_own(cnnfilter_run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    values = np.arange(64.0).reshape(8, 8) - 20
+    values[2, 3], values[5, 5] = np.nan, np.inf
+    np.save("a.npy", values)
+    np.save("deep.npy", np.stack([values] * 5))
+    assert cnnfilter_run(*words).code == 0
+    assert STRANGE in painted(words[-1])
+    np.save("a.npy", np.nan_to_num(values, posinf=0))
+    np.save("deep.npy", np.nan_to_num(np.stack([values] * 5), posinf=0))
+    assert cnnfilter_run(*words).code == 0
+    assert STRANGE not in painted(words[-1])
+
+
+def test_flags_of_sheets_are_not_taken_in_silence_where_there_is_none(cnnfilter_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    digits = [SAMPLES / "digits" / "digits.yaml", SAMPLES / "digits" / "digit-7.png"]
+    for flag in (["--ground", "dark"], ["--columns", "3"], ["--with-input"], ["--with-kernels"], ["--zoom", "2"]):
+        done = cnnfilter_run("run", *digits, "-o", "n.png", *flag)
+        assert (done.code, f"{flag[0]} is about contact sheets" in done.err) == (2, True)
+    done = cnnfilter_run("convolve", SAMPLES / "grid-5x5.csv", "-k", "box", "--columns", "3", "-o", "x.png")
+    assert (done.code, "no contact sheet was made" in done.err) == (0, True)
+    done = cnnfilter_run("run", *digits, "-o", "n.svg")
+    assert (done.code, ".png, .jpg, .jpeg, .webp" in done.err) == (2, True)
+
+
+def test_a_page_shows_the_layers_that_are_asked_for(cnnfilter_run, tmp_path):
+    digits = [SAMPLES / "digits" / "digits.yaml", SAMPLES / "digits" / "digit-7.png"]
+    pages = []
+    for words in ([], ["--layer", "conv*"]):
+        assert cnnfilter_run("run", *digits, "-o", tmp_path / "n.png", *words).code == 0
+        pages.append(np.asarray(Image.open(tmp_path / "n.png")))
+    assert not np.array_equal(*pages)

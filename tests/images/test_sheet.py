@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnfilter.errors import ShapeError
-from cnnfilter.images.arrange import USUAL, columns_of
+from cnnfilter.images.arrange import USUAL, Arrangement, columns_of
 from cnnfilter.images.colour import colour_table
 from cnnfilter.images.sheet import GROUNDS, Bar, contact_sheet
 
@@ -116,3 +116,29 @@ def test_tiles_of_many_sizes_are_centred():
 def test_refusals(tiles, names):
     with pytest.raises(ShapeError, match="needs a name for each map"):
         contact_sheet(tiles, names)
+
+
+def test_a_range_is_never_cut_to_another_number():
+    """A cell grows for it; where the sheet may not grow, it is left out."""
+    tiles = [np.zeros((40, 2, 1), np.uint8)] * 6
+    notes = ["-123456 to 7.891"] * 6
+    wide = contact_sheet(tiles, list("abcdef"), notes=notes)
+    none = contact_sheet(tiles, list("abcdef"), notes=notes, how=Arrangement(longest=200))
+    assert wide.shape[1] > 6 * 90
+    assert none.shape[1] <= 260
+
+
+def test_names_keep_what_tells_them_apart():
+    tiles = [np.zeros((40, 40, 1), np.uint8)] * 3
+    long = [f"gabor-theta{number}-wavelength8-and-much-more" for number in (10, 20, 30)]
+    short = [f"theta{number}" for number in (10, 20, 30)]
+    assert np.array_equal(contact_sheet(tiles, long), contact_sheet(tiles, short))
+
+
+def test_the_bar_says_that_values_lie_beyond_it():
+    tiles = [np.zeros((40, 40, 1), np.uint8)] * 2
+    bars = [
+        Bar(0, 255, colour_table("gray"), absolute, beyond) for absolute in (False, True) for beyond in (False, True)
+    ]
+    sheets = [contact_sheet(tiles, ["a", "b"], bar=bar).tobytes() for bar in bars]
+    assert len(set(sheets)) == 4

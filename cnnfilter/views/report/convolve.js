@@ -275,6 +275,10 @@ function seen() {
 function inputColour(row, column) {
   const outside = row < 0 || column < 0 || row >= height || column >= width;
   const channels = data.summed && planes.length === 3 ? [0, 1, 2] : [state.channel, state.channel, state.channel];
+  if (data.signed) {
+    const colour = signedColour(pixel(channels[0], row, column) / data.largest);
+    return outside ? colour.map((level, k) => Math.round(0.6 * level + 0.4 * [120, 140, 200][k])) : colour;
+  }
   const levels = channels.map((channel) => {
     const share = (pixel(channel, row, column) - data.low) / (data.white - data.low || 1);
     return Math.round(255 * Math.min(Math.max(share, 0), 1));
@@ -298,7 +302,10 @@ function drawAll() {
   }
   const largest = largestOf(mapValues);
   draw($("map"), shape[0], shape[1], (row, column) => signedColour(mapValues[row * shape[1] + column] / largest));
-  $("map-range").textContent = `${written(Math.min(...mapValues))} to ${written(Math.max(...mapValues))} in what is shown`;
+  const finite = mapValues.filter(Number.isFinite);
+  const lost = mapValues.length - finite.length;
+  $("map-range").textContent = (finite.length ? `${written(Math.min(...finite))} to ${written(Math.max(...finite))} in what is shown` : "no finite value in what is shown")
+    + (lost ? `; ${lost} not finite` : "");
   const whole = mapSize();
   $("map-size").textContent = `${whole[0]} x ${whole[1]}`;
   drawOverview();
@@ -418,6 +425,10 @@ function drawKernel() {
           plane[i][j] = input.valueAsNumber;
           renew();
         });
+        input.addEventListener("change", () => { // a field that is left empty holds what it held
+          if (!Number.isFinite(input.valueAsNumber)) input.value = written(plane[i][j]);
+        });
+        input.style.width = `${Math.max(input.value.length + 3, 6)}ch`;
         row.insertCell().append(input);
       });
     });

@@ -19,8 +19,9 @@ function numbers(text) {
 /** Return the largest finite value without its sign; 1 where there is none but 0. */
 const largestOf = (values) => values.reduce((most, value) => Math.max(most, Number.isFinite(value) ? Math.abs(value) : 0), 0) || 1;
 
-/** Return the colour of a value between -1 and 1: blue below 0, pale at 0, orange above. */
+/** Return the colour of a value between -1 and 1: blue below 0, pale at 0, orange above; its own for NaN and infinity. */
 function signedColour(share) {
+  if (!Number.isFinite(share)) return [198, 60, 160];
   const end = share > 0 ? [231, 126, 35] : [52, 110, 196];
   const part = Math.min(1, Math.abs(share)) ** 0.8;
   return [238, 238, 234].map((zero, index) => Math.round(zero + part * (end[index] - zero)));
