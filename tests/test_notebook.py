@@ -105,6 +105,15 @@ def test_maps_show_themselves_and_stay_a_dict():
     again = pickle.loads(pickle.dumps(maps))
     assert (type(again), list(again), again.network) == (type(maps), list(maps), "digits")
     assert isinstance(maps, dict)
+    assert type(maps.copy()) is type(maps)
+    assert maps.fromkeys(["a"]) == {"a": None}
+
+
+def test_a_network_of_very_many_layers_is_cut():
+    layers = {f"layer-{number}": np.ones((2, 3, 3)) for number in range(60)}
+    maps = type(run_network(SAMPLES / "digits" / "digits.yaml", np.zeros((8, 8))))(layers)
+    assert "and 12 more layers" in maps._repr_html_()
+    assert opened(maps._repr_png_()).shape[1] < 6000
 
 
 def test_of_a_batch_the_first_picture_is_shown():
@@ -123,14 +132,16 @@ def test_maps_of_any_form_are_drawn():
     assert draw_maps(colour, scale="each", ground="dark").mode == "RGB"
     assert draw_maps(bank[0], colormap="viridis").size == draw_maps(bank[0]).size
     assert draw_maps([0.1, 0.9], names=["cat", "dog"]).width > draw_maps([0.1, 0.9], longest=200).width
-    for strange in (np.nan, np.inf, 1e300, 0):
-        assert draw_maps(np.full((2, 3, 4), strange)).size
+    for strange in (np.nan, np.inf):
+        assert [198, 60, 160] in np.asarray(draw_maps(np.full((2, 3, 4), strange))).reshape(-1, 3).tolist()
+    assert [198, 60, 160] not in np.asarray(draw_maps(np.full((2, 3, 4), 1e300))).reshape(-1, 3).tolist()
+    assert max(draw_maps(bank, longest=150).size) <= 150
 
 
 @pytest.mark.parametrize(
     ("maps", "words", "said"),
     [
-        ({"conv1": [[1.0]]}, {}, "one of 'conv1'"),
+        ({"conv1": [[1.0]]}, {}, "a dict of 1"),
         (np.zeros((0, 3, 3)), {}, r"got \(0, 3, 3\)"),
         (3.0, {}, r"got \(\)"),
         (np.zeros((2, 3, 3)), {"names": ["a"]}, "1 names for 2 maps"),
@@ -138,6 +149,10 @@ def test_maps_of_any_form_are_drawn():
         (np.zeros((2, 3, 3)), {"display": "sharp"}, "unknown display"),
         (np.zeros((2, 3, 3)), {"colormap": "virids"}, "viridis"),
         (np.zeros((2, 3, 3)), {"columns": 0}, "columns"),
+        (np.zeros((2, 3, 3)), {"columns": 1.5}, "columns"),
+        (np.zeros((2, 3, 3)), {"longest": 10}, "longest must be at least 100"),
+        (np.zeros(40), {"names": ["a"] * 40}, "without names"),
+        ({}, {}, "a dict of 0"),
         (np.zeros((2, 3, 3), complex), {}, "real"),
     ],
 )

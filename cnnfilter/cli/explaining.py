@@ -99,7 +99,7 @@ def _film(wanted: Wanted) -> str:
 #: Flags that mean something with a network.
 FOR_NETWORKS = frozenset({
     "images", "layer", "at", "exact", "quiz", "output", "json", "layout", "frame", "allow_truncated", "max_pixels",
-    "max_memory", "debug", "dtype", "open_",
+    "max_memory", "debug", "open_",
 })  # fmt: skip
 
 

@@ -84,11 +84,12 @@ Range = Annotated[
 Dtype = Annotated[
     str,
     typer.Option(
-        "--dtype",
-        metavar="float32|float64|int32|int64",
-        rich_help_panel=_STEP,
+        "--dtype", metavar="float32|float64|int32|int64", rich_help_panel=_STEP,
         help="Type to compute in; int32 and int64 give exact sums of whole numbers.",
     ),
+]  # fmt: skip
+NetworkDtype = Annotated[
+    str, typer.Option("--dtype", metavar="float32|float64", rich_help_panel=_STEP, help="Type to compute in.")
 ]
 Stride = Annotated[
     str, typer.Option("--stride", "-s", metavar="N|ROWS,COLS", rich_help_panel=_STEP, help="Step of the window.")

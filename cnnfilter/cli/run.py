@@ -64,7 +64,7 @@ def run(
     json: flags.Json = False,
     quiet: flags.Quiet = False,
     open_: flags.Open = False,
-    dtype: flags.Dtype = "float32",
+    dtype: flags.NetworkDtype = "float32",
     threads: flags.Threads = None,
     limits: LimitFlags,
 ) -> None:
@@ -90,6 +90,7 @@ def run(
     Example: cnnfilter run samples/digits/digits.yaml samples/digits/digit-7.png --save all -o out/
     """
     from cnnfilter.cli import networks, shared
+    from cnnfilter.cli.opening import check_open
     from cnnfilter.cli.words import check_inputs, check_order
     from cnnfilter.networks.model import open_model
     from cnnfilter.run.network import NetworkOptions
@@ -103,6 +104,7 @@ def run(
         check_page(output or "")
     if page is None and (output or format or maps):
         save = save or ["all"]  # files were asked for
+    check_open(open_, None if labels is not None or not (page or save) else output or "")
     wanted = networks.Wanted(
         view=flags.ViewFlags(table=table, heat=heat, json=json, quiet=quiet, open_=open_),
         at=shared.position(at), top=top,

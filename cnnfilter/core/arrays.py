@@ -139,7 +139,7 @@ def exactly(values: Array, dtype: Any, name: str) -> Array:
     >>> exactly(np.array([0.5]), "uint8", "the image")
     Traceback (most recent call last):
         ...
-    cnnfilter.errors.ParameterError: the image holds 0.5, and uint8 holds whole numbers alone
+    cnnfilter.errors.ParameterError: the image holds 0.5 at 0, and uint8 holds whole numbers alone
     """
     wanted = np.dtype(dtype)
     if wanted.kind in "iub" and values.size:
@@ -258,7 +258,7 @@ def channels_back(maps: Array, layout: str) -> Array:
 
 
 #: Modules whose functions stand around public ones.
-_DOORS = ("cnnfilter.api", "cnnfilter.core.missing")
+_DOORS = ("cnnfilter.api", "cnnfilter.core.missing", "cnnfilter.core.whole_steps")
 
 
 def _warn(shape: tuple[int, ...], otherwise: str = "layout='HWC'") -> None:

@@ -89,7 +89,8 @@ def pool2d(
     ShapeError
         If the window does not fit, or if one would hold padding alone and so have no value.
     ParameterError
-        If an argument has the wrong form.
+        If an argument has the wrong form; with a `dtype` of whole numbers also for a fraction, a kind that makes
+        fractions, and a sum that does not fit.
     UnknownNameError
         If there is no such kind.
 

@@ -102,15 +102,17 @@ UNKNOWN = ReceptiveField((0, 0))
 def joined(fields: Sequence[ReceptiveField]) -> ReceptiveField:
     """Return that of values made of several at one place: from the first begin to the last end.
 
+    Maps beside a single value of all of them see everything.
+
     Examples
     --------
     >>> joined([INPUT, INPUT.slid((3, 3), (1, 1), (1, 1))])
     ReceptiveField(size=(3, 3), jump=(1.0, 1.0), begin=(-1.0, -1.0), even=True)
     """
-    jumps = {one.jump for one in fields if one.jump is not None}
+    jumps = {one.jump for one in fields}
     sizes = [one.size for one in fields if one.size is not None]
-    if len(sizes) < len(fields):
-        return EVERYTHING._replace(jump=next(iter(jumps), None))
+    if len(sizes) < len(fields) or (None in jumps and len(jumps) > 1):  # what stands still beside maps is a mean of all
+        return EVERYTHING
     if len(jumps) > 1 or not all(one.known for one in fields):
         return UNKNOWN
     top, left = (min(one.begin[axis] for one in fields) for axis in range(2))

@@ -66,7 +66,8 @@ def conv_transpose2d(
     ShapeError
         If the shapes do not fit together, or nothing is left of the output.
     ParameterError
-        If an argument has the wrong form.
+        If an argument has the wrong form; with a `dtype` of whole numbers also for a fraction, and a sum that does
+        not fit.
 
     Notes
     -----

@@ -212,15 +212,14 @@ def exact_sums(
     cuts = cuts_of(per_output, extent)
     reach = max(-extent.low, extent.high).bit_length()
     size = int(np.abs(weights, dtype=np.float64).max()).bit_length() + 1
-    bounds, sums = bounds_of(per_output, extent, bias), None
-    for shift, part in parts_of(values, cuts.values, reach):
-        for more, weight in parts_of(weights, cuts.weights, size):
-            products = compute(part.astype(cuts.float), weight.astype(cuts.float))
-            if sums is None:
-                sums = Sums(np.empty(products.shape, np.int64), bias, bounds)
-            sums.add(products, shift + more)
-    if sums is None:
-        raise AssertionError("no part of the values")
+    made = [
+        (shift + more, compute(part.astype(cuts.float), weight.astype(cuts.float)))
+        for shift, part in parts_of(values, cuts.values, reach)
+        for more, weight in parts_of(weights, cuts.weights, size)
+    ]
+    sums = Sums(np.empty(made[0][1].shape, np.int64), bias, bounds_of(per_output, extent, bias))
+    for shift, products in made:
+        sums.add(products, shift)
     return sums.checked(dtype).astype(dtype, copy=False)
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from cnnfilter.core.arrays import Array, real_array, type_of, whole_numbers
+from cnnfilter.core.arrays import Array, exactly, real_array, type_of, whole_numbers
 from cnnfilter.core.whole import DOUBLE, Bounds, Sums, parts_of
 from cnnfilter.errors import ParameterError
 
@@ -79,17 +79,18 @@ def _pool_whole(pool: Callable[[Array], Array], image: Array, kind: str, dtype: 
         raise ParameterError(f"{kind} pooling makes fractions: {', '.join(WHOLE_POOLINGS)} are exact in {dtype}")
     values = whole_numbers(image, "the image")
     extent = Bounds(min(int(values.min(initial=0)), 0), max(int(values.max(initial=0)), 0))
-    cells = values.shape[-2] * values.shape[-1] if kind == "sum" else 1
-    bits = DOUBLE - cells.bit_length()
     reach = max(-extent.low, extent.high).bit_length()
-    if kind != "sum" and reach > DOUBLE:
-        raise ParameterError(f"{kind} pooling in {dtype} takes values up to 2**{DOUBLE}, the image reaches 2**{reach}")
-    sums = None
-    for shift, part in parts_of(values, bits if reach > bits else 0, reach):
-        made = pool(part.astype(np.float64))
-        if sums is None:
-            sums = Sums(np.empty(made.shape, np.int64), None, Bounds(extent.low * cells, extent.high * cells))
-        sums.add(made, shift)
-    if sums is None:
-        raise AssertionError("no part of the values")
+    if kind != "sum":
+        if reach > DOUBLE:
+            raise ParameterError(
+                f"{kind} pooling in {dtype} takes values up to 2**{DOUBLE}, the image reaches 2**{reach}"
+            )
+        return exactly(pool(values.astype(np.float64)), dtype, f"the {kind}")
+    cells = values.shape[-2] * values.shape[-1]  # that a window holds, at most
+    bits = DOUBLE - cells.bit_length()
+    parts = parts_of(values, bits if reach > bits else 0, reach)
+    made = [(shift, pool(part.astype(np.float64))) for shift, part in parts]
+    sums = Sums(np.empty(made[0][1].shape, np.int64), None, Bounds(extent.low * cells, extent.high * cells))
+    for shift, part in made:
+        sums.add(part, shift)
     return sums.checked(dtype).astype(dtype, copy=False)

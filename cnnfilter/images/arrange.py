@@ -39,7 +39,7 @@ class Arrangement(NamedTuple):
     def checked(self) -> Arrangement:
         """Return the same, or raise for a number of columns below 1 or an unknown ground."""
         lookup(dict.fromkeys((LIGHT, DARK)), self.ground, "ground")
-        if self.columns is not None and self.columns < 1:
+        if self.columns is not None and not (isinstance(self.columns, int) and self.columns >= 1):
             raise ParameterError(f"columns must be a whole number of at least 1, got {self.columns}")
         return self
 

@@ -75,6 +75,6 @@ def _card(image: Image.Image, draw: ImageDraw.ImageDraw, card: Card, corner: tup
     place = round((left + SIDE + 18) * SCALE), round(top * SCALE)
     image.paste(effect.resize(size, how), place)
     draw.rectangle((place[0] - 1, place[1] - 1, place[0] + size[0], place[1] + size[1]), None, RULE, SCALE)
-    draw_text(draw, (left * SCALE, top + SIDE + 8), card.name, 20, INK, width=(SIDE + 10) * SCALE)
-    draw_text(draw, (left * SCALE, top + SIDE + 34), card.title, 15, FAINT, width=width * SCALE)
-    draw_text(draw, (place[0], top + SIDE + 10), card.shown, 15, FAINT, width=room[0])
+    draw_text(draw, (left * SCALE, top + SIDE + 8), card.name, 20, INK, width=width * SCALE)
+    shown = f"{card.title}; {card.shown}" if card.shown else card.title
+    draw_text(draw, (left * SCALE, top + SIDE + 34), shown, 15, FAINT, width=width * SCALE)

@@ -20,8 +20,8 @@ MARGIN, NARROW, USUAL, BARS = 56, 116, 132, 270
 HEAD, TOP, BOTTOM = 150, 246, 826
 #: Width of the widest column, and height of a map's number.
 LARGEST, LABEL = 420, 12
-#: The most maps of a layer that are drawn.
-MOST_MAPS = 16
+#: The most columns of a page, and the most maps of a layer that are drawn.
+MOST_COLUMNS, MOST_MAPS = 48, 16
 
 
 class Column(NamedTuple):

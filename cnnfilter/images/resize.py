@@ -59,6 +59,8 @@ def shrink(pixels: Pixels, width: int, height: int) -> Pixels:
     ----------
     pixels
         ``(H, W, C)`` uint8, gray or RGB, and alpha, which is left out.
+    width, height
+        The most columns and rows of the result.
 
     Returns
     -------

@@ -27,7 +27,7 @@ def kernel_picture(weights: Array) -> Array:
     Of any other number of channels it is the first.
     """
     planes = weights if weights.ndim == 3 else weights[None]
-    most = float(np.abs(planes).max())
     planes = planes if len(planes) in (1, 3) else planes[:1]
+    most = float(np.abs(planes).max())
     pixels = to_pixels(planes, resolve("symmetric", 1.0, Extent(-most, most)))
     return pixels if len(planes) == 3 else apply_colormap(pixels, colour_table(SIGNED))

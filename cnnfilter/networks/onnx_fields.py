@@ -87,7 +87,7 @@ def _window(node: Any, inputs: Sequence[ReceptiveField], around: Around) -> Rece
     kernel = said.get("kernel_shape") or (list(around.held[bank].shape[2:]) if bank in around.held else [])
     if len(kernel) != 2:
         return UNKNOWN
-    if inputs[0].jump is None and around.sides(node.input[0]) == (1, 1):
+    if around.sides(node.input[0]) == (1, 1):
         return inputs[0]  # one cell is left
     spread, step = said.get("dilations") or [1, 1], said.get("strides") or [1, 1]
     span = [d * (k - 1) + 1 for d, k in zip(spread, kernel, strict=True)]

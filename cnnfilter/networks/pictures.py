@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.images.network_page import MOST_MAPS, Column, NetworkPage, draw_network
+from cnnfilter.images.network_page import MOST_COLUMNS, MOST_MAPS, Column, NetworkPage, draw_network
 from cnnfilter.images.tiles import kernel_picture
 from cnnfilter.images.write import encode_image
 from cnnfilter.networks.layers.base import Layer
@@ -15,8 +15,9 @@ from cnnfilter.networks.spec import Network
 def network_png(network: Network) -> bytes:
     """Return a network as a PNG: a column for each layer, filters and matrices by sign."""
     counts = f"{len(network.layers)} layers, {network.parameters:,} numbers"
-    note = f"{counts}; blue below 0, orange above, each filter by itself"
-    columns = tuple(_column(layer) for layer in network.layers)
+    left_out = f"; the first {MOST_COLUMNS} are drawn" if len(network.layers) > MOST_COLUMNS else ""
+    note = f"{counts}{left_out}; blue below 0, orange above, each filter by itself"
+    columns = tuple(_column(layer) for layer in network.layers[:MOST_COLUMNS])
     page = NetworkPage(title=network.name, note=note, columns=columns, bars=(), bars_title="")
     return encode_image(draw_network(page), "png")
 
@@ -24,7 +25,7 @@ def network_png(network: Network) -> bytes:
 def _column(layer: Layer) -> Column:
     """Return a layer: of many filters the first, and of a filter over many channels its first plane."""
     weights = layer.arrays.get("weights")
-    if weights is None or weights.ndim not in (2, 4):
+    if weights is None or layer.kind not in ("conv", "dense"):  # others have no filters in front
         return Column(layer.name, (layer.operation,), ())
     lines: tuple[str, ...] = layer.operation, " x ".join(map(str, weights.shape))
     if weights.ndim == 2:

@@ -124,7 +124,6 @@ def plan_network(
         If a layer does not fit what it takes: its name, both shapes and the formula.
     ParameterError
         If the input's size is not known.
-
     """
     size = size or network.input.size
     if size is None:

@@ -14,31 +14,37 @@ from cnnfilter.errors import ParameterError, ShapeError, lookup
 from cnnfilter.images.arrange import Arrangement
 from cnnfilter.images.display import parse_display
 from cnnfilter.images.draw import PillowImage, as_image
-from cnnfilter.images.network_page import NetworkPage, draw_network
+from cnnfilter.images.network_page import MOST_COLUMNS, NetworkPage, draw_network
 from cnnfilter.images.write import encode_image
 from cnnfilter.networks.results import LayerResult, bare_layer
-from cnnfilter.run.layer_pictures import Around, Drawing, draw_layer, drawable, layer_displays, most_varying
+from cnnfilter.run.layer_pictures import MOST_CELLS, Around, Drawing, draw_layer, drawable, layer_displays, most_varying
 from cnnfilter.run.network_page import COLOURS, columns_of
 
 #: Maps of a layer that a notebook shows, and the longest side of their sheet.
 MOST_MAPS, LONGEST = 16, 720
+#: The least that the longest side of a sheet may be.
+LEAST = 100
 
 
 def maps_html(title: str, layers: Iterable[LayerResult]) -> str:
     """Return layers as HTML: each one's shape, range, and the maps that vary most."""
-    rows = []
-    for layer in layers:
+    rows, every = [], list(layers)
+    for layer in every[:MOST_COLUMNS]:
         shape = " x ".join(map(str, layer.shape))
         said = f"{escape(layer.name)}: {shape}, from {layer.minimum:.4g} to {layer.maximum:.4g}"
         if layer.values.ndim == 3 and len(layer.values) > MOST_MAPS:
             said += f"; the {MOST_MAPS} maps that vary most"
         rows.append(f"<div>{said}</div>{_thumbnails(layer)}")
-    return f"<div>{escape(title)}</div>{''.join(rows)}"
+    more = f"<div>and {len(every) - MOST_COLUMNS} more layers</div>" if len(every) > MOST_COLUMNS else ""
+    return f"<div>{escape(title)}</div>{''.join(rows)}{more}"
 
 
 def maps_png(title: str, layers: Iterable[LayerResult]) -> bytes:
     """Return layers as the columns of a PNG."""
-    page = NetworkPage(title, f"{COLOURS}; each layer by itself", columns_of(layers, Drawing()), (), "")
+    every = list(layers)
+    note = f"; the first {MOST_COLUMNS} of {len(every)} layers" if len(every) > MOST_COLUMNS else ""
+    columns = columns_of(every[:MOST_COLUMNS], Drawing())
+    page = NetworkPage(title, f"{COLOURS}; each layer by itself{note}", columns, (), "")
     return encode_image(draw_network(page), "png")
 
 
@@ -74,7 +80,7 @@ def draw_maps(
         ``(K, H, W)``, ``(H, W)``, a vector ``(n,)``, or ``(K, C, H, W)`` as `conv2d` gives of a bank and a picture of
         C channels.
     names
-        What stands under each; numbers unless given.
+        What stands under each; numbers unless given. Vectors of more than 32 values have none.
     display
         How values become pixels: ``auto`` (symmetric about a neutral zero where both signs are there, else from the
         smallest to the largest), ``clip``, ``abs``, ``minmax``, ``symmetric`` or ``percentile:P``.
@@ -87,7 +93,7 @@ def draw_maps(
     ground
         ``light`` or ``dark``.
     longest
-        The longest side of the sheet in pixels.
+        The longest side of the sheet in pixels, 100 at least.
 
     Returns
     -------
@@ -109,17 +115,23 @@ def draw_maps(
     ((9, 4, 6), 'RGB')
     """
     if isinstance(maps, Mapping):
-        raise ParameterError(f"draw_maps takes the maps of one layer: one of {', '.join(map(repr, list(maps)[:4]))}")
+        raise ParameterError(f"draw_maps takes the maps of one layer, got a dict of {len(maps)} (such as maps[NAME])")
     lookup(dict.fromkeys(("shared", "each")), scale, "scale")
     values, labels = _as_layer(real_array(maps, "maps"))
     labels = labels if names is None else tuple(map(str, names))
     if len(labels) != len(values):
         raise ShapeError(f"{len(labels)} names for {len(values)} maps")
+    if names is not None and values.ndim == 1 and len(values) > MOST_CELLS:
+        raise ShapeError(f"{len(values)} values are drawn as rows, without names; up to {MOST_CELLS} have some")
+    if longest < LEAST:
+        raise ParameterError(f"longest must be at least {LEAST} pixels, got {longest}")
     layer = bare_layer("maps", values)
     how = Drawing(
         parse_display(display), colormap, scale, sheet=Arrangement(columns, ground, longest=longest).checked()
     )
-    return as_image(draw_layer(layer, layer_displays(layer, how), how, beside=Around({"maps": labels})))
+    sheet = as_image(draw_layer(layer, layer_displays(layer, how), how, beside=Around({"maps": labels})))
+    sheet.thumbnail((longest, longest))  # names and ranges may have made it longer
+    return sheet
 
 
 def _as_layer(values: Array) -> tuple[Array, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from cnnfilter.core.arrays import Array
@@ -22,9 +23,15 @@ class FeatureMaps(dict[str, Array]):
         How many pictures they are of; None for a single one, which has no axis for it.
     """
 
-    def __init__(self, outputs: Mapping[str, Array], network: str = "", batch: int | None = None) -> None:
+    def __init__(
+        self, outputs: Mapping[str, Array] = MappingProxyType({}), network: str = "", batch: int | None = None
+    ) -> None:
         super().__init__(outputs)
         self.network, self.batch = network, batch
+
+    def copy(self) -> FeatureMaps:
+        """Return the same arrays under the same names."""
+        return FeatureMaps(self, self.network, self.batch)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (dict(self), self.network, self.batch)

@@ -10,8 +10,9 @@ import numpy as np
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.draw import LONGEST_NUMBERED
-from cnnfilter.images.filter_table import Card, draw_table
+from cnnfilter.images.filter_table import SIDE, Card, draw_table
 from cnnfilter.images.picture import Picture
+from cnnfilter.images.tiles import picture_tile
 from cnnfilter.images.write import write_drawing
 from cnnfilter.library.export.text import whole
 from cnnfilter.library.kernel import Kernel
@@ -37,12 +38,29 @@ def write_table(kernels: Sequence[Kernel], picture: Picture, title: str, path: s
     form = picture_form(path)
     if len(kernels) > MOST_FILTERS:
         raise ParameterError(f"a table holds {MOST_FILTERS} kernels at most, these are {len(kernels)} (name fewer)")
-    cards = [_card(kernel, picture, options) for kernel in kernels]
-    place = f"{len(cards)} filters on {Path(picture.name).name}; numbers: blue below 0, orange above"
+    part = _middle(picture)
+    itself = _rgb(picture_tile(picture))[part]
+    cards = [Card("the picture", "as it is", np.ones((1, 1)), [["1"]], itself, "")]
+    cards += [_card(kernel, picture, options, part) for kernel in kernels]
+    rows, columns = itself.shape[:2]
+    whole = (rows, columns) == (picture.height, picture.width)
+    where = "" if whole else f"the middle {rows} x {columns} of "
+    place = f"{len(kernels)} filters on {where}{Path(picture.name).name}; numbers: blue below 0, orange above"
     write_drawing(path, draw_table(title, place, cards), form)
 
 
-def _card(kernel: Kernel, picture: Picture, options: Options) -> Card:
+def _middle(picture: Picture) -> tuple[slice, slice]:
+    """Return the part of a picture that is shown pixel by pixel: made smaller, sharpening could not be seen."""
+    starts = [max((side - SIDE) // 2, 0) for side in (picture.height, picture.width)]
+    return slice(starts[0], starts[0] + SIDE), slice(starts[1], starts[1] + SIDE)
+
+
+def _rgb(tile: Array) -> Array:
+    """Return pixels of one or three channels, and transparency that is left out, as RGB."""
+    return np.broadcast_to(tile[..., : 3 if tile.shape[2] > 2 else 1], (*tile.shape[:2], 3))
+
+
+def _card(kernel: Kernel, picture: Picture, options: Options, part: tuple[slice, slice]) -> Card:
     """Return what a table says of one kernel."""
     request = Request((Step(kernel.name, kernel.spec, (kernel,)),), options, "auto", keep=True)
     (done,) = do_image(request, picture, [])
@@ -51,7 +69,7 @@ def _card(kernel: Kernel, picture: Picture, options: Options) -> Card:
     cells, scale = _cells(plane)
     return Card(
         name=kernel.name, title=f"{scale}{kernel.title or kernel.spec}", weights=plane, cells=cells,
-        effect=np.broadcast_to(tile[..., : 3 if tile.shape[2] > 2 else 1], (*tile.shape[:2], 3)),
+        effect=_rgb(tile)[part],
         shown=f"shown as {done.look.kind}",
     )  # fmt: skip
 

@@ -58,8 +58,19 @@ def _texts(part: Array) -> list[list[str]]:
     """Return values as text, with as many digits as can be read in their cells."""
     room = cell_side(part.shape[1]) / LETTER
     made = [[decimal(float(value)) for value in row] for row in part]
-    for decimals in (3, 2, 1, 0):
+    for digits in (4, 3, 2):
         if max(len(one) for row in made for one in row) <= room:
             break
-        made = [[f"{float(value):.{decimals}f}" for value in row] for row in part]
+        made = [[_short(float(value), digits) for value in row] for row in part]
     return made
+
+
+def _short(value: float, digits: int) -> str:
+    """Return a number in so many digits, or without a fraction where that is as short.
+
+    Examples
+    --------
+    >>> _short(123.4, 2), _short(-0.0312, 2), _short(1.2345e20, 2)
+    ('123', '-0.031', '1.2e+20')
+    """
+    return f"{value:.0f}" if 10**digits <= abs(value) < 10**6 else f"{value:.{digits}g}"

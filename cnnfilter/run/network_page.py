@@ -13,7 +13,7 @@ from cnnfilter.errors import OutputError
 from cnnfilter.files import atomic_output, quoted
 from cnnfilter.images.colour import marked
 from cnnfilter.images.display import Display, to_pixels
-from cnnfilter.images.network_page import MOST_MAPS, Column, NetworkPage, draw_network, encode_pdf
+from cnnfilter.images.network_page import MOST_COLUMNS, MOST_MAPS, Column, NetworkPage, draw_network, encode_pdf
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.tiles import picture_tile
 from cnnfilter.images.write import write_drawing
@@ -30,8 +30,8 @@ APART = (
     "activation", "pool", "normalize", "dropout", "relu", "leakyrelu", "prelu", "clip", "sigmoid", "tanh", "hardswish",
     "maxpool", "averagepool", "batchnormalization", "globalaveragepool",
 )  # fmt: skip
-#: Columns of a page, values of a vector that are drawn, and classes with a bar.
-MOST_COLUMNS, MOST_VALUES, MOST_BARS = 48, 64, 10
+#: Values of a vector that are drawn, and classes with a bar.
+MOST_VALUES, MOST_BARS = 64, 10
 
 
 def network_page(result: NetworkResult, picture: Picture, expected: Input, how: Drawing) -> Array:
@@ -80,7 +80,7 @@ def _input(picture: Picture, expected: Input) -> Column:
     lines = [" x ".join(map(str, picture.shape))]
     taken = expected.channels or picture.channels, *expected.size_for((picture.height, picture.width))
     if taken != tuple(picture.shape):
-        lines.append(f"made {' x '.join(map(str, taken))}")
+        lines.append(f"made {'x'.join(map(str, taken))}")
     return Column("input", tuple(lines), (np.ascontiguousarray(colours),))
 
 

@@ -37,6 +37,7 @@ def _facts(step: StepPlan) -> dict[str, Any]:
         **({"dropped by the pooling": list(step.dropped[1])} if pooling else {}),
         "receptive field": list(step.field.size or ()),
         "jump": None if step.field.jump is None else list(step.field.jump),
+        "begin": list(step.field.begin) if step.field.even else None,
         "engine": step.plan.engine,
         "why": step.plan.why,
         "strips": step.plan.strip_count,

@@ -42,6 +42,7 @@ def test_what_was_written_is_opened(monkeypatch, tmp_path, capsys, words, names)
         ["show", SAMPLES / "grid-5x5.csv"],
         ["explain", SAMPLES / "grid-5x5.csv", "-k", "box"],
         ["kernels", "show", "box"],
+        ["run", SAMPLES / "digits" / "digits.yaml", SAMPLES / "digits" / "digit-7.png"],
     ],
 )
 def test_without_a_file_there_is_nothing_to_open(cnnfilter_run, words):

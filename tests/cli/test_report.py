@@ -221,7 +221,7 @@ def test_a_network_leads_from_a_class_back_to_the_picture(written, opened):
 
 
 def test_the_last_cells_have_their_classes_beside_them(written, opened, tmp_path):
-    """Of forty classes, those that are listed are there whatever their place, and lead to their values."""
+    """Of eighty classes, those that are listed are there whatever their place, and lead to their values."""
     (tmp_path / "net.yaml").write_text(
         "input: {channels: 1, size: [1, 80]}\nclasses: ["
         + ", ".join(f"class-{place}" for place in range(80))

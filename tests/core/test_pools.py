@@ -5,6 +5,7 @@ import pytest
 
 import cnnfilter
 from cnnfilter.core.pools import POOL_FORMULAS, POOL_MODES, POOL_NAMES, Pooling, parse_pool
+from cnnfilter.core.receptive import ReceptiveField
 from cnnfilter.core.reduce import POOLINGS
 from cnnfilter.errors import CnnFilterError, ShapeError
 
@@ -110,7 +111,7 @@ def test_plans_by_hand():
     assert [plan.middle(0, index) for index in range(3)] == [1, 3, 5]
     assert parse_pool("avg:3:2:pad=1").plan((5, 8)).dropped == (0, 1)
     assert parse_pool("max:3:dilation=2").plan((9, 9)).span == (5, 5)
-    assert parse_pool("global-avg").plan((5, 8)).seen((3, 3), (2, 2)) == ((11, 17), None)
+    assert parse_pool("global-avg").plan((5, 8)).seen(ReceptiveField((3, 3), (2, 2)))[:2] == ((11, 17), None)
     assert parse_pool("adaptive-avg:2,3").plan((4, 8)).stride == (2, 8 / 3)
     assert parse_pool("adaptive-avg:2,3").plan((4, 8)).span == (2, 4)  # columns 0-2, 2-5, 5-7
     assert parse_pool("fractional-max:2").plan((10, 20)).out == (7, 14)

@@ -177,6 +177,15 @@ def test_pooling(bits):
             cnnfilter.pool2d(image, "max", 3, dtype="int64")
 
 
+@pytest.mark.parametrize("kind", ["max", "min"])
+def test_the_largest_numbers_that_a_float_holds_are_pooled_right(kind):
+    image = np.random.default_rng(0).integers(2**52 - 9, 2**53, (8, 8)) * np.random.default_rng(1).choice(
+        [-1, 1], (8, 8)
+    )
+    cells = image.reshape(4, 2, 4, 2).transpose(0, 2, 1, 3).reshape(4, 4, 4)
+    assert np.array_equal(cnnfilter.pool2d(image, kind, 2, dtype="int64"), getattr(cells, kind)(axis=-1))
+
+
 @pytest.mark.parametrize("function", [cnnfilter.conv2d, cnnfilter.conv_transpose2d])
 def test_floats_can_be_asked_for(function):
     image, kernel = np.random.default_rng(0).random((9, 9)).astype(np.float32), np.ones((3, 3)) / 3

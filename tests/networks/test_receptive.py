@@ -40,26 +40,26 @@ UNEVEN = {
 SIZE = 12
 
 
-def field_and_lines(tmp_path, layers):
+def field_and_lines(tmp_path, layers, last=-1):
     """Return the plan's field of the last layer, and for each of its values the rows and columns that change it."""
     path = tmp_path / "net.yaml"
     path.write_text(
         "\n".join([f"input: {{channels: 1, size: [{SIZE}, {SIZE}]}}", "layers:", *(f"  - {one}" for one in layers)])
     )
     network = load_network(path)
-    field = plan_network(network).layers[-1].field
+    field = plan_network(network).layers[last].field
     base = np.random.default_rng(0).random((1, SIZE, SIZE))
 
-    def last(image):
+    def ended(image):
         *_, values = cnnfilter.run_network(network, image).values()
-        return values[0]
+        return values[0] if values.ndim == 3 else values[None]
 
-    before = last(base)
+    before = ended(base)
     touched = np.zeros((2, SIZE, *before.shape), bool)
     for axis, line in np.ndindex(2, SIZE):
         changed = base.copy()
         changed[(slice(None),) * (axis + 1) + (line,)] += 100
-        touched[axis, line] = last(changed) != before
+        touched[axis, line] = ended(changed) != before
     return field, touched
 
 
@@ -77,7 +77,7 @@ def test_a_value_sees_from_where_the_plan_says_to_where_it_says(tmp_path, case):
 
 
 @pytest.mark.parametrize("case", UNEVEN)
-def test_uneven_windows_are_never_larger_than_the_plan_says(tmp_path, case):
+def test_the_largest_of_uneven_windows_is_what_the_plan_says(tmp_path, case):
     field, touched = field_and_lines(tmp_path, UNEVEN[case])
     assert not field.even
     assert field.as_json()["begin"] is None
@@ -87,6 +87,26 @@ def test_uneven_windows_are_never_larger_than_the_plan_says(tmp_path, case):
 
 
 def test_of_a_vector_of_many_cells_no_place_is_said(tmp_path):
-    field, _ = field_and_lines(tmp_path, [f"{{name: a, kind: conv, {ONES}}}"])
-    assert not field.flattened((10, 10)).even
-    assert field.flattened((1, 1)).even
+    field, _ = field_and_lines(
+        tmp_path, ["{name: a, kind: flatten}", "{name: b, kind: activation, activation: relu}"], last=0
+    )
+    assert (field.size, field.jump, field.even) == ((1, 1), None, False)
+    single = [f"{{name: a, kind: conv, {ONES}}}", "{name: b, kind: pool, pool: avg, mode: global}"]
+    field, _ = field_and_lines(tmp_path, [*single, "{name: c, kind: flatten}"], last=1)
+    assert (field.size, field.even) == ((12, 12), True)
+
+
+def test_a_border_that_goes_round_is_not_seen_at_one_place(tmp_path):
+    layers = [f"{{name: a, kind: conv, {ONES}, padding: 1, padding_mode: circular}}"]
+    field, touched = field_and_lines(tmp_path, layers)
+    assert not field.even
+    assert np.flatnonzero(touched[0][:, 0, 0]).tolist() == [0, 1, SIZE - 1]
+
+
+def test_a_window_over_one_cell_sees_what_it_sees(tmp_path):
+    layers = [
+        "{name: a, kind: pool, pool: avg, mode: adaptive, output_size: 1}",
+        f"{{name: b, kind: conv, {ONES}, padding: 1}}",
+    ]
+    field, _ = field_and_lines(tmp_path, layers)
+    assert field.size == (SIZE, SIZE)

@@ -40,8 +40,6 @@ Weights = Annotated[
     ),
 ]
 
-#: Input rows and columns from one value to the next.
-
 
 class LayerEntry(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What every layer has."""
@@ -91,8 +89,8 @@ class Flow(NamedTuple):
 
     @property
     def single(self) -> bool:
-        """Whether each map is one cell that has no next one: a window over it sees what it sees, and padding."""
-        return self.field.jump is None and self.shape[1:] == (1, 1)
+        """Whether each map is one cell: a window over it sees what it sees, and padding."""
+        return self.shape[1:] == (1, 1)
 
     def everything(self) -> Flow:
         """Return the same shape, every value of which sees all that came in."""

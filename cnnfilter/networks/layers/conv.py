@@ -137,7 +137,10 @@ class ConvLayer(Layer):
         added = (sizes.pads.rows, sizes.pads.columns)
         terms = list(zip(sizes.size, added, sizes.kernel, sizes.stride, sizes.dilation, strict=True))
         before = sizes.pads.top, sizes.pads.left
-        field = inputs[0].field if inputs[0].single else inputs[0].field.slid(sizes.span, sizes.stride, before)
+        turns = bool(sizes.pads) and sizes.border.mode == "circular"  # the first value sees the last cell too
+        field = inputs[0].field
+        if not inputs[0].single:
+            field = field.slid(sizes.span, sizes.stride, before, even=not turns)
         dropped = tuple((n + p - span) % step for (n, p, _, step, _), span in zip(terms, sizes.span, strict=True))
         return LayerFacts(
             flow=Flow((sizes.filters, *sizes.out), field), macs=sizes.macs,
