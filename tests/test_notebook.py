@@ -55,6 +55,11 @@ def test_kernels_of_any_shape(shape):
 
 
 def test_a_hostile_name_is_text():
+    for shown in (
+        Kernel("a\x1b[31m\u202eb", "k", np.ones((2, 2))),
+        feature_maps({"a\x1b[31m\u202eb": np.ones((2, 2, 2))}),
+    ):
+        assert not {"\x1b", "\u202e"} & set(shown._repr_html_())
     html = Kernel("<script>alert(1)</script>", "k", np.ones((2, 2)), title="a & b")._repr_html_()
     assert "<script" not in html
     assert read(html)[:2] == ["<script>alert(1)</script>", "a & b"]
@@ -65,6 +70,11 @@ def test_a_bank_and_a_network():
     texts = read(load_network(SAMPLES / "digits" / "digits.yaml")._repr_html_())
     assert "digits: 10 layers, 6,090 numbers" in texts
     assert "conv1" in texts
+
+
+def feature_maps(outputs):
+    """Return maps as `run_network` does."""
+    return type(run_network(SAMPLES / "digits" / "digits.yaml", np.zeros((8, 8))))(outputs)
 
 
 def opened(png):
@@ -111,7 +121,7 @@ def test_maps_show_themselves_and_stay_a_dict():
 
 def test_a_network_of_very_many_layers_is_cut():
     layers = {f"layer-{number}": np.ones((2, 3, 3)) for number in range(60)}
-    maps = type(run_network(SAMPLES / "digits" / "digits.yaml", np.zeros((8, 8))))(layers)
+    maps = feature_maps(layers)
     assert "and 12 more layers" in maps._repr_html_()
     assert opened(maps._repr_png_()).shape[1] < 6000
 

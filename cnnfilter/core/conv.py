@@ -25,7 +25,7 @@ from cnnfilter.core.missing import Filled, Gaps, check_sum, filled_border, gaps_
 from cnnfilter.core.plan import STRIP_BYTES, THREAD_MACS, Plan, Sizes, Strip, make_plan, wants_rank
 from cnnfilter.core.rows import ArraySource, Scratch, Source, WholeSource, map_in_threads, stored_rows, thread_count
 from cnnfilter.core.shapes import PaddingLike, check_groups, conv_size, pair, parse_border, resolve_pads
-from cnnfilter.core.whole import Bounds, WholeConvolution, plan_whole
+from cnnfilter.core.whole import Bounds, WholeConvolution, check_digits, plan_whole
 from cnnfilter.errors import ParameterError, ShapeError
 
 ENGINES: dict[str, ModuleType] = {"im2col": im2col, "banded": banded, "separable": separable, "fft": fft}
@@ -370,6 +370,7 @@ def plan_source(
     if lead is None:
         lead = (batch, sizes.filters)
     if dtype.kind == "i":
+        check_digits(weights, "the kernel")
         whole, added = exactly(weights, np.int64, "the kernel"), _bias(bias, sizes.filters, np.dtype(np.int64))
         extent = Bounds(*cast("WholeSource", source).extent())
         return plan_whole(source, sizes, whole, added, dtype, extent, engine, lead)
@@ -421,7 +422,10 @@ def _bias(bias: ArrayLike | None, filters: int, dtype: np.dtype[Any]) -> Array |
     if bias is None:
         return None
     values = real_array(bias, "bias")
-    values = exactly(values, dtype, "the bias") if dtype.kind == "i" else values.astype(dtype)
+    if dtype.kind == "i":
+        check_digits(values, "the bias")
+        values = exactly(values, dtype, "the bias")
+    values = values.astype(dtype, copy=False)
     if values.ndim > 1 or values.size not in (1, filters):
         raise ShapeError(f"bias must be one number or one for each of the {filters} filters, got shape {values.shape}")
     return np.broadcast_to(values.reshape(-1, 1, 1), (filters, 1, 1))

@@ -40,10 +40,10 @@ class Bounds(NamedTuple):
 
         Examples
         --------
-        >>> Bounds(-128, 127).bits, Bounds(0, 128).bits, Bounds(-1020, 1020).bits
-        (8, 9, 11)
+        >>> Bounds(-128, 127).bits, Bounds(0, 128).bits, Bounds(-1020, 1020).bits, Bounds(-128, -128).bits
+        (8, 9, 11, 8)
         """
-        return max((-self.low - 1).bit_length() if self.low < 0 else 0, self.high.bit_length()) + 1
+        return max((-self.low - 1).bit_length() if self.low < 0 else 0, max(self.high, 0).bit_length()) + 1
 
     def fit(self, dtype: np.dtype[Any]) -> bool:
         """Say whether a type holds them."""
@@ -355,6 +355,20 @@ class WholeConvolution(NamedTuple):
         np.copyto(maps, sums.checked(self.dtype), casting="unsafe")
 
 
+def check_digits(values: Array, name: str) -> None:
+    """Raise for floats so large that whole numbers beside them are not told apart: what was typed may be another one.
+
+    Raises
+    ------
+    ParameterError
+        If one reaches 2**53.
+    """
+    if values.dtype.kind == "f" and values.size and float(np.abs(values).max()) >= 2.0**DOUBLE:
+        raise ParameterError(
+            f"{name} reaches {np.abs(values).max():g}, and floats hold all whole numbers below 2**{DOUBLE}"
+        )
+
+
 def plan_whole(
     source: Source, sizes: Sizes, weights: Array, bias: Array | None, dtype: np.dtype[Any], values: Bounds,
     engine: str, shape: tuple[int, ...],
@@ -378,6 +392,7 @@ def plan_whole(
     border = sizes.border.value
     if not float(border).is_integer():
         raise ParameterError(f"{dtype} takes whole numbers, and the border is {border:g}")
+    check_digits(np.array(border), "the border")
     if engine not in ("auto", *ENGINES):
         raise ParameterError(f"engine {engine} computes with fractions: {dtype} takes {' or '.join(ENGINES)}")
     if sizes.pads and sizes.border.mode in ("zeros", "constant"):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnfilter.files import printable
 from cnnfilter.images.colour import signed_colour
 
 #: Longest side whose numbers are written, and the most kernels of a bank that are shown.
@@ -24,10 +25,10 @@ def kernel_html(name: str, title: str, weights: NDArray[Any]) -> str:
     """
     planes = weights if weights.ndim == 3 else weights[None]
     tables = "".join(_table(plane, float(np.abs(weights).max()) or 1.0) for plane in planes[:MOST])
-    said = f'<div style="opacity:.7">{escape(title)}</div>' if title else ""
+    said = f'<div style="opacity:.7">{escape(printable(title))}</div>' if title else ""
     more = "" if len(planes) <= MOST else f"<div>and {len(planes) - MOST} more channels</div>"
     return (
-        f'<div style="display:inline-block;margin:6px;vertical-align:top"><div>{escape(name)}</div>{said}'
+        f'<div style="display:inline-block;margin:6px;vertical-align:top"><div>{escape(printable(name))}</div>{said}'
         f'<div style="display:flex;gap:6px;flex-wrap:wrap">{tables}</div>{more}</div>'
     )
 

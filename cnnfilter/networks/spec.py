@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.shapes import Pair
+from cnnfilter.files import printable
 from cnnfilter.networks.layers.base import Layer
 
 #: Rows and columns, None where a model leaves one open.
@@ -92,12 +93,12 @@ class Network:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: a row for each layer."""
         rows = "".join(
-            f"<tr><td>{escape(layer.name)}</td><td>{escape(layer.operation)}</td>"
-            f"<td>{escape(', '.join(layer.sources))}</td><td>{layer.parameters:,}</td></tr>"
+            f"<tr><td>{escape(printable(layer.name))}</td><td>{escape(printable(layer.operation))}</td>"
+            f"<td>{escape(printable(', '.join(layer.sources)))}</td><td>{layer.parameters:,}</td></tr>"
             for layer in self.layers
         )
         head = "<tr><th>layer</th><th>kind</th><th>takes</th><th>numbers</th></tr>"
-        title = f"<div>{escape(self.name)}: {len(self.layers)} layers, {self.parameters:,} numbers</div>"
+        title = f"<div>{escape(printable(self.name))}: {len(self.layers)} layers, {self.parameters:,} numbers</div>"
         return f"{title}<table>{head}{rows}</table>"
 
     def _repr_png_(self) -> bytes:

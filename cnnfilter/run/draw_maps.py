@@ -11,6 +11,7 @@ import numpy as np
 
 from cnnfilter.core.arrays import Array, real_array
 from cnnfilter.errors import ParameterError, ShapeError, lookup
+from cnnfilter.files import printable
 from cnnfilter.images.arrange import Arrangement
 from cnnfilter.images.display import parse_display
 from cnnfilter.images.draw import PillowImage, as_image
@@ -31,12 +32,12 @@ def maps_html(title: str, layers: Iterable[LayerResult]) -> str:
     rows, every = [], list(layers)
     for layer in every[:MOST_COLUMNS]:
         shape = " x ".join(map(str, layer.shape))
-        said = f"{escape(layer.name)}: {shape}, from {layer.minimum:.4g} to {layer.maximum:.4g}"
+        said = f"{escape(printable(layer.name))}: {shape}, from {layer.minimum:.4g} to {layer.maximum:.4g}"
         if layer.values.ndim == 3 and len(layer.values) > MOST_MAPS:
             said += f"; the {MOST_MAPS} maps that vary most"
         rows.append(f"<div>{said}</div>{_thumbnails(layer)}")
     more = f"<div>and {len(every) - MOST_COLUMNS} more layers</div>" if len(every) > MOST_COLUMNS else ""
-    return f"<div>{escape(title)}</div>{''.join(rows)}{more}"
+    return f"<div>{escape(printable(title))}</div>{''.join(rows)}{more}"
 
 
 def maps_png(title: str, layers: Iterable[LayerResult]) -> bytes:
@@ -58,7 +59,7 @@ def _thumbnails(layer: LayerResult) -> str:
         values, names = values[kept], [str(place) for place in kept]
     pixels = draw_maps(values, names=names, longest=LONGEST)
     text = base64.b64encode(encode_image(np.asarray(pixels), "png", compress="small")).decode()
-    return f'<img alt="{escape(layer.name)}" src="data:image/png;base64,{text}" style="max-width:100%">'
+    return f'<img alt="{escape(printable(layer.name))}" src="data:image/png;base64,{text}" style="max-width:100%">'
 
 
 def draw_maps(

@@ -177,6 +177,19 @@ def test_pooling(bits):
             cnnfilter.pool2d(image, "max", 3, dtype="int64")
 
 
+@pytest.mark.parametrize("dtype", LIMITS)
+def test_both_ends_of_a_type_are_reached(dtype):
+    low, high = LIMITS[dtype].min, LIMITS[dtype].max
+    image = np.array([[low, high]])
+    assert np.array_equal(cnnfilter.conv2d(image, [[1]], dtype=dtype), image)
+    assert cnnfilter.conv2d(image, [[1, 1]], dtype=dtype) == -1
+    assert cnnfilter.dense([1], [[int(low)]], dtype=dtype) == low
+    with pytest.raises(ParameterError, match="a sum is"):
+        cnnfilter.conv2d(image, [[-1]], dtype=dtype)
+    with pytest.raises(ParameterError, match="a sum is"):
+        cnnfilter.conv2d(image, [[1]], bias=1, dtype=dtype)
+
+
 @pytest.mark.parametrize("kind", ["max", "min"])
 def test_the_largest_numbers_that_a_float_holds_are_pooled_right(kind):
     image = np.random.default_rng(0).integers(2**52 - 9, 2**53, (8, 8)) * np.random.default_rng(1).choice(
@@ -210,6 +223,13 @@ def test_floats_can_be_asked_for(function):
         (lambda: cnnfilter.pool2d([[1, 2]], "avg", 1, dtype="int32"), "avg pooling makes fractions"),
         (lambda: cnnfilter.dense([1, 2.5], [[1, 1]], dtype="int32"), "vector holds 2.5 at 1"),
         (lambda: cnnfilter.conv2d(np.array([[2**63]], np.uint64), [[1]], dtype="int64"), "int64 holds"),
+        (lambda: cnnfilter.conv2d([[1, 2]], [[2.0**60]], dtype="int64"), r"kernel reaches 1.15292e\+18"),
+        (lambda: cnnfilter.conv2d([[1, 2]], [[1]], bias=2.0**60, dtype="int64"), "bias reaches"),
+        (lambda: cnnfilter.conv2d([[1, 2]], "9007199254740993", dtype="int64"), r"below 2\*\*53"),
+        (
+            lambda: cnnfilter.conv2d([[1]], [[1]], padding=1, padding_mode="constant:1e20", dtype="int64"),
+            "border reaches",
+        ),
     ],
 )
 def test_what_is_no_whole_number_is_said(call, said):
