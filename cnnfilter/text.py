@@ -217,3 +217,14 @@ class Numbering:
         self._last[keys] = number
         self._taken.update(marks)
         return number
+
+
+def counted(layers: int, numbers: int) -> str:
+    """Return how large a network is.
+
+    Examples
+    --------
+    >>> counted(1, 6090)
+    '1 layer, 6,090 numbers'
+    """
+    return f"{layers} layer{'s' * (layers != 1)}, {numbers:,} numbers"

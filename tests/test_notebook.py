@@ -109,7 +109,7 @@ def test_maps_show_themselves_and_stay_a_dict():
     html = maps._repr_html_()
     texts = read(html)
     assert texts[0] == "digits"
-    assert texts[1].startswith("conv1: 16 x 8 x 8, from ")
+    assert texts[1].startswith("conv1: 16 x 8 x 8, -")
     assert len(re.findall(r'<img alt="[^"]*" src="data:image/png;base64,', html)) == len(maps)
     assert opened(maps._repr_png_()).shape == (900, 1600, 3)
     again = pickle.loads(pickle.dumps(maps))

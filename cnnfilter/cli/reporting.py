@@ -16,10 +16,10 @@ from cnnfilter.library.load import files_read
 from cnnfilter.networks.model import open_model
 from cnnfilter.run.image import Request, kernel_steps, plan_image
 from cnnfilter.run.network import NetworkOptions, classify
-from cnnfilter.run.network_page import counted
 from cnnfilter.run.report import check_report, follows, page_picture, report_data
 from cnnfilter.run.report_batch import batch_data
 from cnnfilter.run.report_network import network_data
+from cnnfilter.text import counted
 from cnnfilter.views.report import batch_page, convolution_page, network_page
 from cnnfilter.views.terminal import write
 

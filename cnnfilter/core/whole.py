@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.core import banded, im2col
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, exactly
 from cnnfilter.core.plan import THREAD_MACS, Plan, Sizes, Strip, direct_engine, make_plan
 from cnnfilter.core.rows import Scratch, Source, map_in_threads, thread_count
 from cnnfilter.errors import ParameterError
@@ -160,8 +160,17 @@ class Sums:
         """Return the sums; raise unless the type holds all of them."""
         if self.near is not None:
             doubt = max(abs(self.bounds.low), abs(self.bounds.high)) * ROUNDING
-            if float(np.abs(self.near).max()) + doubt >= 2.0**LONG:
+            most = float(np.abs(self.near).max())
+            if most - doubt >= 2.0**LONG:
                 raise ParameterError(self._overflow(dtype, f"{self.near.flat[np.abs(self.near).argmax()]:.6g}"))
+            if doubt >= 2.0 ** (LONG - 1):
+                raise ParameterError(
+                    f"sums may reach {self.bounds.low} to {self.bounds.high}, which takes {self.bounds.bits} bits: too "
+                    f"many to tell whether {dtype} holds them (smaller values or weights)"
+                )
+            turns = np.rint((self.near - self.whole) / 2.0 ** (LONG + 1))  # how often int64 went round
+            if turns.any():
+                raise ParameterError(self._overflow(dtype, f"{self.near.flat[np.abs(turns).argmax()]:.6g}"))
         limits = np.iinfo(dtype)
         low, high = int(self.whole.min()), int(self.whole.max())
         if low < limits.min or high > limits.max:
@@ -208,7 +217,11 @@ def exact_sums(
     >>> exact_sums(product, np.array([3, 5]), weights, per_output=weights, bias=None, dtype=np.dtype("int64"))
     array([3298534883333])
     """
-    extent = Bounds(min(int(values.min()), 0), max(int(values.max()), 0))
+    extent = Bounds(int(values.min(initial=0)), int(values.max(initial=0)))
+    if not (values.size and weights.size):
+        return compute(values.astype(np.float64), weights.astype(np.float64)).astype(dtype) + (
+            0 if bias is None else exactly(bias, dtype, "the bias")
+        )
     cuts = cuts_of(per_output, extent)
     reach = max(-extent.low, extent.high).bit_length()
     size = int(np.abs(weights, dtype=np.float64).max()).bit_length() + 1
@@ -280,6 +293,11 @@ class WholeConvolution(NamedTuple):
         """No whole number is missing."""
         return
 
+    @property
+    def alone(self) -> Bounds:
+        """What the sums can come to before the bias is added."""
+        return bounds_of(self.weights, self.values)
+
     def run(self, threads: int | None = None) -> Array:
         """Return the feature maps."""
         sizes = self.plan.sizes
@@ -313,7 +331,7 @@ class WholeConvolution(NamedTuple):
 
         def work(strip: Strip, scratch: Scratch) -> Any:
             maps = room(strip, scratch)
-            if len(products) == 1 and self.bounds.fit(self.dtype):
+            if len(products) == 1 and self.bounds.fit(self.dtype) and self.alone.fit(self.dtype):
                 self._add(products[0], strip, scratch, maps)
             else:
                 self._put_together(products, strip, scratch, maps)

@@ -38,6 +38,11 @@ def signed_colour(value: float) -> Colour:
     return red, green, blue
 
 
+def largest_of(values: NDArray[Any]) -> float:
+    """Return the largest finite value without its sign; 1 where there is none but 0."""
+    return float(np.max(np.abs(values), where=np.isfinite(values), initial=0.0)) or 1.0
+
+
 #: Characters of a wrong name that a message repeats.
 _LONGEST_NAME = 40
 

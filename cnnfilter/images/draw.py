@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.files import printable
-from cnnfilter.images.colour import Colour, signed_colour
+from cnnfilter.images.colour import Colour, largest_of, signed_colour
 
 Box = tuple[float, float, float, float]
 #: A picture of Pillow's, which notebooks show and whose `save` writes it.
@@ -55,11 +55,6 @@ def draw_text(
     while len(text) > 4 and font.getlength(text) > width:
         text = f"{text[:-4].rstrip()}..."
     draw.text((place[0], place[1] * SCALE), text, ink, font, anchor=anchor)
-
-
-def largest_of(values: Array) -> float:
-    """Return the largest finite value without its sign; 1 where there is none but 0."""
-    return float(np.max(np.abs(values), where=np.isfinite(values), initial=0.0)) or 1.0
 
 
 def draw_cells(

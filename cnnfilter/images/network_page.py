@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw
 from cnnfilter.images.colour import ABOVE
 from cnnfilter.images.draw import FAINT, HEIGHT, INK, PAPER, RULE, SCALE, WIDTH, draw_text
 
-#: Pixels of the page's margin, least and usual width of a column, and width of the bars with their names.
-MARGIN, NARROW, USUAL, BARS = 56, 116, 132, 270
+#: Pixels of the page's margin, least width of a column, and width of the bars with their names.
+MARGIN, NARROW, BARS = 56, 116, 270
 #: Where the heads of columns, and their maps, begin; and where the maps end.
 HEAD, TOP, BOTTOM = 150, 246, 826
 #: Width of the widest column, and height of a map's number.

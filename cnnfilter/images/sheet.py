@@ -57,15 +57,16 @@ class Bar(NamedTuple):
         ``(256, 3)``, from one to the other.
     absolute
         Whether it is that of values without their signs.
-    beyond
-        Whether there are values outside.
+    less, more
+        Whether there are values below, and above.
     """
 
     low: float
     high: float
     colours: Pixels
     absolute: bool = False
-    beyond: bool = False
+    less: bool = False
+    more: bool = False
 
 
 def contact_sheet(
@@ -226,7 +227,7 @@ def _draw_bar(sheet: Image.Image, draw: ImageDraw.ImageDraw, bar: Bar, plan: _Pl
     for share in (0.0, 0.5, 1.0):
         value = bar.low + share * (bar.high - bar.low)
         text = f"|{value:.4g}|" if bar.absolute and value else f"{value:.4g}"
-        text += " and more" if bar.beyond and share == 1 else ""
+        text += " and less" if bar.less and share == 0 else " and more" if bar.more and share == 1 else ""
         draw.text((left + share * width, top + _BAR + plan.text // 4), text, ground.note, plan.fonts[1], anchor="ma")
 
 

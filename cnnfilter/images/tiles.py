@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cnnfilter.core.arrays import Array
-from cnnfilter.images.colour import SIGNED, apply_colormap, colour_table, marked
+from cnnfilter.images.colour import SIGNED, apply_colormap, colour_table, largest_of, marked
 from cnnfilter.images.display import NUMBERS, Extent, extent_of, resolve, to_pixels
 from cnnfilter.images.picture import Picture
 
@@ -28,6 +26,6 @@ def kernel_picture(weights: Array) -> Array:
     """
     planes = weights if weights.ndim == 3 else weights[None]
     planes = planes if len(planes) in (1, 3) else planes[:1]
-    most = float(np.abs(planes).max())
+    most = largest_of(planes)
     pixels = to_pixels(planes, resolve("symmetric", 1.0, Extent(-most, most)))
-    return pixels if len(planes) == 3 else apply_colormap(pixels, colour_table(SIGNED))
+    return marked(pixels if len(planes) == 3 else apply_colormap(pixels, colour_table(SIGNED)), planes)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.images.colour import signed_colour
-from cnnfilter.images.draw import LONGEST_NUMBERED, largest_of
+from cnnfilter.images.colour import largest_of, signed_colour
+from cnnfilter.images.draw import LONGEST_NUMBERED
 from cnnfilter.images.grid_page import GridPage, draw_grid
 from cnnfilter.images.sheet import contact_sheet
 from cnnfilter.images.tiles import kernel_picture

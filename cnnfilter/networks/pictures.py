@@ -10,11 +10,12 @@ from cnnfilter.images.tiles import kernel_picture
 from cnnfilter.images.write import encode_image
 from cnnfilter.networks.layers.base import Layer
 from cnnfilter.networks.spec import Network
+from cnnfilter.text import counted
 
 
 def network_png(network: Network) -> bytes:
     """Return a network as a PNG: a column for each layer, filters and matrices by sign."""
-    counts = f"{len(network.layers)} layers, {network.parameters:,} numbers"
+    counts = counted(len(network.layers), network.parameters)
     left_out = f"; the first {MOST_COLUMNS} are drawn" if len(network.layers) > MOST_COLUMNS else ""
     note = f"{counts}{left_out}; blue below 0, orange above, each filter by itself"
     columns = tuple(_column(layer) for layer in network.layers[:MOST_COLUMNS])

@@ -20,6 +20,7 @@ from cnnfilter.images.write import encode_image
 from cnnfilter.networks.results import LayerResult, bare_layer
 from cnnfilter.run.layer_pictures import MOST_CELLS, Around, Drawing, draw_layer, drawable, layer_displays, most_varying
 from cnnfilter.run.network_page import COLOURS, columns_of
+from cnnfilter.run.render import range_text
 
 #: Maps of a layer that a notebook shows, and the longest side of their sheet.
 MOST_MAPS, LONGEST = 16, 720
@@ -32,7 +33,7 @@ def maps_html(title: str, layers: Iterable[LayerResult]) -> str:
     rows, every = [], list(layers)
     for layer in every[:MOST_COLUMNS]:
         shape = " x ".join(map(str, layer.shape))
-        said = f"{escape(printable(layer.name))}: {shape}, from {layer.minimum:.4g} to {layer.maximum:.4g}"
+        said = f"{escape(printable(layer.name))}: {shape}, {range_text(layer.minimum, layer.maximum, layer.strange)}"
         if layer.values.ndim == 3 and len(layer.values) > MOST_MAPS:
             said += f"; the {MOST_MAPS} maps that vary most"
         rows.append(f"<div>{said}</div>{_thumbnails(layer)}")

@@ -50,7 +50,7 @@ class FeatureMaps(dict[str, Array]):
 
     def _layers(self) -> Iterator[LayerResult]:
         """Yield each layer's facts and values: of a batch, those of its first picture."""
-        for name, values in self.items():
+        for name, values in self.items() if self.batch != 0 else ():
             yield bare_layer(name, values if self.batch is None else values[0])
 
     @property

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import OutputError
-from cnnfilter.images.colour import signed_colour
-from cnnfilter.images.draw import gray, largest_of
+from cnnfilter.images.colour import largest_of, signed_colour
+from cnnfilter.images.draw import gray
 from cnnfilter.images.grid_page import MOST_COLUMNS, MOST_ROWS, GridPage, cell_side, draw_grid
 from cnnfilter.images.write import write_drawing
 from cnnfilter.run.image import Done

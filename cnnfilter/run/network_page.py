@@ -22,6 +22,7 @@ from cnnfilter.networks.spec import Input
 from cnnfilter.run.layer_pictures import Drawing, colormap_of, drawable, floats, layer_displays, most_varying
 from cnnfilter.run.outputs import PICTURE_FORMATS
 from cnnfilter.run.render import in_color
+from cnnfilter.text import counted
 
 #: Layers that change no value: a column of them would only repeat the one before.
 SAME = ("flatten", "dropout", "identity", "reshape", "cast", "squeeze", "unsqueeze")
@@ -60,17 +61,6 @@ def network_page(result: NetworkResult, picture: Picture, expected: Input, how: 
 
 #: What the colours of maps stand for.
 COLOURS = "blue below 0, orange above"
-
-
-def counted(layers: int, numbers: int) -> str:
-    """Return how large a network is.
-
-    Examples
-    --------
-    >>> counted(1, 6090)
-    '1 layer, 6,090 numbers'
-    """
-    return f"{layers} layer{'s' * (layers != 1)}, {numbers:,} numbers"
 
 
 def _input(picture: Picture, expected: Input) -> Column:

@@ -107,8 +107,9 @@ def draw_sheet(
     single = all(maps.shape[0] == 1 for maps in all_maps)
     bar = shared_bar([(painter.look, painter.display) for painter in painters]) if single else None
     if bar is not None:
-        most = max(-one.minimum if bar.absolute else one.maximum for one in facts)
-        bar = bar._replace(beyond=max(most, *(one.maximum for one in facts)) > bar.high)
+        least, most = min(one.minimum for one in facts), max(one.maximum for one in facts)
+        least, most = (0.0, max(-least, most)) if bar.absolute else (least, most)
+        bar = bar._replace(less=least < bar.low, more=most > bar.high)
     if len({painter.display for painter in painters}) > 1:  # maps that cannot be compared say how each is shown
         notes = [f"{note}; {painter.display}" for note, painter in zip(notes, painters, strict=True)]
     sheet = contact_sheet(
@@ -143,7 +144,7 @@ def range_text(low: float, high: float, strange: int = 0) -> str:
     >>> range_text(-1020.0, 3.14159)
     '-1020 to 3.142'
     """
-    if low > high:
+    if not low <= high:
         return "no finite value"
     return f"{low:.4g} to {high:.4g}" + (f", {strange} not finite" if strange else "")
 

@@ -14,7 +14,7 @@ from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.reduce import plan_windows
 from cnnfilter.core.shapes import Pair, pair, resolve_pads
 from cnnfilter.errors import ParameterError, ShapeError
-from cnnfilter.images.draw import largest_of
+from cnnfilter.images.colour import largest_of
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.tiles import picture_tile
 from cnnfilter.images.write import encode_image

@@ -36,6 +36,33 @@ def fits(values, dtype):
     return all(LIMITS[dtype].min <= one <= LIMITS[dtype].max for one in np.ravel(values))
 
 
+def test_sums_that_fit_only_with_their_bias():
+    large = np.full((2, 3), 3_000_000_000)
+    assert (cnnfilter.conv2d(large, [[1]], bias=-2_000_000_000, dtype="int32") == 1_000_000_000).all()
+    assert (cnnfilter.conv2d(large, [[-1]], bias=3_000_000_000, dtype="int32") == 0).all()
+    assert cnnfilter.dense([3_000_000_000], [[1]], -2_000_000_000, dtype="int32") == 1_000_000_000
+    assert cnnfilter.conv_transpose2d([[3_000_000_000]], [[1]], bias=-2_000_000_000, dtype="int32") == 1_000_000_000
+
+
+def test_sums_that_might_not_fit_and_do():
+    """Bounds far beyond int64 with sums inside: the float beside them tells that int64 did not go round."""
+    assert cnnfilter.dense([2**61, -(2**61)], [[2**20, 2**20]], dtype="int64") == 0
+    assert cnnfilter.conv2d([[2**61, 2**61 - 1]], [[-(2**20), 2**20]], dtype="int64") == -(2**20)
+    with pytest.raises(ParameterError, match="a sum is"):
+        cnnfilter.dense([2**61, 2**61], [[2**20, 2**20]], dtype="int64")  # 2**82: int64 would say 0
+    with pytest.raises(ParameterError, match="too many to tell"):
+        cnnfilter.dense([2**62, 0], [[0, 2**62]], dtype="int64")
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3,)])
+def test_nothing_comes_of_nothing(shape):
+    values = np.zeros(shape, int)
+    for outputs in (0, 2):
+        made = cnnfilter.dense(values, np.ones((outputs, 3), int), dtype="int64")
+        assert (made.shape, made.dtype) == ((*shape[:-1], outputs), np.int64)
+    assert cnnfilter.dense(np.zeros(0, int), np.zeros((2, 0), int), [5, 6], dtype="int32").tolist() == [5, 6]
+
+
 def held_against(wanted, dtype, compute):
     """Hold a result against Python's integers: equal where the type holds them, and refused where it does not."""
     if fits(wanted, dtype):
@@ -43,7 +70,8 @@ def held_against(wanted, dtype, compute):
         assert made.dtype == dtype
         assert np.array_equal(made.astype(object), wanted)
     else:
-        with pytest.raises(ParameterError, match=rf"a sum is .*, and {dtype} does not hold it: .* takes \d+ bits"):
+        said = rf"a sum is .*, and {dtype} does not hold it: .* takes \d+ bits|takes \d+ bits: too many to tell"
+        with pytest.raises(ParameterError, match=said):
             compute()
 
 

@@ -86,7 +86,7 @@ function choose(layer, map) {
   state.map = map;
   const [rows, columns] = data.layers[layer].size;
   const part = data.layers[layer].numbers.subarray(map * rows * columns, (map + 1) * rows * columns);
-  const best = part.reduce((most, value, index) => (value > part[most] ? index : most), 0);
+  const best = part.reduce((most, value, index) => (value > part[most] || !Number.isFinite(part[most]) ? index : most), 0);
   state.at = [Math.floor(best / columns), best % columns];
   show();
 }
