@@ -37,7 +37,6 @@ def _facts(step: StepPlan) -> dict[str, Any]:
         **({"dropped by the pooling": list(step.dropped[1])} if pooling else {}),
         "receptive field": list(step.field.size or ()),
         "jump": None if step.field.jump is None else list(step.field.jump),
-        "begin": list(step.field.begin) if step.field.even else None,
         "engine": step.plan.engine,
         "why": step.plan.why,
         "strips": step.plan.strip_count,
@@ -52,7 +51,11 @@ def _facts(step: StepPlan) -> dict[str, Any]:
 
 def plan_json(jobs: Sequence[JobPlan]) -> str:
     """Return the plans for machines: those of all steps, and for each picture what its job takes at its peak."""
-    plans = [{"image": job.image, **_facts(step)} for job in jobs for step in job.steps]
+    plans = [
+        {"image": job.image, **_facts(step), "begin": step.field.as_json()["begin"]}
+        for job in jobs
+        for step in job.steps
+    ]
     images = [{"image": job.image, "peak_bytes": job.cost.peak, "bytes": job.cost._asdict()} for job in jobs]
     peak = max(job.cost.peak for job in jobs)
     return json.dumps({"plans": plans, "images": images, "peak_bytes": peak}, indent=2)
