@@ -140,7 +140,7 @@ def make_options(
 
 
 #: What several whole maps may become.
-_WHOLE_COMBINATIONS = ("", "max", "min", "sum", "argmax")
+_WHOLE_COMBINATIONS = ("", "max", "min")
 
 
 def _check_whole(options: Options, border: float) -> None:
@@ -153,7 +153,7 @@ def _check_whole(options: Options, border: float) -> None:
     if options.tool:
         raise ParameterError(f"--as {options.tool} computes in types of its own: leave out --dtype {dtype}")
     if options.combine not in _WHOLE_COMBINATIONS:
-        raise ParameterError(f"combining by {options.combine} makes fractions: not with --dtype {dtype}")
+        raise ParameterError(f"--dtype {dtype} combines by max or min, not by {options.combine}")
     if name and name not in WHOLE_ACTIVATIONS:
         known = ", ".join(WHOLE_ACTIVATIONS)
         raise ParameterError(f"{name} makes fractions: with --dtype {dtype} there are {known}")

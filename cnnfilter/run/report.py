@@ -113,7 +113,7 @@ def report_data(works: Sequence[Work], part: ReportPicture) -> dict[str, Any]:
 
 def _lowest(picture: Picture) -> float:
     """Return the smallest finite value of a grid, which is drawn black."""
-    values = picture.array()
+    values = picture.array().astype(np.float64, copy=False)
     return float(np.min(values, where=np.isfinite(values), initial=np.inf))
 
 

@@ -137,7 +137,7 @@ class ConvLayer(Layer):
         added = (sizes.pads.rows, sizes.pads.columns)
         terms = list(zip(sizes.size, added, sizes.kernel, sizes.stride, sizes.dilation, strict=True))
         before = sizes.pads.top, sizes.pads.left
-        turns = bool(sizes.pads) and sizes.border.mode == "circular"  # the first value sees the last cell too
+        turns = bool(sizes.pads) and sizes.border.mode not in ("zeros", "constant")  # the edge sees cells again
         field = inputs[0].field
         if not inputs[0].single:
             field = field.slid(sizes.span, sizes.stride, before, even=not turns)
