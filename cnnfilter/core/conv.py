@@ -22,8 +22,8 @@ from cnnfilter.core.arrays import (
     whole_numbers,
 )
 from cnnfilter.core.missing import Filled, Gaps, check_sum, filled_border, gaps_border, ignores, renormalise
-from cnnfilter.core.plan import STRIP_BYTES, THREAD_MACS, Plan, Sizes, Strip, make_plan, wants_rank
-from cnnfilter.core.rows import ArraySource, Scratch, Source, WholeSource, map_in_threads, stored_rows, thread_count
+from cnnfilter.core.plan import STRIP_BYTES, Plan, Sizes, Strip, make_plan, wants_rank
+from cnnfilter.core.rows import ArraySource, Scratch, Source, WholeSource, stored_rows, walk_strips
 from cnnfilter.core.shapes import PaddingLike, check_groups, conv_size, pair, parse_border, resolve_pads
 from cnnfilter.core.whole import Bounds, WholeConvolution, check_digits, plan_whole
 from cnnfilter.errors import ParameterError, ShapeError
@@ -86,8 +86,8 @@ class Convolution(NamedTuple):
     def run(self, threads: int | None = None) -> Array:
         """Return the feature maps."""
         sizes = self.plan.sizes
-        out = np.empty((sizes.batch, sizes.filters, *sizes.out), self.weights.dtype)
-        for _ in self._each_strip(lambda strip, _: _part(out, strip), lambda strip, maps: None, threads):
+        out = np.empty((sizes.batch, sizes.filters, *sizes.out), self.dtype)
+        for _ in self._walk(lambda strip, maps: None, out=out, threads=threads):
             pass
         return out.reshape(self.shape)
 
@@ -99,27 +99,11 @@ class Convolution(NamedTuple):
         With `rows` only for the strips that hold some of them. `use` is called in threads, with `maps`
         ``(N, K, rows, oW)`` in memory that the next strip overwrites.
         """
-        sizes = self.plan.sizes
+        return self._walk(use, threads=threads, rows=rows)
 
-        def room(strip: Strip, scratch: Scratch) -> Array:
-            return scratch.array("maps", (strip.samples, sizes.filters, strip.rows, sizes.out[1]))
-
-        return self._each_strip(room, use, threads, rows)
-
-    def _each_strip(
-        self, room: Callable[[Strip, Scratch], Array], use: Callable[[Strip, Array], Any], threads: int | None,
-        rows: range | None = None,
-    ) -> Iterator[Any]:  # fmt: skip
-        """Compute each strip into the memory that `room` gives for it, then hand it to `use`."""
-        count = thread_count(threads) if self.plan.sizes.macs >= THREAD_MACS else min(1, thread_count(threads))
-        compute = self.strip_function()
-
-        def work(strip: Strip, scratch: Scratch) -> Any:
-            maps = room(strip, scratch)
-            compute(strip, scratch, maps)
-            return use(strip, maps)
-
-        return map_in_threads(work, self.plan.strips(rows), self.weights.dtype, count)
+    def _walk(self, use: Callable[[Strip, Array], Any], **how: Any) -> Iterator[Any]:
+        """Walk over the strips."""
+        return walk_strips(self.plan, self.strip_function(), use, dtype=self.dtype, computing=self.dtype, **how)
 
     def strip_function(self) -> Callable[[Strip, Scratch, Array], None]:
         """Return the function that writes a strip's maps ``(N, K, rows, oW)``, the bias added."""

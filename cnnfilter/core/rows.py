@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.blas import blas_in_one_thread
-from cnnfilter.core.plan import Sizes, Strip
+from cnnfilter.core.plan import THREAD_MACS, Plan, Sizes, Strip
 from cnnfilter.core.shapes import Border, Pads, Pair
 from cnnfilter.errors import ParameterError
 
@@ -256,6 +256,40 @@ def map_in_threads(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def walk_strips(
+    plan: Plan, compute: Callable[[Strip, Scratch, Array], None], use: Callable[[Strip, Array], Result], *,
+    dtype: np.dtype[Any], computing: np.dtype[Any], out: Array | None = None, threads: int | None = None,
+    rows: range | None = None,
+) -> Iterator[Result]:  # fmt: skip
+    """Compute each strip of a convolution and hand it to `use`, in threads where the work repays them.
+
+    Parameters
+    ----------
+    compute
+        Writes a strip's maps ``(N, K, rows, oW)``.
+    use
+        Takes the strip and its maps.
+    dtype, computing
+        Type of the maps, and of what is computed in.
+    out
+        Memory ``(N, K, oH, oW)`` for all maps; without it each strip's are overwritten by the next.
+    rows
+        Some rows of the output: only the strips that hold some of them.
+    """
+    sizes = plan.sizes
+    count = thread_count(threads) if sizes.macs >= THREAD_MACS else min(1, thread_count(threads))
+
+    def work(strip: Strip, scratch: Scratch) -> Result:
+        if out is None:
+            maps = scratch.array("maps", (strip.samples, sizes.filters, strip.rows, sizes.out[1]), dtype)
+        else:
+            maps = out[strip.first : strip.last, :, strip.top : strip.bottom]
+        compute(strip, scratch, maps)
+        return use(strip, maps)
+
+    return map_in_threads(work, plan.strips(rows), computing, count)
 
 
 Block = TypeVar("Block")

@@ -9,6 +9,7 @@ be that large, a float64 beside it tells.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -16,8 +17,8 @@ import numpy as np
 
 from cnnfilter.core import banded, im2col
 from cnnfilter.core.arrays import Array, exactly
-from cnnfilter.core.plan import THREAD_MACS, Plan, Sizes, Strip, direct_engine, make_plan
-from cnnfilter.core.rows import Scratch, Source, map_in_threads, thread_count
+from cnnfilter.core.plan import Plan, Sizes, Strip, direct_engine, make_plan
+from cnnfilter.core.rows import Scratch, Source, walk_strips
 from cnnfilter.errors import ParameterError
 
 #: Engines that add up products as they are: the others compute with fractions.
@@ -44,6 +45,11 @@ class Bounds(NamedTuple):
         (8, 9, 11, 8)
         """
         return max((-self.low - 1).bit_length() if self.low < 0 else 0, max(self.high, 0).bit_length()) + 1
+
+    @property
+    def reach(self) -> int:
+        """Bits of the largest one without its sign."""
+        return max(abs(self.low), abs(self.high)).bit_length()
 
     def fit(self, dtype: np.dtype[Any]) -> bool:
         """Say whether a type holds them."""
@@ -112,6 +118,11 @@ def cuts_of(weights: Array, values: Bounds) -> Cuts:
     count = weights[0].size
     bits = (DOUBLE - count.bit_length()) // 2
     return Cuts(double, values=bits, weights=bits)
+
+
+def _reach_of(weights: Array) -> int:
+    """Return bits that hold the size of every weight; one more, since float64 may round it up or down."""
+    return int(np.abs(weights, dtype=np.float64).max()).bit_length() + 1
 
 
 def parts_of(values: Array, bits: int, reach: int) -> Iterator[tuple[int, Array]]:
@@ -223,12 +234,10 @@ def exact_sums(
             0 if bias is None else exactly(bias, dtype, "the bias")
         )
     cuts = cuts_of(per_output, extent)
-    reach = max(-extent.low, extent.high).bit_length()
-    size = int(np.abs(weights, dtype=np.float64).max()).bit_length() + 1
     made = [
         (shift + more, compute(part.astype(cuts.float), weight.astype(cuts.float)))
-        for shift, part in parts_of(values, cuts.values, reach)
-        for more, weight in parts_of(weights, cuts.weights, size)
+        for shift, part in parts_of(values, cuts.values, extent.reach)
+        for more, weight in parts_of(weights, cuts.weights, _reach_of(weights))
     ]
     sums = Sums(np.empty(made[0][1].shape, np.int64), bias, bounds_of(per_output, extent, bias))
     for shift, products in made:
@@ -293,20 +302,11 @@ class WholeConvolution(NamedTuple):
         """No whole number is missing."""
         return
 
-    @property
-    def alone(self) -> Bounds:
-        """What the sums can come to before the bias is added."""
-        return bounds_of(self.weights, self.values)
-
     def run(self, threads: int | None = None) -> Array:
         """Return the feature maps."""
         sizes = self.plan.sizes
         out = np.empty((sizes.batch, sizes.filters, *sizes.out), self.dtype)
-
-        def part(strip: Strip, _: Scratch) -> Array:
-            return out[strip.first : strip.last, :, strip.top : strip.bottom]
-
-        for _ in self._each_strip(part, lambda strip, maps: None, threads):
+        for _ in self._walk(lambda strip, maps: None, out=out, threads=threads):
             pass
         return out.reshape(self.shape)
 
@@ -314,39 +314,27 @@ class WholeConvolution(NamedTuple):
         self, use: Callable[[Strip, Array], Any], threads: int | None = None, rows: range | None = None
     ) -> Iterator[Any]:
         """Yield ``use(strip, maps)`` for each strip in order; see `cnnfilter.core.conv.Convolution.each_strip`."""
-        sizes = self.plan.sizes
+        return self._walk(use, threads=threads, rows=rows)
 
-        def room(strip: Strip, scratch: Scratch) -> Array:
-            return scratch.array("maps", (strip.samples, sizes.filters, strip.rows, sizes.out[1]), self.dtype)
+    def _walk(self, use: Callable[[Strip, Array], Any], **how: Any) -> Iterator[Any]:
+        """Walk over the strips."""
+        return walk_strips(self.plan, self.strip_function(), use, dtype=self.dtype, computing=self.cuts.float, **how)
 
-        return self._each_strip(room, use, threads, rows)
-
-    def _each_strip(
-        self, room: Callable[[Strip, Scratch], Array], use: Callable[[Strip, Array], Any], threads: int | None,
-        rows: range | None = None,
-    ) -> Iterator[Any]:  # fmt: skip
-        """Compute each strip into the memory that `room` gives for it, then hand it to `use`."""
-        count = thread_count(threads) if self.plan.sizes.macs >= THREAD_MACS else min(1, thread_count(threads))
+    def strip_function(self) -> Callable[[Strip, Scratch, Array], None]:
+        """Return the function that writes a strip's maps ``(N, K, rows, oW)``, the bias added."""
         products = list(self._products())
-
-        def work(strip: Strip, scratch: Scratch) -> Any:
-            maps = room(strip, scratch)
-            if len(products) == 1 and self.bounds.fit(self.dtype) and self.alone.fit(self.dtype):
-                self._add(products[0], strip, scratch, maps)
-            else:
-                self._put_together(products, strip, scratch, maps)
-            return use(strip, maps)
-
-        return map_in_threads(work, self.plan.strips(rows), self.cuts.float, count)
+        alone = bounds_of(self.weights, self.values)  # before the bias, which may bring a sum back
+        if len(products) == 1 and self.bounds.fit(self.dtype) and alone.fit(self.dtype):
+            return partial(self._add, products[0])
+        return partial(self._put_together, products)
 
     def _products(self) -> Iterator[_Product]:
         """Yield what the sums are made of: each part of the values with each part of the weights."""
         engine, sizes = ENGINES[self.plan.engine], self.plan.sizes
-        reach = max(abs(self.values.low), abs(self.values.high)).bit_length()
-        size = int(np.abs(self.weights, dtype=np.float64).max()).bit_length() + 1
+        reach = self.values.reach
         weights = [
             (shift, engine.prepare(self.plan, np.ascontiguousarray(part, self.cuts.float)))
-            for shift, part in parts_of(self.weights, self.cuts.weights, size)
+            for shift, part in parts_of(self.weights, self.cuts.weights, _reach_of(self.weights))
         ]
         for start, border in parts_of(np.array(int(sizes.border.value)), self.cuts.values, reach):
             last = start + self.cuts.values >= reach

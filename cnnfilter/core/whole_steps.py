@@ -79,7 +79,7 @@ def _pool_whole(pool: Callable[[Array], Array], image: Array, kind: str, dtype: 
         raise ParameterError(f"{kind} pooling makes fractions: {', '.join(WHOLE_POOLINGS)} are exact in {dtype}")
     values = whole_numbers(image, "the image")
     extent = Bounds(min(int(values.min(initial=0)), 0), max(int(values.max(initial=0)), 0))
-    reach = max(-extent.low, extent.high).bit_length()
+    reach = extent.reach
     if kind != "sum":
         if reach > DOUBLE:
             raise ParameterError(

@@ -18,6 +18,8 @@ Colour = tuple[int, int, int]
 ABOVE: Colour = (231, 126, 35)
 BELOW: Colour = (52, 110, 196)
 ZERO: Colour = (238, 238, 234)
+#: What these stand for, as it is said beside what is drawn.
+SIGNS = "blue below 0, orange above"
 #: What is no number, or infinite, on everything that we draw.
 STRANGE: Colour = (198, 60, 160)
 
@@ -108,6 +110,12 @@ def _silence() -> Iterator[None]:
             logger.disabled = before
 
 
+def rgb(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return pixels ``(H, W, C)`` of one or three channels, and transparency that is left out, as RGB."""
+    colours = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
+    return np.broadcast_to(colours, (*pixels.shape[:2], 3))
+
+
 def marked(pixels: NDArray[np.uint8], values: NDArray[Any]) -> NDArray[np.uint8]:
     """Return pixels ``(H, W, C)`` with cells that are not finite in a colour of their own; `values` may have channels.
 
@@ -119,8 +127,7 @@ def marked(pixels: NDArray[np.uint8], values: NDArray[Any]) -> NDArray[np.uint8]
     if values.dtype.kind != "f" or (finite := np.isfinite(values)).all():
         return pixels
     finite = finite.all(axis=0) if values.ndim == 3 else finite
-    colours = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
-    painted: NDArray[np.uint8] = np.where(finite[..., None], colours, np.array(STRANGE, np.uint8))
+    painted: NDArray[np.uint8] = np.where(finite[..., None], rgb(pixels), np.array(STRANGE, np.uint8))
     return painted
 
 

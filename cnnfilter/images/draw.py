@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.files import printable
-from cnnfilter.images.colour import Colour, largest_of, signed_colour
+from cnnfilter.images.colour import Colour, largest_of, rgb, signed_colour
 
 Box = tuple[float, float, float, float]
 #: A picture of Pillow's, which notebooks show and whose `save` writes it.
@@ -36,8 +36,7 @@ def gray(share: float) -> Colour:
 
 def as_image(pixels: Array) -> PillowImage:
     """Return pixels ``(H, W, C)`` uint8 as a picture of Pillow's, gray or RGB."""
-    colours = pixels[..., : 3 if pixels.shape[2] > 2 else 1]
-    return Image.fromarray(np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3))))
+    return Image.fromarray(np.ascontiguousarray(rgb(pixels)))
 
 
 def font_of(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

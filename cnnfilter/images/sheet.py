@@ -14,7 +14,7 @@ from cnnfilter.errors import ShapeError
 from cnnfilter.files import printable
 from cnnfilter.images.arrange import DARK, LIGHT, USUAL, Arrangement, columns_of
 from cnnfilter.images.colour import Colour
-from cnnfilter.images.draw import FAINT, INK, PAPER, RULE
+from cnnfilter.images.draw import FAINT, INK, PAPER, RULE, as_image
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -193,7 +193,7 @@ def _opaque(tile: Pixels, paper: Colour) -> Image.Image:
     if planes.shape[2] in (2, 4):
         share = planes[..., -1:].astype(np.float32) / 255
         colours = np.rint(colours * share + np.array(paper, np.float32) * (1 - share)).astype(np.uint8)
-    return Image.fromarray(np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3))))
+    return as_image(colours)
 
 
 def _resized(tile: Image.Image, scale: float) -> Image.Image:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cnnfilter.core.arrays import Array
+from cnnfilter.images.colour import SIGNS, rgb
 from cnnfilter.images.network_page import MOST_COLUMNS, MOST_MAPS, Column, NetworkPage, draw_network
 from cnnfilter.images.tiles import kernel_picture
 from cnnfilter.images.write import encode_image
@@ -17,7 +16,7 @@ def network_png(network: Network) -> bytes:
     """Return a network as a PNG: a column for each layer, filters and matrices by sign."""
     counts = counted(len(network.layers), network.parameters)
     left_out = f"; the first {MOST_COLUMNS} are drawn" if len(network.layers) > MOST_COLUMNS else ""
-    note = f"{counts}{left_out}; blue below 0, orange above, each filter by itself"
+    note = f"{counts}{left_out}; {SIGNS}, each filter by itself"
     columns = tuple(_column(layer) for layer in network.layers[:MOST_COLUMNS])
     page = NetworkPage(title=network.name, note=note, columns=columns, bars=(), bars_title="")
     return encode_image(draw_network(page), "png")
@@ -39,5 +38,4 @@ def _column(layer: Layer) -> Column:
 
 def _pixels(weights: Array) -> Array:
     """Return weights as RGB pixels."""
-    pixels = kernel_picture(weights)
-    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+    return rgb(kernel_picture(weights))

@@ -13,13 +13,14 @@ from cnnfilter.core.arrays import Array, real_array
 from cnnfilter.errors import ParameterError, ShapeError, lookup
 from cnnfilter.files import printable
 from cnnfilter.images.arrange import Arrangement
+from cnnfilter.images.colour import SIGNS
 from cnnfilter.images.display import parse_display
 from cnnfilter.images.draw import PillowImage, as_image
 from cnnfilter.images.network_page import MOST_COLUMNS, NetworkPage, draw_network
 from cnnfilter.images.write import encode_image
 from cnnfilter.networks.results import LayerResult, bare_layer
 from cnnfilter.run.layer_pictures import MOST_CELLS, Around, Drawing, draw_layer, drawable, layer_displays, most_varying
-from cnnfilter.run.network_page import COLOURS, columns_of
+from cnnfilter.run.network_page import columns_of
 from cnnfilter.run.render import range_text
 
 #: Maps of a layer that a notebook shows, and the longest side of their sheet.
@@ -46,7 +47,7 @@ def maps_png(title: str, layers: Iterable[LayerResult]) -> bytes:
     every = list(layers)
     note = f"; the first {MOST_COLUMNS} of {len(every)} layers" if len(every) > MOST_COLUMNS else ""
     columns = columns_of(every[:MOST_COLUMNS], Drawing())
-    page = NetworkPage(title, f"{COLOURS}; each layer by itself{note}", columns, (), "")
+    page = NetworkPage(title, f"{SIGNS}; each layer by itself{note}", columns, (), "")
     return encode_image(draw_network(page), "png")
 
 

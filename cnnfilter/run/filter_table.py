@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import ParameterError
+from cnnfilter.images.colour import SIGNS, rgb
 from cnnfilter.images.draw import LONGEST_NUMBERED
 from cnnfilter.images.filter_table import SIDE, Card, draw_table
 from cnnfilter.images.picture import Picture
@@ -39,13 +40,13 @@ def write_table(kernels: Sequence[Kernel], picture: Picture, title: str, path: s
     if len(kernels) > MOST_FILTERS:
         raise ParameterError(f"a table holds {MOST_FILTERS} kernels at most, these are {len(kernels)} (name fewer)")
     part = _middle(picture)
-    itself = _rgb(picture_tile(picture))[part]
+    itself = rgb(picture_tile(picture))[part]
     cards = [Card("the picture", "as it is", np.ones((1, 1)), [["1"]], itself, "")]
     cards += [_card(kernel, picture, options, part) for kernel in kernels]
     rows, columns = itself.shape[:2]
     whole = (rows, columns) == (picture.height, picture.width)
     where = "" if whole else f"the middle {rows} x {columns} of "
-    place = f"{len(kernels)} filters on {where}{Path(picture.name).name}; numbers: blue below 0, orange above"
+    place = f"{len(kernels)} filters on {where}{Path(picture.name).name}; numbers: {SIGNS}"
     write_drawing(path, draw_table(title, place, cards), form)
 
 
@@ -53,11 +54,6 @@ def _middle(picture: Picture) -> tuple[slice, slice]:
     """Return the part of a picture that is shown pixel by pixel: made smaller, sharpening could not be seen."""
     starts = [max((side - SIDE) // 2, 0) for side in (picture.height, picture.width)]
     return slice(starts[0], starts[0] + SIDE), slice(starts[1], starts[1] + SIDE)
-
-
-def _rgb(tile: Array) -> Array:
-    """Return pixels of one or three channels, and transparency that is left out, as RGB."""
-    return np.broadcast_to(tile[..., : 3 if tile.shape[2] > 2 else 1], (*tile.shape[:2], 3))
 
 
 def _card(kernel: Kernel, picture: Picture, options: Options, part: tuple[slice, slice]) -> Card:
@@ -69,7 +65,7 @@ def _card(kernel: Kernel, picture: Picture, options: Options, part: tuple[slice,
     cells, scale = _cells(plane)
     return Card(
         name=kernel.name, title=f"{scale}{kernel.title or kernel.spec}", weights=plane, cells=cells,
-        effect=_rgb(tile)[part],
+        effect=rgb(tile)[part],
         shown=f"shown as {done.look.kind}",
     )  # fmt: skip
 

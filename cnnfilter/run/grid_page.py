@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import OutputError
-from cnnfilter.images.colour import largest_of, signed_colour
+from cnnfilter.images.colour import SIGNS, largest_of, signed_colour
 from cnnfilter.images.draw import gray
 from cnnfilter.images.grid_page import MOST_COLUMNS, MOST_ROWS, GridPage, cell_side, draw_grid
 from cnnfilter.images.write import write_drawing
@@ -45,7 +45,7 @@ def write_grid(done: Done, path: str, at: tuple[int, int] | None) -> None:
         place += f", channel 0 of {len(values)}"
     light = done.look.kind == "clip"
     largest = done.look.white if light else largest_of(part)
-    colours = f"black is 0, white {decimal(largest)}" if light else "blue below 0, orange above"
+    colours = f"black is 0, white {decimal(largest)}" if light else SIGNS
     page = GridPage(
         title=Path(done.result.source).name, place=place, values=part.astype(float), cells=_texts(part),
         corner=(top, left), colour=gray if light else signed_colour, largest=largest,

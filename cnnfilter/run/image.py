@@ -18,7 +18,6 @@ from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.run.adopt import check_adopted, convention_of, notes_on, suited, way_of
-from cnnfilter.run.beside import extras_of
 from cnnfilter.run.combine import angle_note, auto_display, check_kernels, step_title
 from cnnfilter.run.look import (
     Alpha,
@@ -39,7 +38,7 @@ from cnnfilter.run.maps import MapPlan, Maps, alpha_of, as_bank, plan_maps
 from cnnfilter.run.memory import check_cost, cost_of, held_for, is_deep, made_together
 from cnnfilter.run.options import Options
 from cnnfilter.run.outputs import Output, write_dump
-from cnnfilter.run.render import draw, draw_sheet, kindred_looks, measure, shared_looks
+from cnnfilter.run.render import draw, draw_sheet, extras_of, kindred_looks, measure, shared_looks
 from cnnfilter.run.results import MapResult, Statistics
 from cnnfilter.run.source import PictureSource
 

@@ -11,7 +11,7 @@ import numpy as np
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.arrange import USUAL, Arrangement
-from cnnfilter.images.colour import SIGNED, colour_table, marked
+from cnnfilter.images.colour import SIGNED, colour_table, marked, rgb
 from cnnfilter.images.display import NUMBERS, Display, extent_of, resolve, to_pixels
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.sheet import Bar, contact_sheet
@@ -134,7 +134,7 @@ def draw_layer(
     tile = _tile(plane, displays[0], large)
     if plane.size > values.size:  # the last row is not full: the ground shows there
         seen = enlarged((np.arange(plane.size) < values.size).reshape(*plane.shape, 1), large.zoom)
-        tile = np.concatenate([np.broadcast_to(tile, (*tile.shape[:2], 3)), seen * np.uint8(255)], axis=2)
+        tile = np.concatenate([rgb(tile), seen * np.uint8(255)], axis=2)
     bar = _bar(displays[0], how)
     return contact_sheet([tile], [layer.name], notes=[range_of(values)], bar=bar, how=how.sheet)
 

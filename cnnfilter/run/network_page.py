@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from cnnfilter.core.arrays import Array
 from cnnfilter.errors import OutputError
 from cnnfilter.files import atomic_output, quoted
-from cnnfilter.images.colour import marked
+from cnnfilter.images.colour import SIGNS, marked, rgb
 from cnnfilter.images.display import Display, to_pixels
 from cnnfilter.images.network_page import MOST_COLUMNS, MOST_MAPS, Column, NetworkPage, draw_network, encode_pdf
 from cnnfilter.images.picture import Picture
@@ -53,25 +51,19 @@ def network_page(result: NetworkResult, picture: Picture, expected: Input, how: 
     return draw_network(
         NetworkPage(
             title=f"{result.network} sees {Path(result.source).name}",
-            note=f"{note}; {COLOURS}{', magenta what is not finite' if strange else ''}; each layer by itself",
+            note=f"{note}; {SIGNS}{', magenta what is not finite' if strange else ''}; each layer by itself",
             columns=columns, bars=bars, bars_title=said.answer or (said.layer if bars else ""),
         )
     )  # fmt: skip
 
 
-#: What the colours of maps stand for.
-COLOURS = "blue below 0, orange above"
-
-
 def _input(picture: Picture, expected: Input) -> Column:
     """Return the picture as the first column, and what is made of it."""
-    tile = picture_tile(picture)
-    colours = np.broadcast_to(tile, (*tile.shape[:2], 3))
     lines = [" x ".join(map(str, picture.shape))]
     taken = expected.channels or picture.channels, *expected.size_for((picture.height, picture.width))
     if taken != tuple(picture.shape):
         lines.append(f"made {'x'.join(map(str, taken))}")
-    return Column("input", tuple(lines), (np.ascontiguousarray(colours),))
+    return Column("input", tuple(lines), (rgb(picture_tile(picture)),))
 
 
 def columns_of(layers: Iterable[LayerResult], how: Drawing) -> tuple[Column, ...]:
@@ -113,7 +105,7 @@ def _column(layer: LayerResult, how: Drawing, order: Sequence[int]) -> Column:
 def _pixels(plane: Array, display: Display, how: Drawing) -> Array:
     """Return a plane as RGB pixels."""
     pixels = marked(in_color(to_pixels(plane, display), colormap_of(display, how)), plane)
-    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+    return rgb(pixels)
 
 
 #: Endings of pages, and their form: those of pictures, and PDF.

@@ -12,6 +12,7 @@ import numpy as np
 import cnnfilter
 from cnnfilter.core.arrays import Array
 from cnnfilter.files import atomic_output
+from cnnfilter.images.arrange import Arrangement
 from cnnfilter.images.colour import SIGNED, apply_colormap, colour_table, marked
 from cnnfilter.images.display import (
     NUMBERS,
@@ -22,7 +23,10 @@ from cnnfilter.images.display import (
     resolve,
     to_pixels,
 )
+from cnnfilter.images.picture import Picture
 from cnnfilter.images.png import PngLayout, Segment, encode_segment, png_chunks
+from cnnfilter.images.tiles import kernel_picture, picture_tile
+from cnnfilter.library.kernel import Kernel
 from cnnfilter.run.look import Look
 from cnnfilter.run.maps import Maps
 from cnnfilter.run.outputs import Output
@@ -92,6 +96,14 @@ class Extras(NamedTuple):
 
     lead: Array | None = None
     kernels: tuple[Array | None, ...] = ()
+
+
+def extras_of(sheet: Arrangement, picture: Picture, kernels: Sequence[Sequence[Kernel]]) -> Extras:
+    """Return what a sheet asks for: the picture, and a kernel for each map that has a single one."""
+    beside: list[Array | None] = []
+    if sheet.with_kernels:
+        beside = [kernel_picture(own[0].weights) if len(own) == 1 else None for own in kernels]
+    return Extras(picture_tile(picture) if sheet.with_input else None, tuple(beside))
 
 
 def draw_sheet(

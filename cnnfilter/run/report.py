@@ -96,7 +96,8 @@ def report_data(works: Sequence[Work], part: ReportPicture) -> dict[str, Any]:
     summed = depths.pop() > 1
     white = float(source.white)
     gray = source.luma and not part.floats
-    signed = not source.picture.is_light and _lowest(source.picture) < 0 and not (summed and channels == 3)
+    lowest = 0.0 if source.picture.is_light else _lowest(source.picture)
+    signed = lowest < 0 and not (summed and channels == 3)
     return {
         "size": [height, width], "channels": source.colors if gray else channels, "floats": part.floats,
         "halves": [base64.b64encode(half).decode() for half in part.halves],
@@ -107,7 +108,7 @@ def report_data(works: Sequence[Work], part: ReportPicture) -> dict[str, Any]:
         "border": {"mode": sizes.border.mode, "value": float(sizes.border.value)}, "flip": options.flip,
         "activation": _activation(options), "pool": _pool(options, first.plan.activated[1:]), "kernels": kernels,
         "signed": signed, "largest": largest_of(source.picture.array()) / source.divisor if signed else 1.0,
-        "presets": presets(), "low": 0.0 if source.picture.is_light else _lowest(source.picture), "white": white,
+        "presets": presets(), "low": lowest, "white": white,
     }  # fmt: skip
 
 
