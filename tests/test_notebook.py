@@ -160,7 +160,7 @@ def test_maps_of_any_form_are_drawn():
         (np.zeros((2, 3, 3)), {"colormap": "virids"}, "viridis"),
         (np.zeros((2, 3, 3)), {"columns": 0}, "columns"),
         (np.zeros((2, 3, 3)), {"columns": 1.5}, "columns"),
-        (np.zeros((2, 3, 3)), {"longest": 10}, "longest must be at least 100"),
+        (np.zeros((2, 3, 3)), {"longest": 10}, "longest must be a whole number"),
         (np.zeros(40), {"names": ["a"] * 40}, "without names"),
         ({}, {}, "a dict of 0"),
         (np.zeros((2, 3, 3), complex), {}, "real"),
@@ -169,3 +169,25 @@ def test_maps_of_any_form_are_drawn():
 def test_what_cannot_be_drawn_is_said(maps, words, said):
     with pytest.raises(CnnFilterError, match=said):
         draw_maps(maps, **words)
+
+
+def test_large_kernels_are_small_pictures():
+    pages = [load_kernel(f"gabor:size={side}")._repr_html_() for side in (25, 1001)]
+    assert all("<img" in page for page in pages)
+    assert max(map(len, pages)) < 200_000
+    read(pages[1])
+
+
+def test_maps_that_somebody_put_in():
+    maps = feature_maps({"a": np.ones((2, 2, 2))})
+    maps["mine"] = [1.0, 2.0, 3.0]
+    assert "mine: 3, 1 to 3" in maps._repr_html_()
+    maps["words"] = "abc"
+    with pytest.raises(CnnFilterError, match="layer 'words' must hold real numbers"):
+        maps._repr_html_()
+
+
+@pytest.mark.parametrize("longest", [float("nan"), float("inf"), 99, 300.5, "400"])
+def test_a_longest_side_that_is_none(longest):
+    with pytest.raises(CnnFilterError, match="whole number of pixels, at least 100"):
+        draw_maps(np.ones((2, 2)), longest=longest)

@@ -36,7 +36,7 @@ from cnnfilter.errors import (
 )  # fmt: skip
 from cnnfilter.files import atomic_output, check_outputs, printable, quoted
 from cnnfilter.images.arrange import USUAL
-from cnnfilter.images.picture import Picture
+from cnnfilter.images.picture import MAX_PIXELS, Picture
 from cnnfilter.images.sniff import promised
 from cnnfilter.networks.load import load_network
 from cnnfilter.networks.model import Model, whole_plan
@@ -75,6 +75,7 @@ class Wanted(NamedTuple):
     pictures: dict[str, Any]
     options: NetworkOptions
     page: str | None = None
+    max_pixels: int = MAX_PIXELS
 
     def check(self) -> None:
         """Raise for a word that no model understands, before any file is opened."""
@@ -148,7 +149,7 @@ def run_pictures(model: Model, names: Sequence[str], wanted: Wanted, files: File
                 f"-o {wanted.page}: a page shows one picture, got {len(shown)} (-o FOLDER/ holds many)"
             )
         check_outputs([wanted.page], [*map(read_file, shown), *model.files])
-    save, planned = _plan_saves(model, shown, wanted, files.max_pixels)
+    save, planned = _plan_saves(model, shown, wanted)
     model.ready(wanted.options.threads)
     if save is not None:
         make_folder(wanted.output)
@@ -185,9 +186,7 @@ def _example(model: Model) -> Picture:
     return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip, grid=True)
 
 
-def _plan_saves(
-    model: Model, sources: Sequence[str], wanted: Wanted, max_pixels: int
-) -> tuple[Save | None, list[list[File]]]:
+def _plan_saves(model: Model, sources: Sequence[str], wanted: Wanted) -> tuple[Save | None, list[list[File]]]:
     """Check what depends on the layers, and plan every file, before anything is computed."""
     plan = whole_plan(model)
     if plan.failure and model.input.size is not None:
@@ -201,7 +200,7 @@ def _plan_saves(
         return None, [[] for _ in sources]
     save = Save(
         layers=select(wanted.save, plan.layers), formats=tuple(parse_formats(wanted.formats, wanted.output)),
-        output=wanted.output, single=wanted.single, max_pixels=max_pixels, **wanted.pictures,
+        output=wanted.output, single=wanted.single, max_pixels=wanted.max_pixels, **wanted.pictures,
     )  # fmt: skip
     refuse_terminal(wanted.output, save.formats)
     check_saves(save, plan.layers)
@@ -247,7 +246,8 @@ def _one(
         beside = around(model, picture, save.sheet, [result.prediction.layer])
         result = write_layers(replace(result, notes=(*result.notes, *left_out)), kept, save, beside)
     if wanted.page is not None:
-        how = Drawing(**{key: wanted.pictures[key] for key in ("display", "colormap", "scale")})
+        sheet = wanted.pictures["sheet"]._replace(most=wanted.max_pixels)
+        how = Drawing(**{key: wanted.pictures[key] for key in ("display", "colormap", "scale")}, sheet=sheet)
         shown = replace(result, layers=_only(result, wanted)) if wanted.layers else result
         result = replace(result, saved=write_page(shown, picture, model.input, how, wanted.page).saved)
     if wanted.view.numbers:

@@ -37,13 +37,16 @@ def report(
     picture: its layers as columns, from a class back to the pixels that it sees. Of the folder that a batch wrote: its
     inputs with small pictures of what was made of them, and their statistics.
 
+    Kernels, and what follows them, are for a picture alone. --combine, --as and --missing ignore make no plain
+    convolution, and are refused.
+
     Example: cnnfilter report photo.png -k sobel-x -k sharpen -a relu -o page.html
 
     Example: cnnfilter report samples/digits/digits.yaml samples/digits/digit-7.png -o page.html
     """
     from cnnfilter.cli.reporting import report_batch, report_convolution, report_network
 
-    if len(inputs) == 1 and not kernel and Path(inputs[0]).is_dir():
+    if len(inputs) == 1 and Path(inputs[0]).is_dir():
         report_batch(inputs[0], output, flags.given(context), show=open_)
     elif kernel or len(inputs) == 1:
         report_convolution(inputs, kernel, pixels, stored, step, limits, output, flags.given(context), show=open_)

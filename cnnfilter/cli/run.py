@@ -111,6 +111,7 @@ def run(
         layers=tuple(layer or ()), save=tuple(save or ()), single=maps, output=output, formats=tuple(format or ()),
         pictures=shared.looks_of(pictures),
         options=NetworkOptions(threads, dtype, model.softmax, shared.memory_limit(limits.max_memory)), page=page,
+        max_pixels=limits.max_pixels,
     )  # fmt: skip
     wanted.check()
     check_order(network, images or [])

@@ -177,8 +177,8 @@ def run_plain(
 
 
 def show_file(
-    name: str, values: str, stored: StoredFlags, pictures: PictureFlags, view: ViewFlags, limits: LimitFlags,
-    output: str | None = None,
+    name: str, values: str, stored: StoredFlags, pictures: PictureFlags, view: ViewFlags, limits: LimitFlags, *,
+    channel: int | None = None, output: str | None = None,
 ) -> None:  # fmt: skip
     """Do what `show` does: all frames that are asked for, as numbers where they are few, else drawn."""
     files, options = files_of(stored, limits), make_options(range=values)
@@ -187,24 +187,28 @@ def show_file(
     small = True
     for one in inputs_of([name], files):
         picture = open_image(one, files, fold=True)
+        whole, picture = picture, picture if channel is None else picture.only(channel)
         small = small and picture.height <= SMALL and picture.width <= SMALL
         kept = view._replace(preview=view.preview or not (asked or small), table=True)
         steps = (plain_step(stem(one.name), options),)
         done += do_image(request_of(options, steps, kept, limits, pictures), picture, [])
     numbers = asked or (small and not view.preview)
     if output is not None:
-        _write_grid(done, output, name, position(view.at))
+        of = (0 if channel is None else channel, whole.channels)
+        _write_grid(done, output, name, position(view.at), of)
     show_done(done, [], view._replace(table=numbers, preview=view.preview or not numbers))
     if output is not None and not view.json:
         write(f"wrote {printable(output)}")
 
 
-def _write_grid(done: Sequence[Done], output: str, name: str, at: tuple[int, int] | None) -> None:
-    """Draw the numbers of the first map, or of the first channel, as a picture."""
+def _write_grid(
+    done: Sequence[Done], output: str, name: str, at: tuple[int, int] | None, of: tuple[int, int]
+) -> None:  # fmt: skip
+    """Draw the numbers of the first map as a picture; `of` is its channel, and how many there are."""
     from cnnfilter.run.grid_page import write_grid
 
     check_outputs([output], [name])
-    write_grid(done[0], output, at)
+    write_grid(done[0], output, at, of)
 
 
 def outputs_of(names: Sequence[str], images: Sequence[str], request: Request, files: Files) -> list[list[Output]]:

@@ -7,6 +7,8 @@ import typer
 from cnnfilter.cli import flags, picture_flags
 from cnnfilter.cli.flags import LimitFlags, StoredFlags
 
+Channel = Annotated[int | None, typer.Option("--channel", metavar="N", min=0, help="Only this channel, from 0.")]
+
 
 @flags.command
 def show(
@@ -15,6 +17,7 @@ def show(
     heat: flags.Heat = False,
     preview: flags.Preview = False,
     at: flags.At = None,
+    channel: Channel = None,
     range: flags.Range = "stored",
     *,
     stored: StoredFlags,
@@ -45,8 +48,7 @@ def show(
     check_inputs([file], "show")
     check_open(open_, output)
     view = flags.ViewFlags(table=table, heat=heat, at=at, preview=preview, json=json)
-    shared.show_file(
-        file, range, stored, picture_flags.PictureFlags(display=display, colormap=colormap), view, limits, output
-    )
+    pictures = picture_flags.PictureFlags(display=display, colormap=colormap)
+    shared.show_file(file, range, stored, pictures, view, limits, channel=channel, output=output)
     if open_ and output is not None:
         open_files([output])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from cnnfilter.errors import ParameterError, lookup
+from cnnfilter.errors import OutputError, ParameterError, lookup
 
 #: The grounds that a sheet may have.
 LIGHT, DARK = "light", "dark"
@@ -28,6 +28,8 @@ class Arrangement(NamedTuple):
         Whether the picture stands before its maps, and beside each map its kernel.
     longest
         The longest side that it may have, in pixels; larger maps are shown smaller.
+    most
+        The most pixels that it may have; None for no limit.
     """
 
     columns: int | None = None
@@ -35,6 +37,7 @@ class Arrangement(NamedTuple):
     with_input: bool = False
     with_kernels: bool = False
     longest: int = LONGEST
+    most: int | None = None
 
     def checked(self) -> Arrangement:
         """Return the same, or raise for a number of columns below 1 or an unknown ground."""
@@ -42,6 +45,20 @@ class Arrangement(NamedTuple):
         if self.columns is not None and not (isinstance(self.columns, int) and self.columns >= 1):
             raise ParameterError(f"columns must be a whole number of at least 1, got {self.columns}")
         return self
+
+    def check(self, width: int, height: int) -> None:
+        """Raise for a size of more pixels than it may have, before they are drawn.
+
+        Raises
+        ------
+        OutputError
+            With the way out.
+        """
+        if self.most is not None and width * height > self.most:
+            raise OutputError(
+                f"the drawing has {width} x {height} = {width * height} pixels, over the limit of {self.most} "
+                f"(--max-pixels {width * height} raises it)"
+            )
 
 
 #: What nobody asked anything of.

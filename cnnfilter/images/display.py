@@ -118,7 +118,9 @@ def parse_display(text: str) -> str:
         share = float(value)
     except ValueError:
         share = math.nan
-    if not 0 <= share <= 100 or share == 50:
+    if share == 50:
+        raise ParameterError("display percentile:50 leaves nothing between its ends (99 and 1 cut off 1 % at both)")
+    if not 0 <= share <= 100:
         raise ParameterError(f"display percentile needs a number from 0 to 100, as in percentile:99; got {text!r}")
     return f"percentile:{share:g}"
 
@@ -310,14 +312,25 @@ def _filled(shape: tuple[int, int], dtype: str, value: int) -> Values:
 
 def _scaled(values: Values, display: Display, top: int, work: Values) -> Values:
     """Return ``(v - low) * top / (high - low)``, in the scratch buffer unless there is nothing to do."""
+    low, high = display.low, display.high
     if display.absolute:
         values = np.abs(values, out=work, dtype=work.dtype)
-    if display.low:
-        values = np.subtract(values, display.low, out=work, dtype=work.dtype)
-    scale = top / (display.high - display.low)
+    if down := _powers_down(low, high, work.dtype):
+        values = np.ldexp(values, -down, out=work, dtype=work.dtype)
+        low, high = math.ldexp(low, -down), math.ldexp(high, -down)
+    if low:
+        values = np.subtract(values, low, out=work, dtype=work.dtype)
+    scale = top / (high - low)
     if scale != 1:
         values = np.multiply(values, scale, out=work, dtype=work.dtype)
     return values
+
+
+def _powers_down(low: float, high: float, dtype: np.dtype[Any]) -> int:
+    """Return by how many powers of 2 values are made smaller, so that no difference or quotient leaves their type."""
+    power = math.frexp(max(abs(low), abs(high)))[1]
+    far = np.finfo(dtype).maxexp - 16  # pixels have 16 bits
+    return power if abs(power) > far else 0
 
 
 def _to_white(white: float, _statistics: Range) -> tuple[float, float]:

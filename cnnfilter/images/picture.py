@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnfilter.errors import ImageError, ResourceError
-from cnnfilter.files import bytes_text
+from cnnfilter.errors import ImageError, ParameterError, ResourceError
+from cnnfilter.files import bytes_text, quoted
 
 #: Pixels of the largest picture that is read without being asked to.
 MAX_PIXELS = 200_000_000
@@ -226,6 +226,22 @@ class Picture:
         if not 0 <= start < stop <= self.height:
             raise IndexError(f"rows {start} to {stop} of {self.height}")
         return self.strip(start, stop)
+
+    def only(self, channel: int) -> Picture:
+        """Return one channel as a picture of its own.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such channel.
+        """
+        if not 0 <= channel < self.channels:
+            raise ParameterError(f"{quoted(self.name)} has no channel {channel}: they go from 0 to {self.channels - 1}")
+
+        def strip(start: int, stop: int) -> Strip:
+            return self.strip(start, stop)[channel : channel + 1]
+
+        return replace(self, channels=1, has_alpha=False, strip=strip, profile=b"")
 
     def array(self, dtype: Any = None) -> Strip:
         """Return all of it as a new array ``(C, H, W)``, strip by strip.

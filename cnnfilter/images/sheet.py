@@ -101,6 +101,8 @@ def contact_sheet(
     ------
     ShapeError
         If there are no tiles, or not as many names.
+    OutputError
+        If it would have more pixels than it may.
     """
     if not tiles or len(names) != len(tiles) or {len(notes), len(kernels)} - {0, len(tiles)}:
         raise ShapeError(f"a contact sheet needs a name for each map, got {len(tiles)} maps and {len(names)} names")
@@ -108,6 +110,7 @@ def contact_sheet(
         tiles, names = [lead, *tiles], ["input", *names]
         notes, kernels = notes and ["", *notes], kernels and [None, *kernels]
     plan = _plan([tile[..., None] if tile.ndim == 2 else tile for tile in tiles], notes, kernels, bar, how)
+    how.check(*plan.size)
     names = [*names[:1], *_telling(names[1:], plan)] if lead is not None else _telling(names, plan)
     ground = GROUNDS[how.ground]
     sheet = Image.new("RGB", plan.size, ground.paper)

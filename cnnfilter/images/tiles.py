@@ -19,13 +19,14 @@ def picture_tile(picture: Picture) -> Array:
     return marked(pixels, values)
 
 
-def kernel_picture(weights: Array) -> Array:
+def kernel_picture(weights: Array, largest: float | None = None) -> Array:
     """Return weights ``(kH, kW)`` or ``(C, kH, kW)`` as pixels: by sign, or of three channels in their colours.
 
-    Of any other number of channels it is the first.
+    Of any other number of channels it is the first. The strongest colours are `largest` and its opposite, the largest
+    weight unless given.
     """
     planes = weights if weights.ndim == 3 else weights[None]
     planes = planes if len(planes) in (1, 3) else planes[:1]
-    most = largest_of(planes)
+    most = largest or largest_of(planes)
     pixels = to_pixels(planes, resolve("symmetric", 1.0, Extent(-most, most)))
     return marked(pixels if len(planes) == 3 else apply_colormap(pixels, colour_table(SIGNED)), planes)

@@ -126,8 +126,8 @@ def draw_maps(
         raise ShapeError(f"{len(labels)} names for {len(values)} maps")
     if names is not None and values.ndim == 1 and len(values) > MOST_CELLS:
         raise ShapeError(f"{len(values)} values are drawn as rows, without names; up to {MOST_CELLS} have some")
-    if longest < LEAST:
-        raise ParameterError(f"longest must be at least {LEAST} pixels, got {longest}")
+    if not (isinstance(longest, int | np.integer) and longest >= LEAST):
+        raise ParameterError(f"longest must be a whole number of pixels, at least {LEAST}, got {longest!r}")
     layer = bare_layer("maps", values)
     how = Drawing(
         parse_display(display), colormap, scale, sheet=Arrangement(columns, ground, longest=longest).checked()

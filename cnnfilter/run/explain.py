@@ -170,7 +170,7 @@ def explain_work(work: Work, at: Pair | None, channel: int) -> Explanation:
 
 
 def around(terms: Sequence[Term], size: tuple[int, ...], rows: Callable[[int, int], Array]) -> Around | None:
-    """Return the input around the window of some terms; `rows` reads ``(C, rows, W)``."""
+    """Return the input around the window of some terms, if it is near; `rows` reads ``(C, rows, W)``."""
     if not terms:
         return None
     places = [(term.row, term.column) for term in terms]
@@ -178,6 +178,8 @@ def around(terms: Sequence[Term], size: tuple[int, ...], rows: Callable[[int, in
         (max(0, min(axis) - AROUND), min(length, max(axis) + 1 + AROUND))
         for axis, length in zip(zip(*places, strict=True), size, strict=True)
     )
+    if top >= bottom or left >= right:
+        return None  # the window lies deep in the padding
     channel = strongest(terms)
     values = rows(top, bottom)[channel, :, left:right].astype(np.float64)
     return Around(channel, top, left, values)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, real_array
 from cnnfilter.networks.results import LayerResult, bare_layer
 
 
@@ -51,7 +51,8 @@ class FeatureMaps(dict[str, Array]):
     def _layers(self) -> Iterator[LayerResult]:
         """Yield each layer's facts and values: of a batch, those of its first picture."""
         for name, values in self.items() if self.batch != 0 else ():
-            yield bare_layer(name, values if self.batch is None else values[0])
+            array = real_array(values, f"layer {name!r}")  # anything may have been put in
+            yield bare_layer(name, array if self.batch is None else array[0])
 
     @property
     def _title(self) -> str:

@@ -19,8 +19,15 @@ from cnnfilter.run.story import decimal
 LETTER = 9
 
 
-def write_grid(done: Done, path: str, at: tuple[int, int] | None) -> None:
+def write_grid(done: Done, path: str, at: tuple[int, int] | None, of: tuple[int, int]) -> None:
     """Draw the cells around a place, those of the first channel, and write them.
+
+    Parameters
+    ----------
+    at
+        Row and column of the place; the corner where None.
+    of
+        The channel that it is, and how many there are.
 
     Raises
     ------
@@ -41,8 +48,8 @@ def write_grid(done: Done, path: str, at: tuple[int, int] | None) -> None:
     if part.shape != (rows, columns):
         last = top + part.shape[0] - 1, left + part.shape[1] - 1
         place = f"rows {top} to {last[0]} of {rows}, columns {left} to {last[1]} of {columns}"
-    if len(values) > 1:
-        place += f", channel 0 of {len(values)}"
+    if of[1] > 1:
+        place += f", channel {of[0]} of {of[1]}"
     light = done.look.kind == "clip"
     largest = done.look.white if light else largest_of(part)
     colours = f"black is 0, white {decimal(largest)}" if light else SIGNS

@@ -375,7 +375,7 @@ def _look(request: Request, step: Step, plan: MapPlan) -> Look:
         scale=request.scale,
         exact=exact_type(picture, request.options, request.display, request.colormap),
         profile=kept_profile(picture, source, channels, request.colormap),
-        sheet=request.sheet,
+        sheet=request.sheet._replace(most=request.max_pixels),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,7 +24,7 @@ from cnnfilter.images.write import encode_image
 from cnnfilter.networks.plan import LayerPlan
 from cnnfilter.networks.results import LayerResult, NetworkResult, Saved
 from cnnfilter.run.layer_pictures import NOTHING, Around, Drawing, colormap_of, draw_layer, floats, layer_displays
-from cnnfilter.run.look import check_zoom, flat_note
+from cnnfilter.run.look import check_sheet, check_zoom, flat_note
 from cnnfilter.run.outputs import STDOUT, Output, place_outputs
 from cnnfilter.text import distinct, slug
 
@@ -73,7 +73,7 @@ class Save(NamedTuple):
     @property
     def drawing(self) -> Drawing:
         """How layers are drawn."""
-        return Drawing(self.display, self.colormap, self.scale, self.zoom, self.sheet)
+        return Drawing(self.display, self.colormap, self.scale, self.zoom, self.sheet._replace(most=self.max_pixels))
 
     @property
     def in_one(self) -> bool:
@@ -232,6 +232,7 @@ def write_layers(
 ) -> NetworkResult:  # fmt: skip
     """Write the layers of one picture; return the result with the names of the files."""
     layers = {layer.name: layer for layer in result.layers}
+    _check_sizes(files, layers, save)
     saved: list[Saved] = []
     for output, name, index in files:
         path = str(output.path or STDOUT)
@@ -242,8 +243,19 @@ def write_layers(
                 _write(file, result, layers[name], index, output.format, save, beside)
                 saved.append(Saved(path, name, index))
     drawn = [layers[name] for name in dict.fromkeys(one[1] for one in files if one[0].format not in DUMP_FORMATS)]
-    notes = [note for layer in drawn for note in _flat_notes(layer, save)]
+    notes = [note for layer in drawn for note in (*_flat_notes(layer, save), *_kernel_notes(layer, save, beside))]
     return replace(result, saved=tuple(saved), notes=(*result.notes, *notes))
+
+
+def _check_sizes(files: Sequence[File], layers: Mapping[str, LayerResult], save: Save) -> None:
+    """Raise for a picture of more pixels than allowed, before the first is written."""
+    for output, name, index in files:
+        if output.format in DUMP_FORMATS or layers[name].values.ndim < 2:
+            continue
+        shape = layers[name].values.shape
+        check_zoom([shape], save.zoom, save.max_pixels)
+        if index is None and len(shape) == 3:
+            check_sheet([shape[1:]] * shape[0], save.zoom, save.max_pixels)
 
 
 @contextlib.contextmanager
@@ -266,6 +278,15 @@ def _flat_notes(layer: LayerResult, save: Save) -> list[str]:
     return [f"layer {layer.name}: {note}" for note in flat_note(ranges, layer_displays(layer, save.drawing)[0])]
 
 
+def _kernel_notes(layer: LayerResult, save: Save, beside: Around) -> list[str]:
+    """Return the note that the kernels asked for do not stand beside a convolution's maps, if that is so."""
+    if not save.sheet.with_kernels or layer.kind.lower() != "conv" or layer.name in beside.kernels:
+        return []
+    return [
+        f"layer {layer.name}: no kernels beside its maps (only those of a network file over 1 or 3 channels are drawn)"
+    ]
+
+
 def _write_all(file: BinaryIO, result: NetworkResult, save: Save) -> list[tuple[str, None, str]]:
     """Write all layers that hold numbers into one file; return each, its map, and its name in the file."""
     members = save.members
@@ -284,7 +305,6 @@ def _write(
         values = layer.values if layer.values.ndim else layer.values.reshape(1)
         DUMP_FORMATS[form].write(file, Dump([(layer.name, values)], info=info))
         return
-    check_zoom([layer.values.shape] if layer.values.ndim > 1 else [], save.zoom, save.max_pixels)
     displays = layer_displays(layer, save.drawing, index)
     pixels = draw_layer(layer, displays, save.drawing, index, beside)
     shown = str(displays[0]) if len(displays) == 1 else f"each map by itself, {displays[0].kind}"

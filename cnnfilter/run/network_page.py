@@ -138,6 +138,7 @@ def check_page(output: str) -> None:
 def write_page(result: NetworkResult, picture: Picture, expected: Input, how: Drawing, path: str) -> NetworkResult:
     """Write a network's page; return the result with its name."""
     pixels = network_page(result, picture, expected, how)
+    how.sheet.check(pixels.shape[1], pixels.shape[0])
     form = page_form(path)
     if form == "pdf":
         with atomic_output(path) as file:

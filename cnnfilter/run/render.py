@@ -197,9 +197,12 @@ def shared_looks(all_maps: Sequence[Maps], looks: Sequence[Look]) -> list[Look]:
 
 
 def tiles_of(maps: Maps, look: Look) -> list[Array]:
-    """Return maps as 8-bit pixels ``(H, W, C)``, as files show them: one picture, or one for each of many channels."""
+    """Return maps as 8-bit pixels ``(H, W, C)``: one picture, or one for each of many channels.
+
+    As files show them, but for what is not finite, which has a colour of its own.
+    """
     painter = _painter(maps, look._replace(zoom=1)).for_format("jpg")
-    return [painter.pixels()] if painter.streams else painter.channels()
+    return [painter.tile()] if painter.streams else painter.channels()
 
 
 def _extent(all_maps: Sequence[Maps], kind: str) -> Extent:

@@ -18,8 +18,8 @@ def page_of(one: Explanation, story: Story) -> bytes:
     panels: list[Panel] = []
     if one.around is not None:
         panels.append(_around(one, one.around))
-        if max(one.size) <= MOST_CELLS:
-            panels += map(_panel, _strongest(one, story))
+    if one.terms and max(one.size) <= MOST_CELLS:
+        panels += map(_panel, _strongest(one, story))
     if one.activation is not None and 0 < len(one.activation.inputs) <= MOST_VALUES:
         named = (("values", one.activation.inputs), (one.activation.name, one.activation.results))
         panels += [_column(title, values, story) for title, values in named]
@@ -41,14 +41,15 @@ def _panel(grid: Grid) -> Panel:
 
 
 def _around(one: Explanation, part: Around) -> Panel:
-    """Return the input around the window, which is framed."""
+    """Return the input around the window, which is framed where it lies on it."""
     height, width = part.values.shape
     rows, columns = ([getattr(term, name) for term in one.terms] for name in ("row", "column"))
     marked = (
         max(min(rows) - part.top, 0), max(min(columns) - part.left, 0),
         min(max(rows) + 1 - part.top, height), min(max(columns) + 1 - part.left, width),
     )  # fmt: skip
-    return Panel("around the window", np.nan_to_num(part.values), shaded=True, marked=marked)
+    inside = marked[0] < marked[2] and marked[1] < marked[3]
+    return Panel("around the window", np.nan_to_num(part.values), shaded=True, marked=marked if inside else None)
 
 
 def _strongest(one: Explanation, story: Story) -> tuple[Grid, Grid, Grid]:

@@ -178,7 +178,7 @@ def bars(scores: Sequence[Score], width: int) -> str:
     """Return the scores as bars."""
     names = [cut(printable(score.name), max(8, min(LONGEST_CLASS, width - 20))) for score in scores]
     longest = max(map(text_width, names), default=0)
-    room = max(8, min(BAR, width - longest - 12))
+    room = max(0, min(BAR, width - longest - 12))
     rows = [[name, share(score.probability)] for name, score in zip(names, scores, strict=True)]
     lines = columns(rows, ">>").split("\n")
     drawn = [bar(score.probability, room) for score in scores]

@@ -108,7 +108,8 @@ def network_plan_table(plan: NetworkPlan, width: int = ANY_WIDTH) -> str:
     ]  # fmt: skip
     footer = [f"{len(rows)} layers", *[""] * 7, count_text(plan.macs)]
     table = fitted(rows, "<<<<<<<<>", width, header=header, footer=footer)
-    return f"{table}\n\n{plan.parameters:,} parameters; at most {bytes_text(plan.peak_bytes)} for one picture"
+    cost = f"{plan.parameters:,} parameters; at most {bytes_text(plan.peak_bytes)} for one picture"
+    return f"{table}\n\n{textwrap.fill(cost, min(width, 80))}"
 
 
 def _sums(layer: LayerPlan) -> str:

@@ -15,6 +15,8 @@ from cnnfilter.run.results import Failure, MapResult
 
 #: Eighths of a block, from nothing to almost one.
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+#: Characters that a value beside its name takes, at least.
+_LEAST_VALUE = 16
 
 
 def columns(
@@ -72,18 +74,23 @@ def fitted(
     table = columns(rows, aligned, header=header, footer=footer)
     if max(map(text_width, table.splitlines())) <= width:
         return table
-    title = 2 + max(map(text_width, header))
-    blocks = []
-    for row in rows:
-        lines = [row[0]]
-        for name, value in zip(header[1:], row[1:], strict=True):
-            first, *more = textwrap.wrap(value, max(16, width - title - 2)) or [""]
-            lines += [
-                f"  {name}{' ' * (title - text_width(name))}{first}",
-                *(" " * (title + 2) + line for line in more),
-            ]
-        blocks.append("\n".join(lines))
+    blocks = [_block(row, header, width) for row in rows]
     return "\n\n".join([*blocks, *(["  ".join(filter(None, footer))] if footer else [])])
+
+
+def _block(row: Sequence[str], header: Sequence[str], width: int) -> str:
+    """Return a row as lines: each value beside what it is called, or where that leaves no room, below it."""
+    title = 2 + max(map(text_width, header))
+    beside = width - title - 2 >= _LEAST_VALUE
+    lines = [cut(row[0], width)]
+    for name, value in zip(header[1:], row[1:], strict=True):
+        texts = textwrap.wrap(value, max(width - (title + 2 if beside else 4), _LEAST_VALUE // 2)) or [""]
+        if not beside:
+            named = textwrap.wrap(name, max(width - 2, _LEAST_VALUE // 2), initial_indent="  ", subsequent_indent="  ")
+            lines += [*named, *(f"    {text}" for text in texts)]
+            continue
+        lines += [f"  {name}{' ' * (title - text_width(name))}{texts[0]}", *(" " * (title + 2) + t for t in texts[1:])]
+    return "\n".join(lines)
 
 
 def cut(text: str, width: int) -> str:

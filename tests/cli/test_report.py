@@ -330,11 +330,12 @@ def test_a_batch_has_an_index(cnnfilter_run, tmp_path, opened):
         (["scene.png", "-k", "sobel-x", "--pool", "global-avg"], "over windows"),
         (["scene-16bit.png", "-k", "sobel-x", "-o", "page.txt"], "ends in .html"),
         (["digits/digits.yaml", "digits/digit-7.png", "--stride", "2"], "means nothing for a network"),
+        (["digits", "-k", "sobel-x"], "--kernel means nothing for a batch"),
     ],
 )
 def test_what_no_page_shows_is_refused(cnnfilter_run, tmp_path, monkeypatch, words, said):
     monkeypatch.chdir(tmp_path)
-    placed = [str(SAMPLES / word) if (SAMPLES / word).is_file() else word for word in words]
+    placed = [str(SAMPLES / word) if (SAMPLES / word).exists() else word for word in words]
     done = cnnfilter_run("report", *placed)
     assert done.code == 2
     assert said in done.err

@@ -1,12 +1,16 @@
 """Tables of filters and pictures of numbers, as a user meets them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from cnnfilter.images.colour import STRANGE
+
 SAMPLES = Path(__file__).parents[2] / "samples"
+NETWORK, SEVEN = SAMPLES / "digits" / "digits.yaml", SAMPLES / "digits" / "digit-7.png"
 
 
 def size_of(path):
@@ -72,9 +76,6 @@ def test_heat_prints_the_numbers_that_the_table_prints(cnnfilter_run, tmp_path, 
     assert table.out == heat.out  # but for the colours, which no pipe gets
 
 
-STRANGE = (198, 60, 160)
-
-
 def painted(path):
     with Image.open(path) as picture:
         return {
@@ -125,3 +126,57 @@ def test_a_page_shows_the_layers_that_are_asked_for(cnnfilter_run, tmp_path):
         assert cnnfilter_run("run", *digits, "-o", tmp_path / "n.png", *words).code == 0
         pages.append(np.asarray(Image.open(tmp_path / "n.png")))
     assert not np.array_equal(*pages)
+
+
+def test_one_channel_of_many(cnnfilter_run, tmp_path):
+    values = np.arange(24.0).reshape(4, 2, 3)
+    np.save(tmp_path / "maps.npy", values)
+    done = cnnfilter_run("show", tmp_path / "maps.npy", "--channel", "2", "--json")
+    assert [done.code, done.err] == [0, ""]
+    assert json.loads(done.out)["results"][0]["mean"] == values[2].mean()
+    for channel in ("0", "2"):
+        assert (
+            cnnfilter_run("show", tmp_path / "maps.npy", "--channel", channel, "-o", tmp_path / f"{channel}.png").code
+            == 0
+        )
+    assert (tmp_path / "0.png").read_bytes() != (tmp_path / "2.png").read_bytes()
+    refused = cnnfilter_run("show", tmp_path / "maps.npy", "--channel", "4")
+    assert refused.code == 2
+    assert "maps.npy' has no channel 4: they go from 0 to 3" in refused.err
+
+
+@pytest.mark.parametrize("words", [["--save", "all", "-o", "out/"], ["-o", "net.png"]])
+def test_drawings_of_too_many_pixels_are_refused(cnnfilter_run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    done = cnnfilter_run("run", NETWORK, SEVEN, *words, "--max-pixels", "100000")
+    assert done.code in (2, 3)
+    assert "over the limit of 100000 (--max-pixels" in done.err
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_stack_keeps_to_the_pixels_that_it_may_have(cnnfilter_run, tmp_path):
+    words = ["convolve", SEVEN, "-k", "sobel-x", "-k", "sobel-y", "--stack", "-o", tmp_path / "s.png"]
+    assert cnnfilter_run(*words).code == 0
+    width, height = size_of(tmp_path / "s.png")
+    assert cnnfilter_run(*words, "--max-pixels", width * height).code == 0
+    done = cnnfilter_run(*words, "--max-pixels", width * height - 1)
+    assert f"the drawing has {width} x {height}" in done.err
+
+
+def test_kernels_that_cannot_stand_beside_their_maps_are_said(cnnfilter_run, tmp_path):
+    done = cnnfilter_run("run", NETWORK, SEVEN, "--save", "conv*", "-o", f"{tmp_path}/", "--with-kernels")
+    assert done.code == 0
+    assert "layer conv2: no kernels beside its maps" in done.err
+    assert "conv1" not in done.err
+
+
+def test_what_is_not_finite_has_its_colour_in_a_table_of_filters(cnnfilter_run, tmp_path):
+    values = np.ones((40, 40), np.float32)
+    values[20, 20] = np.nan
+    np.save(tmp_path / "hole.npy", values)
+    table = tmp_path / "t.png"
+    done = cnnfilter_run("kernels", "sheet", "box", "--image", tmp_path / "hole.npy", "-o", table)
+    assert done.code == 0
+    with Image.open(table) as picture:
+        strange = (np.asarray(picture.convert("RGB")) == STRANGE).all(axis=2)
+    assert strange.sum() > 9  # the cell itself, and those of the filter's map

@@ -202,13 +202,26 @@ def test_which_displays_wait_for_all_values():
         ("percentile", ParameterError, "percentile:99"),
         ("percentile:x", ParameterError, "0 to 100"),
         ("percentile:101", ParameterError, "0 to 100"),
-        ("percentile:50", ParameterError, "0 to 100"),
+        ("percentile:50", ParameterError, "leaves nothing between its ends"),
         ("clip:3", ParameterError, "takes no value"),
     ],
 )
 def test_displays_that_are_refused(text, error, words):
     with pytest.raises(error, match=words):
         parse_display(text)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("size", ["largest", "smallest"])
+def test_values_at_the_ends_of_a_type_are_mapped_as_others_are(dtype, bits, size):
+    unit = float(np.finfo(dtype).max) / 4 if size == "largest" else 4 * float(np.finfo(dtype).smallest_subnormal)
+    for multiples in ([-4, -1, 0, 3, 4], [0, 1, 2, 4], [-3, -2, -1]):
+        values = np.array([multiples], dtype) * dtype(unit)
+        for kind in ("minmax", "symmetric"):
+            usual = to_pixels(np.array([multiples], dtype), resolve(kind, 1.0, extent_of([np.array(multiples)])), bits)
+            extreme = to_pixels(values, resolve(kind, 1.0, extent_of([values])), bits)
+            assert np.abs(extreme.astype(int) - usual.astype(int)).max() <= 1
 
 
 def test_colour_maps():

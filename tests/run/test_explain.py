@@ -12,6 +12,7 @@ from cnnfilter.run.explain import explain, explain_work
 from cnnfilter.run.image import Request, kernel_steps, plain_step, plan_image
 from cnnfilter.run.options import make_options
 from cnnfilter.run.story import MOST_TERMS, fraction, tell
+from cnnfilter.run.story_page import page_of
 
 
 def work_of(values, kernels, **words):
@@ -100,6 +101,15 @@ def test_a_cell_that_there_is_not_is_refused(at, channel, reason):
     work, _ = work_of(np.ones((1, 4, 5)), ["sobel-x"])
     with pytest.raises(CnnFilterError, match=reason):
         explain_work(work, at, channel)
+
+
+@pytest.mark.parametrize(("padding", "near"), [(1, True), (4, True), (5, True), (9, True), (40, False)])
+def test_a_window_that_lies_in_the_padding(padding, near):
+    one = explain(np.arange(64.0).reshape(8, 8), "box", (0, 0), padding=str(padding), padding_mode="constant:3")
+    seen = sum(term.input / 9 for term in one.terms)
+    assert one.result == pytest.approx(seen)
+    assert (one.around is not None) is near
+    assert page_of(one, tell(one)).startswith(b"\x89PNG")
 
 
 def test_fractions_are_those_that_people_write():

@@ -3,15 +3,20 @@
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnnfilter.images.read import open_picture
+from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import load_kernels
-from cnnfilter.networks.model import open_model
+from cnnfilter.networks.model import open_model, whole_plan
+from cnnfilter.networks.results import Score
 from cnnfilter.run.image import Request, do_image, kernel_steps
 from cnnfilter.run.network import NetworkOptions, classify
 from cnnfilter.run.options import make_options
-from cnnfilter.views.network import layer_table
+from cnnfilter.run.plans import plan_job
+from cnnfilter.views.network import bars, layer_table
+from cnnfilter.views.plans import network_plan_table, plan_table
 from cnnfilter.views.terminal import summary_text, text_width
 
 DIGITS = Path(__file__).parents[2] / "samples" / "digits"
@@ -53,3 +58,14 @@ def test_what_is_said_of_maps_fits_too(width):
     text = summary_text([one.result for one in done], width=width)
     assert widest(text) <= width
     assert all(word in text for word in ("sobel-x", "gaussian-sigma3", "510", "non-zero"))
+
+
+@pytest.mark.parametrize("width", [20, 26, 40, 60, 80, 120])
+def test_plans_and_bars_fit(result, width):
+    model = open_model(DIGITS / "digits.yaml")
+    assert widest(network_plan_table(whole_plan(model), width)) <= width
+    assert widest(bars([Score(f"a class with a long name {n}", n, 0.9 / (n + 1)) for n in range(5)], width)) <= width
+    long = Kernel("k" * 300, "k", np.ones((3, 3)))
+    options, picture = make_options(), open_picture(DIGITS / "digit-7.png")
+    job = plan_job(Request(kernel_steps([long], options), options, "auto").on(picture), picture, [])
+    assert widest(plan_table(job, width)) <= width
