@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnfilter.core.activate import parse_activation
+from cnnfilter.core.arrays import LARGEST_WHOLE
 from cnnfilter.core.missing import MISSING
 from cnnfilter.core.plan import ENGINE_NAMES
 from cnnfilter.core.shapes import Pair, pair, parse_border, resolve_pads
@@ -164,6 +165,8 @@ def _check_whole(options: Options, border: float) -> None:
     for what, value in [("bias", options.bias), ("padding mode constant", border), *parameters.items()]:
         if isinstance(value, float) and not value.is_integer():
             raise ParameterError(f"{what} must be a whole number with --dtype {dtype}, got {value:g}")
+        if isinstance(value, float) and abs(value) >= LARGEST_WHOLE:
+            raise ParameterError(f"{what} must lie between -2**53 and 2**53 with --dtype {dtype}, got {value:g}")
 
 
 def _pooling(text: str) -> Pooling:
