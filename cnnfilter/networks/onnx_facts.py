@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from cnnfilter.core import receptive
+from cnnfilter.core.receptive import INPUT
 from cnnfilter.library.onnx_arrays import held_arrays
 from cnnfilter.networks.ending import Ending, Shape
-from cnnfilter.networks.onnx_fields import Around, attributes, fields_of
+from cnnfilter.networks.onnx_fields import ALONG_ONE_AXIS, DOMAINS, SLIDING, lies_of
+from cnnfilter.networks.onnx_lies import Around, Lie, attributes
 from cnnfilter.networks.plan import UNKNOWN, LayerPlan, NetworkPlan, Outline
 
 #: Nodes that give something else each time.
@@ -60,10 +61,6 @@ _DECIDERS = {
     "Softmax": "softmax", "QLinearSoftmax": "softmax", "LogSoftmax": "log-softmax", "Sigmoid": "sigmoid",
     "HardSigmoid": "sigmoid", "QLinearSigmoid": "sigmoid",
 }  # fmt: skip
-#: Opset from which softmax works along one axis; before, over everything from its axis on.
-_ALONG_ONE_AXIS = 13
-#: Domains whose operators are known by their names.
-_KNOWN = ("", "ai.onnx", "com.microsoft")
 
 
 def graph_ending(proto: Any, ranks: Mapping[str, int]) -> Ending:
@@ -108,7 +105,7 @@ def _ending(
     """Return what one output of the graph ends in."""
     name = _through(out, nodes, _is_passage)
     node = nodes.get(name)
-    if node is None or node.domain not in _KNOWN or not node.input:
+    if node is None or node.domain not in DOMAINS or not node.input:
         return Ending(out, name, "other", node.op_type if node is not None else "input")
     kind = _DECIDERS.get(node.op_type, "")
     if kind in ("softmax", "log-softmax"):
@@ -130,7 +127,7 @@ def _through(name: str, nodes: Mapping[str, Any], passes: Callable[[Any], bool],
     """Follow a tensor back through the nodes that pass."""
     for _ in range(len(nodes)):  # a graph may be a circle, until ONNX Runtime has looked at it
         node = nodes.get(name)
-        if node is None or node.domain not in _KNOWN or not node.input or not passes(node):
+        if node is None or node.domain not in DOMAINS or not node.input or not passes(node):
             break
         name = next((one for one in node.input if one and one not in (stored or ())), "")
     return name
@@ -153,9 +150,8 @@ def _is_affine(node: Any, stored: set[str]) -> bool:
 
 def _covering(node: Any, rank: int | None, proto: Any) -> Callable[[Shape], bool]:
     """Return what tells, by a shape without the batch's axis, whether a softmax is one over all values."""
-    opset = next((one.version for one in proto.opset_import if one.domain in ("", "ai.onnx")), 1)
     said = {one.name: one.i for one in node.attribute}
-    whole = opset < _ALONG_ONE_AXIS and node.domain != "com.microsoft"
+    whole = _opset(proto) < ALONG_ONE_AXIS and node.domain != "com.microsoft"
     axis = said.get("axis", 1 if whole else -1)
 
     def covers(shape: Shape) -> bool:
@@ -174,31 +170,40 @@ def _covering(node: Any, rank: int | None, proto: Any) -> Callable[[Shape], bool
 INDICES = (7, 9)
 
 
-def node_plans(proto: Any, feed: str, fed: Mapping[str, tuple[int, ...]], whole: tuple[int, int, int]) -> NetworkPlan:
+def _opset(proto: Any) -> int:
+    """Return the version of ONNX's operators that a model is written in."""
+    return next((one.version for one in proto.opset_import if one.domain in ("", "ai.onnx")), 1)
+
+
+def node_plans(
+    proto: Any, feed: str, fed: Mapping[str, tuple[int, ...]], whole: tuple[int, int, int], layout: str = "NCHW"
+) -> NetworkPlan:
     """Return the plan of a graph for inputs of these shapes, of which `feed` is `whole` ``(C, H, W)`` to us."""
-    shapes, held = _shapes(proto, fed), held_arrays(proto.graph)
+    shapes, empty = _shapes(proto, fed)
+    held = held_arrays(proto.graph)
     weights = {name: one.shape for name, one in held.items() if one.kind not in INDICES}
     batch = fed[feed][0] if len(fed[feed]) == 4 else 1
     constant = constant_names(proto)
-    around = Around(shapes, held)
+    around = Around(shapes, held, whole[1:], _opset(proto))
     known: dict[str, tuple[int, ...]] = {feed: whole}
-    fields = {feed: receptive.INPUT}
+    first = len(fed[feed]) - (2 if layout == "NCHW" else 3)
+    lies = {feed: Lie(INPUT, (first, first + 1))}
     plans: list[LayerPlan] = []
     for node in proto.graph.node:
-        inputs = [name for name in node.input if name in fields]
+        inputs = [name for name in node.input if name in lies]
         if constant.issuperset(name for name in node.output if name):
             continue
-        found = fields_of(node, [fields[name] for name in inputs], around)
+        found = lies_of(node, lies, around)
         parameters = sum(math.prod(weights[name]) for name in node.input if name in weights)
         macs = _macs(node, shapes, weights) // batch
-        for name, field in zip(node.output, found, strict=True):
+        for name, lie in zip(node.output, found, strict=True):
             if not name:
                 continue
-            known[name], fields[name] = _without_batch(shapes.get(name), batch), field
+            known[name], lies[name] = _without_batch(shapes.get(name), batch), lie
             plans.append(
                 LayerPlan(
                     name=name, kind=node.op_type, inputs=tuple(known[one] for one in inputs), shape=known[name],
-                    parameters=parameters, macs=macs, field=field,
+                    parameters=parameters, macs=macs, field=lie.told(len(shapes.get(name, ()))),
                 )
             )  # fmt: skip
             parameters = macs = 0  # of the node, counted once
@@ -207,11 +212,21 @@ def node_plans(proto: Any, feed: str, fed: Mapping[str, tuple[int, ...]], whole:
     return NetworkPlan(
         size=whole, layers=tuple(plans), peak_bytes=4 * (values * batch + parameters),
         ending=graph_ending(proto, {name: len(shape) for name, shape in shapes.items()}),
+        failure=_nothing_left(proto, shapes, empty),
     )  # fmt: skip
 
 
-def _shapes(proto: Any, fed: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every tensor."""
+def _nothing_left(proto: Any, shapes: Mapping[str, tuple[int, ...]], empty: Collection[str]) -> str:
+    """Say which window is larger than the maps under it, or nothing: ONNX Runtime may die of what is left of these."""
+    node = next((one for one in proto.graph.node if one.op_type in SLIDING and one.output[0] in empty), None)
+    if node is None:
+        return ""
+    taken = "x".join(map(str, shapes.get(node.input[0], ("?",))))
+    return f"layer {node.output[0]!r} ({node.op_type}) leaves nothing of {taken} (a larger --size?)"
+
+
+def _shapes(proto: Any, fed: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, tuple[int, ...]], set[str]]:
+    """Return the shape of every tensor, and the names of those that hold nothing."""
     import onnx
 
     fixed = onnx.ModelProto()
@@ -228,10 +243,12 @@ def _shapes(proto: Any, fed: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[i
         fixed = onnx.shape_inference.infer_shapes(fixed, data_prop=True)
     except Exception:  # a shape that inference cannot tell is shown as unknown, and ONNX Runtime will say
         fixed = proto
-    return {
-        value.name: tuple(dim.dim_value or UNKNOWN for dim in value.type.tensor_type.shape.dim)
+    dims = {
+        value.name: value.type.tensor_type.shape.dim
         for value in (*fixed.graph.value_info, *fixed.graph.output, *fixed.graph.input)
     }
+    empty = {name for name, own in dims.items() if any(dim.HasField("dim_value") and dim.dim_value < 1 for dim in own)}
+    return {name: tuple(dim.dim_value or UNKNOWN for dim in own) for name, own in dims.items()}, empty
 
 
 def _without_batch(shape: tuple[int, ...] | None, batch: int) -> tuple[int, ...]:

@@ -257,7 +257,15 @@ class OnnxModel:
     def plan(
         self, size: Pair | None, channels: int | None = None, *, itemsize: int = 4, partial: bool = False
     ) -> NetworkPlan:
-        """Return every node's shape and cost, from ONNX's shape inference."""
+        """Return every node's shape and cost, from ONNX's shape inference.
+
+        Raises
+        ------
+        ParameterError
+            If no size is known.
+        ShapeError
+            If nothing is left of the maps, unless `partial`.
+        """
         size = self.input.size or size
         if size is None:
             raise ParameterError(
@@ -269,8 +277,11 @@ class OnnxModel:
         fed = laid if self.batch == 0 else (self.batch or 1, *laid)
         if fed not in self.plans:
             shapes = {self.feed.name: fed, **{name: values.shape for name, values in self.given.items()}}
-            self.plans[fed] = node_plans(self.proto, self.feed.name, shapes, whole)
-        return self.plans[fed]
+            self.plans[fed] = node_plans(self.proto, self.feed.name, shapes, whole, self.input.layout)
+        plan = self.plans[fed]
+        if plan.failure and not partial:
+            raise ShapeError(f"{quoted(self.path)}: {plan.failure}")
+        return plan
 
     def outline(self) -> tuple[Outline, ...]:
         """Return the layers without a size: sides that are open by their names in the model."""
@@ -295,6 +306,7 @@ class OnnxModel:
     def run(self, image: Array, *, threads: int | None = None, keep: Sequence[str] | None = None) -> dict[str, Array]:
         """Return the tensors for ``(C, H, W)`` or a batch ``(N, C, H, W)``, by name in the order of the nodes."""
         self.ready(threads)
+        self.plan((image.shape[-2], image.shape[-1]), image.shape[-3])  # it says what does not fit
         session = self._session(threads)
         names = [
             out.name for out in session.get_outputs() if out.type in READABLE and (keep is None or out.name in keep)

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from network_files import network_of, write_network
+from onnx_models import save_model
 
 from cnnfilter.core.activations import ACTIVATIONS
 from cnnfilter.errors import KernelFileError, OutputError, ParameterError, ShapeError
@@ -306,3 +307,11 @@ def test_without_the_extra_the_message_says_what_to_install(tmp_path):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "pip install 'cnnfilter[onnx]'" in done.stderr
+
+
+@pytest.mark.parametrize("layer", ["MaxPool <kernel_shape = [4, 2]>", "AveragePool <kernel_shape = [9, 1]>"])
+def test_a_window_that_leaves_nothing_is_refused(tmp_path, layer):
+    """ONNX Runtime divides by the number of values, and the process dies."""
+    path = save_model(tmp_path / "m.onnx", f"y = {layer} (x)", feed="float[1,2,3,H] x", out="float[A,B,C,D] y")
+    with pytest.raises(ShapeError, match=r"layer 'y' \(\w+\) leaves nothing of 1x2x3x7"):
+        open_model(path).run(np.ones((2, 3, 7), np.float32))
