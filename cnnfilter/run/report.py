@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnfilter.core.activations import ACTIVATIONS
+from cnnfilter.core.arrays import LARGEST_WHOLE
 from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.reduce import plan_windows
 from cnnfilter.core.shapes import Pair, pair, resolve_pads
@@ -40,7 +41,7 @@ class ReportPicture(NamedTuple):
     png
         What is shown, and the values too where both others are empty.
     floats
-        The values, as base64 of float32.
+        The values, as base64 of float32, or where another type is computed in, of float64.
     halves
         PNGs of the high and of the low bytes of 16-bit values.
     """
@@ -100,6 +101,7 @@ def report_data(works: Sequence[Work], part: ReportPicture) -> dict[str, Any]:
     signed = lowest < 0 and not (summed and channels == 3)
     return {
         "size": [height, width], "channels": source.colors if gray else channels, "floats": part.floats,
+        "single": options.dtype == "float32",
         "halves": [base64.b64encode(half).decode() for half in part.halves],
         "divisor": source.divisor, "gray": gray, "luma": list(BT601), "summed": summed,
         "stride": list(sizes.stride), "dilation": list(sizes.dilation),
@@ -156,8 +158,13 @@ def presets() -> list[dict[str, Any]]:
 def page_picture(picture: Picture, options: Options) -> ReportPicture:
     """Return a picture as a page holds it.
 
-    Bytes come back from a PNG as they were, those of 16-bit values from two; other values are held as float32, a
-    million of them at most.
+    Bytes come back from a PNG as they were, those of 16-bit values from two; other values are held as float32, or as
+    float64 where that or whole numbers are computed in, a million of them at most.
+
+    Raises
+    ------
+    ParameterError
+        If there are more, or whole numbers of 2**53 and beyond.
     """
     colours = picture.channels - picture.has_alpha
     planes = picture.array()[:colours]
@@ -172,10 +179,13 @@ def page_picture(picture: Picture, options: Options) -> ReportPicture:
             "of it, or 8 or 16 bits)"
         )
     divisor = float(picture.white) if options.range == "unit" else 1.0
-    values = planes.astype(np.float32) / np.float32(divisor)
+    dtype = np.dtype(np.float32 if options.dtype == "float32" else np.float64)
+    values = planes.astype(dtype) / dtype.type(divisor)
+    if options.whole and (np.abs(values) >= LARGEST_WHOLE).any():
+        raise ParameterError("a page computes with numbers below 2**53, and the picture holds larger ones")
     if options.channels == "gray" and colours == 3:
-        values = bt601(values, np.dtype(np.float32))[None]
-    floats = base64.b64encode(values.astype("<f4").tobytes()).decode()
+        values = bt601(values, dtype)[None]
+    floats = base64.b64encode(values.astype(dtype.newbyteorder("<")).tobytes()).decode()
     return ReportPicture(encode_image(picture_tile(picture), "png"), floats)
 
 

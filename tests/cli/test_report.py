@@ -118,15 +118,54 @@ def test_the_numbers_of_a_page_are_those_of_explain(cnnfilter_run, tmp_path, wri
 def test_every_activation_is_computed_alike(written, opened, tmp_path):
     from cnnfilter.core.activations import ACTIVATIONS
 
-    values = np.linspace(-8, 8, 41)
+    values = np.array([*np.linspace(-12, 12, 61), 800, -800, 1e30, -1e30, 1e-9, -1e-9, np.nan, np.inf, -np.inf])
+    literals = ", ".join(f"{value}" for value in values).replace("nan", "NaN").replace("inf", "Infinity")
     np.save(tmp_path / "x.npy", values[None].astype(np.float32))
     page = opened(written(tmp_path / "x.npy", "-k", "1"))
     for name, one in ACTIVATIONS.items():
         if one.over_axis:
             continue
         parameters = json.dumps({**one.parameters})
-        ours = page.evaluate(f"{values.tolist()}.map((x) => ACTIVATIONS[{name!r}](x, {parameters}))")
-        np.testing.assert_allclose(ours, cnnfilter.activate(values, name), rtol=1e-9, atol=1e-12, err_msg=name)
+        ours = page.evaluate(f"[{literals}].map((x) => applied({name!r}, x, {parameters}))")
+        wanted = cnnfilter.activate(values, name)
+        np.testing.assert_allclose(ours, wanted, rtol=1e-9, atol=1e-26, err_msg=name)
+
+
+@pytest.mark.parametrize("pool", ["max:2", "min:2", "avg:2", "sum:2", "lp:2"])
+def test_a_pooling_of_what_is_not_finite(cnnfilter_run, written, opened, tmp_path, pool):
+    values = np.array([[1, np.nan, 5, 5], [2, 3, np.inf, 4], [-np.inf, 1, 7, 7], [0, 2, 7, 7]], np.float32)
+    np.save(tmp_path / "x.npy", values)
+    page = opened(written(tmp_path / "x.npy", "-k", "1", "--pool", pool))
+    for row, column in np.ndindex(2, 2):
+        ours = page.evaluate(f"window.cnnfilter.at({row}, {column})")
+        one = cnnfilter.explain(values, "1", (row, column), pool=pool)
+        assert ours["result"] == pytest.approx(one.result, nan_ok=True)
+        assert ours["cell"] == list(one.cell)
+        assert [cell["taken"] for cell in ours["pool"]["cells"]] == [cell.taken for cell in one.pool.cells]
+
+
+def test_the_channel_is_the_one_that_is_chosen(cnnfilter_run, written, opened):
+    words = [SAMPLES / "scene.jpg", "-k", "sobel-x"]
+    page = opened(written(*words))
+    page.locator("#channel").select_option("2")
+    theirs = json.loads(cnnfilter_run("explain", *words, "--channel", "2", "--at", "40,50", "--json").out)
+    ours = page.evaluate("window.cnnfilter.at(40, 50)")
+    assert ours["terms"] == [{key: one[key] for key in ours["terms"][0]} for one in theirs["terms"]]
+    assert {one["channel"] for one in ours["terms"]} == {2}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64"])
+def test_other_types_lose_no_digit(cnnfilter_run, written, opened, tmp_path, dtype):
+    draw = np.random.default_rng(1)
+    values = draw.integers(-(2**40), 2**40, (6, 7)) if dtype == "int64" else draw.standard_normal((6, 7))
+    np.save(tmp_path / "x.npy", values)
+    words = [tmp_path / "x.npy", "-k", "1 2; -3 4", "--dtype", dtype]
+    page = opened(written(*words))
+    for row, column in np.ndindex(5, 6):
+        ours = page.evaluate(f"window.cnnfilter.at({row}, {column})")
+        wanted = cnnfilter.conv2d(values, [[1, 2], [-3, 4]], dtype=dtype)[row, column]
+        assert ours["result"] == pytest.approx(wanted, rel=1e-15)
+        assert [one["input"] for one in ours["terms"]] == values[row : row + 2, column : column + 2].ravel().tolist()
 
 
 def test_hovering_shows_the_sum_and_marks_the_cell(written, opened):
@@ -308,14 +347,17 @@ def test_a_batch_has_an_index(cnnfilter_run, tmp_path, opened):
     for number in range(3):
         shutil.copyfile(DIGITS / f"digit-{number}.png", folder / f"{number}.png")
     (folder / "<b>broken.png").write_bytes(b"no picture")
+    (folder / "gnp.\u202etxt.png").write_bytes(b"no picture either")
     assert cnnfilter_run("batch", folder, "-k", "sobel-x", "-o", tmp_path / "out", "-j", "1").code == 3
     path = tmp_path / "index.html"
     done = cnnfilter_run("report", tmp_path / "out", "-o", path)
     assert (done.code, done.err) == (0, "")
     page = opened(path)
     assert page.locator("tbody img").count() == 3
-    assert "4 inputs" in page.locator("main").inner_text()
+    assert "5 inputs" in page.locator("main").inner_text()
     assert "<b>broken.png" in page.locator("tbody").inner_text()
+    assert r"gnp.\u202etxt.png" in page.locator("tbody").inner_text()
+    assert "\u202e" not in page.content()
     assert "-876" in page.locator("tbody").inner_text()
     assert cnnfilter_run("report", folder, "-o", tmp_path / "no.html").code == 3
 

@@ -26,23 +26,22 @@ def convolution_page(
     title: str, data: Mapping[str, Any], png: bytes, *, facts: str, follows: str, notes: Sequence[str]
 ) -> str:
     """Return the page on which a convolution is explored."""
-    return _page(
-        "convolve", title, data, picture=_uri(png), facts=facts, follows=follows, notes=list(map(printable, notes))
-    )
+    return _page("convolve", title, data, picture=_uri(png), facts=facts, follows=follows, notes=notes)
 
 
 def network_page(title: str, data: Mapping[str, Any], png: bytes, *, facts: str, notes: Sequence[str]) -> str:
     """Return the page on which the layers of a network are explored."""
-    return _page("network", title, data, picture=_uri(png), facts=facts, notes=list(map(printable, notes)))
+    return _page("network", title, data, picture=_uri(png), facts=facts, notes=notes)
 
 
 def batch_page(title: str, rows: Sequence[Mapping[str, Any]], *, facts: str, notes: Sequence[str]) -> str:
     """Return the page that lists what a batch made."""
-    return _page("batch", title, {}, rows=rows, facts=facts, notes=list(map(printable, notes)))
+    return _page("batch", title, {}, rows=rows, facts=facts, notes=notes)
 
 
 def _page(name: str, title: str, data: Mapping[str, Any], **words: Any) -> str:
     """Return a page: its template with everything in it, escaped; only its own style and script may act."""
+    data, words = _visible(data), _visible(words)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, loader=FunctionLoader(_read), trim_blocks=True, lstrip_blocks=True
     )
@@ -61,6 +60,15 @@ def _page(name: str, title: str, data: Mapping[str, Any], **words: Any) -> str:
         title=printable(title), data=data, policy=policy, style=Markup(style), script=Markup(script),
         json=Markup(plain), **words,
     )  # fmt: skip
+
+
+def _visible(value: Any) -> Any:
+    """Return data with every text in it printable: marks that turn a line around stand as escapes."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {key: _visible(one) for key, one in value.items()}
+    return list(map(_visible, value)) if isinstance(value, list | tuple) else value
 
 
 def _digest(text: str) -> str:

@@ -3,27 +3,28 @@
 
 // ---- Arithmetic -------------------------------------------------------------------------------------------------
 
-/** Return the error function, by its series for small x and by a continued fraction beyond. */
-function erf(x) {
+/** Return 1 - erf(x), by the series of erf for small x and by a continued fraction beyond: its tail is not rounded away. */
+function erfc(x) {
   const size = Math.abs(x);
-  if (size < 2.5) {
+  if (size < 1.5) {
     let term = x;
     let sum = x;
     for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum) && n < 200; n += 1) {
       term *= (-x * x) / n;
       sum += term / (2 * n + 1);
     }
-    return (2 / Math.sqrt(Math.PI)) * sum;
+    return 1 - (2 / Math.sqrt(Math.PI)) * sum;
   }
   let fraction = size;
-  for (let n = 60; n > 0; n -= 1) fraction = size + n / 2 / fraction;
-  return Math.sign(x) * (1 - Math.exp(-x * x) / fraction / Math.sqrt(Math.PI));
+  for (let n = 120; n > 0; n -= 1) fraction = size + n / 2 / fraction;
+  const tail = Math.exp(-x * x) / fraction / Math.sqrt(Math.PI);
+  return x > 0 ? tail : 2 - tail;
 }
 
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 const softplus = (x) => (x > 30 ? x : Math.log1p(Math.exp(x)));
 
-/** What each activation makes of one value; `p` are its parameters. */
+/** What each activation makes of one value that is a number; `p` are its parameters. */
 const ACTIVATIONS = {
   "relu": (x) => Math.max(x, 0),
   "leaky-relu": (x, p) => (x > 0 ? x : p.negative_slope * x),
@@ -33,8 +34,8 @@ const ACTIVATIONS = {
   "selu": (x) => 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * Math.expm1(x)),
   "celu": (x, p) => Math.max(x, 0) + Math.min(0, p.alpha * Math.expm1(x / p.alpha)),
   "gelu": (x, p) => (p.approximate === "tanh"
-    ? 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
-    : 0.5 * x * (1 + erf(x / Math.SQRT2))),
+    ? x * sigmoid(2 * Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))
+    : 0.5 * x * erfc(-x / Math.SQRT2)),
   "sigmoid": sigmoid,
   "hard-sigmoid": (x) => Math.min(Math.max(x / 6 + 0.5, 0), 1),
   "log-sigmoid": (x) => -softplus(-x),
@@ -54,6 +55,9 @@ const ACTIVATIONS = {
   "square": (x) => x * x,
   "identity": (x) => x,
 };
+
+/** Return what an activation makes of one value: comparisons with NaN are false, and NaN stays NaN. */
+const applied = (name, x, p) => (Number.isNaN(x) ? x : ACTIVATIONS[name](x, p));
 
 const modulo = (a, n) => ((a % n) + n) % n;
 
@@ -129,7 +133,7 @@ function cellValue(row, column) {
   return activated(sum + state.bias);
 }
 
-const activated = (x) => (data.activation ? ACTIVATIONS[data.activation.name](x, data.activation.parameters) : x);
+const activated = (x) => (data.activation ? applied(data.activation.name, x, data.activation.parameters) : x);
 
 /** Return how the pooling lies along an axis of so many cells: its windows, and where each begins. */
 function poolAxis(axis, n) {
@@ -186,7 +190,8 @@ function pooled(row, column) {
     },
   };
   const value = results[data.pool.kind]();
-  const chosen = ["max", "min"].includes(data.pool.kind) ? [there.find((cell) => cell.value === value)] : there;
+  const wins = (cell) => cell.value === value || Number.isNaN(cell.value);
+  const chosen = ["max", "min"].includes(data.pool.kind) ? [there.find(wins)] : there;
   chosen.forEach((cell) => { cell.taken = true; });
   return { kind: data.pool.kind, cells, value };
 }
@@ -201,7 +206,7 @@ function termsOf(row, column) {
       const c = column * state.stride[1] - state.pads[2] + j * state.dilation[1];
       const input = pixel(channel, r, c);
       const invented = r < 0 || c < 0 || r >= height || c >= width;
-      terms.push({ channel: data.summed ? channel : 0, row: r, column: c, input, weight, product: input * weight, invented });
+      terms.push({ channel, row: r, column: c, input, weight, product: input * weight, invented });
     }));
   });
   return terms;
@@ -220,7 +225,7 @@ function at(row, column) {
   const before = activation ? activation.value : value;
   return {
     at: [row, column], cell: [taken.row, taken.column], terms, channel_sums: sums, sum, bias: state.bias, value,
-    activation, pool, result: Math.fround(pool ? pool.value : before),
+    activation, pool, result: data.single ? Math.fround(pool ? pool.value : before) : pool ? pool.value : before,
   };
 }
 
@@ -521,13 +526,13 @@ async function bytesOf(image) {
 async function readPlanes() {
   const count = data.channels;
   if (data.floats) {
-    const all = numbers(data.floats);
+    const all = data.single ? numbers(data.floats) : new Float64Array(numbers(data.floats).buffer);
     return Array.from({ length: count }, (_, channel) => all.slice(channel * height * width, (channel + 1) * height * width));
   }
   const halves = data.halves.map((text) => Object.assign(new Image(), { src: `data:image/png;base64,${text}` }));
   const [high, low] = halves.length ? await Promise.all(halves.map(bytesOf)) : [null, await bytesOf($("picture"))];
   return Array.from({ length: count }, (_, channel) => {
-    const plane = new Float32Array(height * width);
+    const plane = new (data.single ? Float32Array : Float64Array)(height * width);
     for (let index = 0; index < plane.length; index += 1) {
       const cell = 4 * index + channel;
       plane[index] = (high ? 256 * high[cell] + low[cell] : low[cell]) / data.divisor;
@@ -538,7 +543,7 @@ async function readPlanes() {
 
 /** Return the luma of three channels, as the program weighs them. */
 function luma(three) {
-  return three[0].map((red, index) => Math.fround(data.luma[0] * red + data.luma[1] * three[1][index] + data.luma[2] * three[2][index]));
+  return three[0].map((red, index) => data.luma[0] * red + data.luma[1] * three[1][index] + data.luma[2] * three[2][index]);
 }
 
 /** Begin. */
