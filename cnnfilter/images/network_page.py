@@ -47,12 +47,12 @@ class Column(NamedTuple):
 
 
 class NetworkPage(NamedTuple):
-    """What stands on the page."""
+    """What stands on the page; bars are classes, their shares, and these as text."""
 
     title: str
     note: str
     columns: tuple[Column, ...]
-    bars: tuple[tuple[str, float], ...]
+    bars: tuple[tuple[str, float, str], ...]
     bars_title: str
 
 
@@ -134,9 +134,9 @@ def _bars(draw: ImageDraw.ImageDraw, page: NetworkPage, left: float, width: floa
     """Draw what the last layer says: a bar for each class, its name and its share."""
     draw_text(draw, (left * SCALE, HEAD), page.bars_title, 19, INK, width=width * SCALE)
     step = min((BOTTOM - TOP) / max(len(page.bars), 1), 58)
-    for number, (name, share) in enumerate(page.bars):
+    for number, (name, share, text) in enumerate(page.bars):
         y = TOP + number * step
         draw_text(draw, (left * SCALE, y), name, 18, INK if number == 0 else FAINT, width=(width - 90) * SCALE)
-        draw_text(draw, ((left + width) * SCALE, y), f"{share:.4f}", 16, FAINT, anchor="ra")
+        draw_text(draw, ((left + width) * SCALE, y), text, 16, FAINT, anchor="ra")
         box = left * SCALE, (y + 24) * SCALE, (left + max(width * share, 1)) * SCALE, (y + 24 + step * 0.3) * SCALE
         draw.rectangle(box, ABOVE if number == 0 else FAINT)

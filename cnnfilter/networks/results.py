@@ -71,6 +71,17 @@ class Score(NamedTuple):
     probability: float
 
 
+def share_text(probability: float) -> str:
+    """Return a probability so that small ones still differ from none.
+
+    Examples
+    --------
+    >>> share_text(0.62623), share_text(0.00003), share_text(0.0)
+    ('0.6262', '3e-05', '0.0000')
+    """
+    return f"{probability:.4f}" if probability >= 5e-5 or probability == 0 else f"{probability:.0e}"
+
+
 class Saved(NamedTuple):
     """What was written of a layer: the file, the map where it holds one, and the name in a file of several."""
 

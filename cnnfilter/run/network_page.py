@@ -15,7 +15,7 @@ from cnnfilter.images.network_page import MOST_COLUMNS, MOST_MAPS, Column, Netwo
 from cnnfilter.images.picture import Picture
 from cnnfilter.images.tiles import picture_tile
 from cnnfilter.images.write import write_drawing
-from cnnfilter.networks.results import LayerResult, NetworkResult, Saved
+from cnnfilter.networks.results import LayerResult, NetworkResult, Saved, share_text
 from cnnfilter.networks.spec import Input
 from cnnfilter.run.layer_pictures import Drawing, colormap_of, drawable, floats, layer_displays, most_varying
 from cnnfilter.run.outputs import PICTURE_FORMATS
@@ -42,7 +42,7 @@ def network_page(result: NetworkResult, picture: Picture, expected: Input, how: 
     if left_out > 0:  # the last layers say what came of it, the first ones what was seen
         shown = [*shown[: MOST_COLUMNS // 2], *shown[-(MOST_COLUMNS - MOST_COLUMNS // 2) :]]
     columns = _input(picture, expected), *columns_of(shown, how)
-    bars = tuple((score.name, score.probability) for score in said.scores[:MOST_BARS])
+    bars = tuple((score.name, score.probability, share_text(score.probability)) for score in said.scores[:MOST_BARS])
     note = counted(len(result.layers), sum(layer.parameters for layer in result.layers)) + (
         f"; {left_out} layers in the middle are left out" if left_out > 0 else ""
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cnnfilter
 from cnnfilter.core.receptive import ReceptiveField
 from cnnfilter.files import printable
+from cnnfilter.networks.results import share_text
 from cnnfilter.views.terminal import bar, coloured, columns, cut, fitted, terminal_width, text_width
 
 if TYPE_CHECKING:
@@ -179,24 +180,13 @@ def bars(scores: Sequence[Score], width: int) -> str:
     names = [cut(printable(score.name), max(8, min(LONGEST_CLASS, width - 20))) for score in scores]
     longest = max(map(text_width, names), default=0)
     room = max(0, min(BAR, width - longest - 12))
-    rows = [[name, share(score.probability)] for name, score in zip(names, scores, strict=True)]
+    rows = [[name, share_text(score.probability)] for name, score in zip(names, scores, strict=True)]
     lines = columns(rows, ">>").split("\n")
     drawn = [bar(score.probability, room) for score in scores]
     return "\n".join(
         f"{line}  {coloured(one, '32' if rank == 0 else '34')}".rstrip()
         for rank, (line, one) in enumerate(zip(lines, drawn, strict=True))
     )
-
-
-def share(probability: float) -> str:
-    """Return a probability so that small ones still differ from none.
-
-    Examples
-    --------
-    >>> share(0.62623), share(0.00003), share(0.0)
-    ('0.6262', '3e-05', '0.0000')
-    """
-    return f"{probability:.4f}" if probability >= 5e-5 or probability == 0 else f"{probability:.0e}"
 
 
 def many_table(results: Sequence[NetworkResult], top: int, width: int | None = None) -> str:
@@ -231,7 +221,7 @@ def _many_table(results: Sequence[NetworkResult], most: int, longest: int = 1 <<
         said = result.prediction
         cells = [cut(printable(result.source), max(8, longest))]
         for score in said.scores[:most]:
-            cells += [said.answer or cut(printable(score.name), word), share(score.probability)]
+            cells += [said.answer or cut(printable(score.name), word), share_text(score.probability)]
         if not classes:
             cells += [short(value) for value in said.values[:most]]
         rows.append([*cells, *["-"] * (1 + most * per_rank - len(cells))])

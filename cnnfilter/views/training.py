@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cnnfilter.files import printable
-from cnnfilter.views.network import share
+from cnnfilter.networks.results import share_text
 from cnnfilter.views.terminal import columns, cut
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def judged_text(found: Judged, width: int, most: int = 5) -> str:
     if found.mistakes:
         rows = [
             [cut(printable(one.name), max(16, width - 44)), printable(one.label), printable(one.predicted),
-             share(one.probability)] for one in found.mistakes[:most]
+             share_text(one.probability)] for one in found.mistakes[:most]
         ]  # fmt: skip
         lines += ["", columns(rows, "<<<>", header=["mistaken", "shows", "taken for", "with"])]
     if len(found.mistakes) > most:
