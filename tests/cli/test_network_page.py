@@ -59,7 +59,9 @@ def test_more_layers_make_a_wider_page():
     tile = np.zeros((4, 4, 3), np.uint8)
     names = ["<b>&amp;", "\x1b[31mred", "\u202eright to left", "x" * 300]
     columns = tuple(Column(names[index % 4], ("conv", "1 x 4 x 4"), (tile,) * 16, "16 of 99") for index in range(40))
-    page = draw_network(NetworkPage("t" * 400, "n" * 900, columns, (("c" * 300, 1.0, "1.0000"), ("b", 0.0, "0.0000")), "softmax"))
+    page = draw_network(
+        NetworkPage("t" * 400, "n" * 900, columns, (("c" * 300, 1.0, "1.0000"), ("b", 0.0, "0.0000")), "softmax")
+    )
     assert page.shape[0] == 900
     assert page.shape[1] > 40 * 100
     assert draw_network(NetworkPage("t", "", (), (), "")).shape == (900, 1600, 3)
