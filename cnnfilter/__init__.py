@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         pool2d_gradient,
     )
     from cnnfilter.core.pooling import adaptive_pool2d, global_pool2d, pool2d
+    from cnnfilter.core.requantize import requantize
     from cnnfilter.errors import CnnFilterError
     from cnnfilter.images import read_image, write_image
     from cnnfilter.library import list_kernels, load_kernel
@@ -47,6 +48,7 @@ _HOMES = {
     "dense": "cnnfilter.core.dense",
     "load_kernel": "cnnfilter.library",
     "list_kernels": "cnnfilter.library",
+    "requantize": "cnnfilter.core.requantize",
     "conv2d_gradient": "cnnfilter.core.gradients.linear",
     "conv_transpose2d_gradient": "cnnfilter.core.gradients.linear",
     "dense_gradient": "cnnfilter.core.gradients.linear",
@@ -98,6 +100,7 @@ __all__ = [
     "pool2d_gradient",
     "prelu_gradient",
     "read_image",
+    "requantize",
     "run_network",
     "train_network",
     "write_image",

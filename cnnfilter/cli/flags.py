@@ -88,6 +88,15 @@ Dtype = Annotated[
         help="Type to compute in; int32 and int64 give exact sums of whole numbers.",
     ),
 ]  # fmt: skip
+Requantize = Annotated[
+    str | None,
+    typer.Option(
+        "--requantize", metavar="SCALE[,ZERO]:TYPE[:ROUNDING]", rich_help_panel=_STEP,
+        help="Scale exact sums to int8, uint8, int16, uint16 or int32, last of all: round(sum * SCALE) + ZERO, held to "
+        "the type. SCALE may be M>>S; SCALE and ZERO one, or one for each kernel, with | between. ROUNDING: half-even, "
+        "half-away, half-up, floor, truncate or double (gemmlowp's).",
+    ),
+]  # fmt: skip
 NetworkDtype = Annotated[
     str, typer.Option("--dtype", metavar="float32|float64", rich_help_panel=_STEP, help="Type to compute in.")
 ]
@@ -332,6 +341,7 @@ class StepFlags(NamedTuple):
     pool: Pool = None
     missing: Missing = "propagate"
     dtype: Dtype = "float32"
+    requantize: Requantize = None
     engine: Engine = "auto"
 
 

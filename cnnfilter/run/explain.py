@@ -13,6 +13,7 @@ from cnnfilter.core.activations import ACTIVATIONS
 from cnnfilter.core.arrays import LARGEST_WHOLE, Array, real_array
 from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.pools import POOL_FORMULAS, Pooling, PoolPlan
+from cnnfilter.core.requantize import Requantization
 from cnnfilter.core.shapes import Pair, pair, resolve_pads
 from cnnfilter.core.terms import Term, convolution_terms
 from cnnfilter.errors import ParameterError, ShapeError
@@ -75,6 +76,17 @@ class Around(NamedTuple):
     values: Array
 
 
+class Requantized(NamedTuple):
+    """A sum in few bits: its scale, what 0 becomes, the type and the rounding, the sum, and what it is then."""
+
+    scale: float
+    zero_point: int
+    type: str
+    rounding: str
+    before: float
+    value: float
+
+
 class Explanation(NamedTuple):
     """How one cell of a map comes about.
 
@@ -97,7 +109,7 @@ class Explanation(NamedTuple):
     sum, scale, bias, value
         The sum of all; what weights are renormalised by where cells are missing; the bias; and what they come to,
         rounded where an adopted tool rounds.
-    activation, pool
+    activation, pool, requantized
         What followed, if anything.
     result
         The number that the map holds.
@@ -123,6 +135,7 @@ class Explanation(NamedTuple):
     value: float
     activation: Activated | None
     pool: Pooled | None
+    requantized: Requantized | None
     result: float
     around: Around | None
     notes: tuple[str, ...]
@@ -145,7 +158,7 @@ def explain_work(work: Work, at: Pair | None, channel: int) -> Explanation:
     ParameterError
         If there is no such cell or channel, or the map is no sum of products.
     """
-    plan = work.plan
+    plan = work.plan._replace(few=None)  # every step before the last has the sums themselves
     notes = [*work.picture.notes, *work.notes]
     if at is None:
         at, which = _default(plan, channel)
@@ -154,6 +167,7 @@ def explain_work(work: Work, at: Pair | None, channel: int) -> Explanation:
     result = float(map_rows(plan, range(at[0], at[0] + 1))[channel, 0, at[1]])
     if plan.options.whole and abs(result) >= LARGEST_WHOLE:
         raise ParameterError(f"an explanation writes numbers below 2**53, and this cell is {result:.17g}")
+    few = None if work.step.few is None else _requantized(work.step.few, result)
     pool, cell = _pooled(plan, at, channel, result)
     after = float(map_rows(plan, range(cell[0], cell[0] + 1), pooled=False)[channel, 0, cell[1]])
     terms, scale, bias = _terms(plan, channel, cell) if plan.parts else ((), 1.0, 0.0)
@@ -164,9 +178,16 @@ def explain_work(work: Work, at: Pair | None, channel: int) -> Explanation:
         source=work.picture.name, name=work.step.name if plan.parts else "", spec=work.step.spec, shape=plan.shape,
         at=at, channel=channel, cell=cell, size=plan.sizes.kernel if plan.sizes else (0, 0), terms=terms,
         channel_sums=sums, sum=total, scale=scale, bias=bias, value=value,
-        activation=_activated(plan, channel, cell, after), pool=pool, result=result,
+        activation=_activated(plan, channel, cell, after), pool=pool, requantized=few,
+        result=result if few is None else few.value,
         around=around(terms, plan.source.shape[2:], lambda *rows: plan.source.rows(0, 1, *rows)[0]), notes=tuple(notes),
     )  # fmt: skip
+
+
+def _requantized(how: Requantization, before: float) -> Requantized:
+    """Return what a sum becomes in few bits."""
+    value = float(how.apply(np.array([int(before)]), 0)[0])
+    return Requantized(how.scales[0], how.zero_points[0], how.dtype, how.rounding, before, value)
 
 
 def around(terms: Sequence[Term], size: tuple[int, ...], rows: Callable[[int, int], Array]) -> Around | None:

@@ -73,7 +73,8 @@ def explain_layer(
         source=f"{model.name}, {' and '.join(layer.sources)} for {picture.name}", name=f"{name} ({layer.kind})",
         spec=name, shape=(shape[0], shape[1], shape[2]), at=(row, column), channel=channel, cell=(row, column),
         size=_window(layer), terms=terms, channel_sums=sums, sum=total, scale=1.0, bias=bias, value=total + bias,
-        activation=_activated(layer, inputs[0], place, own), pool=_pooled(layer, inputs[0], place, own), result=own,
+        activation=_activated(layer, inputs[0], place, own), pool=_pooled(layer, inputs[0], place, own),
+        requantized=None, result=own,
         around=_around(layer, terms, inputs[0]),
         notes=tuple(notes),
     )  # fmt: skip

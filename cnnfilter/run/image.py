@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.missing import check_sum
+from cnnfilter.core.requantize import Requantization
 from cnnfilter.core.shapes import Pair
 from cnnfilter.dumps.names import check_stack
 from cnnfilter.dumps.write import DUMP_FORMATS
@@ -44,11 +45,15 @@ from cnnfilter.run.source import PictureSource
 
 
 class Step(NamedTuple):
-    """One thing to make from every image: its name, how it is typed, and its kernels, combined where several."""
+    """One thing to make from every image: its name, how it is typed, and its kernels, combined where several.
+
+    `few` is how its sums become few bits, if they do.
+    """
 
     name: str
     spec: str
     kernels: tuple[Kernel, ...] = ()
+    few: Requantization | None = None
 
 
 class Request(NamedTuple):
@@ -139,9 +144,13 @@ def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...
     if options.missing == "ignore":
         for kernel in kernels:
             check_sum(kernel.weights, kernel.name)
+    few, count = options.requantize, 1 if options.combine else len(kernels)
+    if few is not None and few.filters not in (1, count):
+        raise ParameterError(f"requantize: {few.filters} scales or zero points for {count} maps (one, or one for each)")
     if options.combine:
-        return (Step(options.combine, step_title(kernels, options.combine), tuple(kernels)),)
-    return tuple(Step(kernel.name, kernel.spec, (kernel,)) for kernel in kernels)
+        return (Step(options.combine, step_title(kernels, options.combine), tuple(kernels), few),)
+    own = [None if few is None else few.of(number) for number in range(count)]
+    return tuple(Step(kernel.name, kernel.spec, (kernel,), one) for kernel, one in zip(kernels, own, strict=True))
 
 
 def plain_step(name: str, options: Options) -> Step:
@@ -228,7 +237,7 @@ def plan_image(request: Request, picture: Picture) -> list[Work]:
 def plan_step(request: Request, step: Step, source: PictureSource) -> Work:
     """Return how a picture goes through one step; `request` is that for this picture."""
     ways = [way_of(kernel, request.options, source.picture) for kernel in step.kernels]
-    plan = plan_maps(source, ways, request.options)
+    plan = plan_maps(source, ways, request.options)._replace(few=step.few)
     check_place(request.at, plan.shape)
     check_colormap(request.colormap, plan.shape[0])
     return Work(step, plan, _look(request, step, plan))

@@ -13,6 +13,7 @@ from cnnfilter.core.arrays import Array
 from cnnfilter.core.conv import Convolution, plan_source
 from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.plan import Sizes
+from cnnfilter.core.requantize import Requantization
 from cnnfilter.core.rows import Scratch, map_in_threads, thread_count
 from cnnfilter.core.whole import WholeConvolution
 from cnnfilter.core.whole_steps import WHOLE_ACTIVATIONS
@@ -146,6 +147,31 @@ class ComputedMaps(NamedTuple):
         return whole
 
 
+class RequantizedMaps(NamedTuple):
+    """Maps of exact sums, each strip of which is requantised."""
+
+    sums: Maps
+    how: Requantization
+
+    @property
+    def sizes(self) -> Sizes | None:
+        """The convolution's sizes."""
+        return self.sums.sizes
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns."""
+        return self.sums.shape
+
+    def walk(self, use: Use) -> Iterator[Any]:
+        """Yield ``use(row, values)`` for each strip in order."""
+        return self.sums.walk(lambda row, values: use(row, self.how.apply(values, 0)))
+
+    def hold(self) -> Array:
+        """Return all values."""
+        return self.how.apply(self.sums.hold(), 0)
+
+
 class MapPlan(NamedTuple):
     """The maps of one step before anything is computed: how they are made, their shape, and what they take.
 
@@ -172,6 +198,8 @@ class MapPlan(NamedTuple):
         Shape of the maps in the end: channels, rows, columns.
     whole
         Whether the maps cannot be computed strip by strip, each time anew.
+    few
+        How they become few bits in the end, if they do.
     """
 
     source: PictureSource
@@ -184,6 +212,7 @@ class MapPlan(NamedTuple):
     pooling: PoolPlan | None
     shape: tuple[int, int, int]
     whole: bool
+    few: Requantization | None = None
 
     @property
     def sizes(self) -> Sizes | None:
@@ -192,6 +221,15 @@ class MapPlan(NamedTuple):
 
     def maps(self, hold: bool) -> Maps:
         """Return the maps; with `hold` they are computed at once and kept, for dumps and tables."""
+        sums = self._sums(hold)
+        if self.few is None:
+            return sums
+        if isinstance(sums, HeldMaps):
+            return sums._replace(values=self.few.apply(sums.values, 0))
+        return RequantizedMaps(sums, self.few)
+
+    def _sums(self, hold: bool) -> Maps:
+        """Return the maps before they are requantised."""
         if not self.parts:
             return HeldMaps(after(self.source.array(), self.options), self.options.threads)
         first = self.parts[0]

@@ -9,6 +9,7 @@ from cnnfilter.core.activate import parse_activation
 from cnnfilter.core.arrays import LARGEST_WHOLE
 from cnnfilter.core.missing import MISSING
 from cnnfilter.core.plan import ENGINE_NAMES
+from cnnfilter.core.requantize import Requantization, parse_requantization
 from cnnfilter.core.shapes import Pair, pair, parse_border, resolve_pads
 from cnnfilter.core.whole_steps import WHOLE_ACTIVATIONS, WHOLE_POOLINGS
 from cnnfilter.errors import ParameterError, lookup
@@ -69,6 +70,7 @@ class Options(NamedTuple):
     cast: bool = False
     copy_border: bool = False
     typed: tuple[str, ...] = ()
+    requantize: Requantization | None = None
 
     @property
     def whole(self) -> bool:
@@ -78,7 +80,9 @@ class Options(NamedTuple):
     def words(self) -> dict[str, Any]:
         """Return every option as plain values."""
         activation = None if self.activation is None else self.activation._asdict()
-        return self._asdict() | {"activation": activation, "pool": None if self.pool is None else self.pool.words()}
+        few = None if self.requantize is None else self.requantize._asdict()
+        pool = None if self.pool is None else self.pool.words()
+        return self._asdict() | {"activation": activation, "pool": pool, "requantize": few}
 
     def convolution(self) -> dict[str, Any]:
         """Return the arguments that the convolution itself takes."""
@@ -98,6 +102,7 @@ def make_options(
     dilation: str = "1",
     activation: str | None = None,
     pool: str | None = None,
+    requantize: str | None = None,
     **words: Any,
 ) -> Options:
     """Return the options that the flags' texts mean.
@@ -117,6 +122,7 @@ def make_options(
         dilation=pair(dilation, "dilation"),
         activation=Activation(*parse_activation(activation)) if activation is not None else None,
         pool=_pooling(pool) if pool is not None else None,
+        requantize=parse_requantization(requantize) if requantize is not None else None,
         **words,
     )
     lookup(CHANNEL_MODES, options.channels, "channels mode")
@@ -131,6 +137,8 @@ def make_options(
     check_threads(options.threads)
     if options.whole:
         _check_whole(options, border.value)
+    elif options.requantize is not None:
+        raise ParameterError(f"requantize takes exact sums, not {options.dtype} (--dtype int32 or int64)")
     for name, value in (("bias", options.bias), ("padding mode constant", border.value)):
         _check_fits(name, value, options.dtype)
     name, parameters = options.activation or ("", {})

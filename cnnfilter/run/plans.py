@@ -10,11 +10,14 @@ import numpy as np
 from cnnfilter.core import receptive
 from cnnfilter.core.plan import Plan
 from cnnfilter.core.receptive import ReceptiveField
+from cnnfilter.core.requantize import Requantization
 from cnnfilter.core.shapes import Pair
+from cnnfilter.core.whole import Bounds, WholeConvolution
 from cnnfilter.errors import OutputError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.run.image import Request, Work, check_works, plan_step
+from cnnfilter.run.maps import MapPlan
 from cnnfilter.run.memory import Cost, cost_of
 from cnnfilter.run.outputs import Output
 from cnnfilter.run.source import PictureSource
@@ -46,6 +49,8 @@ class StepPlan(NamedTuple):
         What the step takes by itself.
     notes
         What a run would say.
+    sums, few
+        What exact sums can come to, bias included, and how they are requantised; None where they are floats, or not.
     """
 
     name: str
@@ -58,6 +63,8 @@ class StepPlan(NamedTuple):
     cost: Cost
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    sums: Bounds | None = None
+    few: Requantization | None = None
 
 
 class JobPlan(NamedTuple):
@@ -137,7 +144,16 @@ def _plan_step(work: Work, cost: Cost) -> StepPlan:
         pooling=() if pooled is None else pooled.texts, field=field, dropped=tuple(dropped), cost=cost,
         notes=(*work.picture.notes, *work.notes),
         warnings=_warnings(sizes.size, plan.shape[1:], field) if shrinks else (),
+        sums=_sums(plan), few=work.step.few,
     )  # fmt: skip
+
+
+def _sums(plan: MapPlan) -> Bounds | None:
+    """Return what the exact sums of all convolutions can come to."""
+    bounds = [part.convolution.bounds for part in plan.parts if isinstance(part.convolution, WholeConvolution)]
+    if not bounds:
+        return None
+    return Bounds(min(one.low for one in bounds), max(one.high for one in bounds))
 
 
 def _pair(numbers: Any) -> Pair:

@@ -59,7 +59,7 @@ def check_report(options: Options) -> None:
     ParameterError
         At the first word of that kind.
     """
-    for name, what in (("combine", options.combine), ("as", options.tool)):
+    for name, what in (("combine", options.combine), ("as", options.tool), ("requantize", options.requantize)):
         if what:
             raise ParameterError(f"report explores a plain convolution: leave out --{name}")
     if options.missing == "ignore":

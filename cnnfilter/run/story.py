@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.terms import Term
-from cnnfilter.run.explain import Activated, Explanation, Pooled
+from cnnfilter.run.explain import Activated, Explanation, Pooled, Requantized
 
 #: Products that are written out; of more, the largest ones.
 MOST_TERMS = 25
@@ -201,7 +201,15 @@ def _lines(one: Explanation, written: Written) -> list[Line]:
         missing = len(_there(one.pool, with_missing=True)) - len(_there(one.pool))
         label = f"{one.pool.kind} pooling{f' ({missing} missing)' if missing else ''}"
         lines.append(Line(label, _pool_words(one.pool, written), one.pool.value))
+    if one.requantized is not None:
+        lines.append(Line("requantised", _few_words(one.requantized, written), one.requantized.value))
     return lines
+
+
+def _few_words(one: Requantized, written: Written) -> str:
+    """Return how a sum becomes few bits."""
+    zero = f" {'-' if one.zero_point < 0 else '+'} {abs(one.zero_point)}" if one.zero_point else ""
+    return f"{one.rounding} of {written(one.before)} * {one.scale:.6g}{zero}, held to {one.type},"
 
 
 def _by_channel(terms: Sequence[Term]) -> list[list[Term]]:

@@ -30,6 +30,7 @@ def explanation_json(one: Explanation) -> str:
         "at": list(one.at), "cell": list(one.cell), "terms": [term._asdict() for term in one.terms],
         "channel_sums": list(one.channel_sums), "sum": one.sum, "scale": one.scale, "bias": one.bias,
         "value": one.value, "activation": None if one.activation is None else one.activation._asdict(), "pool": pool,
+        "requantized": None if one.requantized is None else one.requantized._asdict(),
         "result": one.result, "notes": list(one.notes),
     }  # fmt: skip
     return json.dumps(_strict(document), indent=2, allow_nan=False)

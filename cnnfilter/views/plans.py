@@ -26,6 +26,8 @@ def _facts(step: StepPlan) -> dict[str, Any]:
     added = (s.pads.rows, s.pads.columns)
     rows, across = (formula(s.size[a], added[a], s.kernel[a], s.stride[a], s.dilation[a]) for a in range(2))
     pooling = {"pooled rows": step.pooling[0], "pooled columns": step.pooling[1]} if step.pooling else {}
+    sums, few = step.sums, step.few
+    exact = {"smallest sum": sums.low, "largest sum": sums.high, "accumulator bits": sums.bits} if sums else {}
     return {
         "kernel": step.name,
         "input": [s.channels, *s.size],
@@ -44,6 +46,8 @@ def _facts(step: StepPlan) -> dict[str, Any]:
         "bytes of a strip": step.plan.strip_bytes,
         "peak bytes": step.cost.peak,
         "multiply-adds, computed directly": step.macs,
+        **exact,
+        **({"requantised": str(few)} if few else {}),
         "notes": list(step.notes),
         "warnings": list(step.warnings),
     }
