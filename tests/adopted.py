@@ -7,8 +7,9 @@ from cnnfilter.images.picture import Picture
 from cnnfilter.library.conventions import adopt_words
 from cnnfilter.library.load import load_kernels
 from cnnfilter.run import maps as rooms
-from cnnfilter.run.image import Request, do_image, kernel_steps, plan_image
+from cnnfilter.run.image import Request, do_image, plan_image
 from cnnfilter.run.options import make_options
+from cnnfilter.run.steps import kernel_steps
 
 #: The words that a tool has an opinion on, as `convolve` has them where they are not typed.
 WORDS = {"range": "stored", "padding": "valid", "padding_mode": "zeros", "flip": False, "dtype": "float32"}

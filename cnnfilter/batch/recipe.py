@@ -22,12 +22,13 @@ from cnnfilter.networks.model import Model, open_model, whole_plan
 from cnnfilter.networks.results import LayerResult, Prediction
 from cnnfilter.networks.spec import Input
 from cnnfilter.run.combine import check_kernels
-from cnnfilter.run.image import Done, Request, do_image, kernel_steps
+from cnnfilter.run.image import Done, Request, do_image
 from cnnfilter.run.layer_pictures import around
 from cnnfilter.run.layers import File, Save, select, split_drawable, write_layers
 from cnnfilter.run.network import NetworkOptions, check_options, classify
 from cnnfilter.run.options import Options
 from cnnfilter.run.outputs import Endings, Output, check_vectors
+from cnnfilter.run.steps import kernel_steps
 from cnnfilter.text import distinct
 
 

@@ -58,9 +58,9 @@ def compare_names(
         (one,) = inputs_of([wanted.image], files)
         picture = open_image(one, files)
     sides = []
-    for name in (wanted.a, wanted.b):
+    for name, other in ((wanted.a, wanted.b), (wanted.b, wanted.a)):
         try:
-            sides.append(arrays_of(name, picture))
+            sides.append(arrays_of(name, picture, other))
         except CnnFilterError as error:
             raise type(error)(failure_of(name, error)) from error
     pairs = pairs_of(*sides, tolerance=wanted.tolerance, ulp=wanted.ulp, why=wanted.why)

@@ -1,10 +1,21 @@
 """``cnnfilter convolve``."""
 
+from typing import Annotated
+
 import typer
 
 from cnnfilter.cli import flags
 from cnnfilter.cli.flags import LimitFlags, OutputFlags, PixelFlags, StepFlags, StoredFlags, ViewFlags
 from cnnfilter.cli.picture_flags import PictureFlags
+
+Golden = Annotated[
+    str | None,
+    typer.Option(
+        "--golden", metavar="DIR", rich_help_panel="Output",
+        help="Write input, weights, bias and expected maps of exact sums into a folder of their own, with a manifest, "
+        "for a testbench: mem, or the -f that is said.",
+    ),
+]  # fmt: skip
 
 
 @flags.command
@@ -17,6 +28,7 @@ def convolve(
     stored: StoredFlags,
     step: StepFlags,
     output: OutputFlags,
+    golden: Golden = None,
     stack: flags.Stack = False,
     pictures: PictureFlags,
     view: ViewFlags,
@@ -36,12 +48,19 @@ def convolve(
     from cnnfilter.cli.words import check_given, check_inputs
     from cnnfilter.library.catalog import search_path
     from cnnfilter.library.load import files_read
-    from cnnfilter.run.image import kernel_steps
+    from cnnfilter.run.steps import kernel_steps
 
     check_given(kernel, "'--kernel' / '-k'", "-k sobel-x", images, "convolve")
     check_inputs(images, "convolve", step.kernel_dir or ())
     kernels, options = shared.filters_of(kernel, pixels, step, threads, flags.given(context))
-    request = shared.request_of(options, kernel_steps(kernels, options), view, limits, pictures, flatten=output.flatten)
+    if golden is not None:
+        from cnnfilter.cli.vectors import write_golden_vectors  # the door to testbenches
+
+        write_golden_vectors(
+            images, options, kernel_steps(kernels, options), golden, stored, output, limits, quiet=view.quiet
+        )
+        return
+    request = shared.request_of(options, kernel_steps(kernels, options), view, limits, pictures, output=output)
     read = files_read(kernels, search_path(step.kernel_dir or ()))
     files = shared.files_of(stored, limits, output, stack=stack, also_read=read)
     shared.run(images, request, files, view)

@@ -20,14 +20,16 @@ from cnnfilter.library.catalog import search_path
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import files_read
 from cnnfilter.networks.model import FileModel, open_model
-from cnnfilter.run.explain import Explanation, explain_work
+from cnnfilter.run.explain import explain_work
 from cnnfilter.run.explain_layer import explain_layer
-from cnnfilter.run.image import Request, Step, kernel_steps, plain_step, plan_step
+from cnnfilter.run.explanation import Explanation
+from cnnfilter.run.image import Request, plan_step
 from cnnfilter.run.marking import slips_beside
 from cnnfilter.run.network import NetworkOptions
 from cnnfilter.run.options import Options
 from cnnfilter.run.slips import slips_of
 from cnnfilter.run.source import PictureSource
+from cnnfilter.run.steps import Step, kernel_steps, plain_step
 from cnnfilter.run.story import Story, tell
 from cnnfilter.run.story_film import film_of
 from cnnfilter.run.story_page import page_of

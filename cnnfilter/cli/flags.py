@@ -186,7 +186,8 @@ Formats = Annotated[
     list[str] | None,
     typer.Option(
         "--format", "-f", metavar="FORMAT", rich_help_panel=_OUTPUT,
-        help="png, jpg, webp, tiff (pictures); npy, npz, csv, json (numbers). Repeatable.",
+        help="png, jpg, webp, tiff (pictures); npy, npz, csv, json (numbers); mem, coe, h, bin (words for hardware: "
+        "$readmemh, Xilinx, a C array, little-endian bytes). Repeatable.",
     ),
 ]  # fmt: skip
 Stack = Annotated[
@@ -194,6 +195,18 @@ Stack = Annotated[
     typer.Option("--stack", rich_help_panel=_OUTPUT, help="All kernels in one file; for pictures a contact sheet."),
 ]
 Flatten = Annotated[bool, typer.Option("--flatten", rich_help_panel=_OUTPUT, help="Dump the maps as one 1-D vector.")]
+Word = Annotated[
+    int | None,
+    typer.Option(
+        "--word", metavar="8|16|32", rich_help_panel=_OUTPUT,
+        help="Bits of a word in mem, coe, h and bin; those of the numbers' type if unset.",
+    ),
+]  # fmt: skip
+WordOrder = Annotated[
+    str,
+    typer.Option("--order", metavar="chw|hwc", rich_help_panel=_OUTPUT, help="Order of the axes in these: hwc has "
+                 "channels last."),
+]  # fmt: skip
 Table = Annotated[bool, typer.Option("--table", "-t", rich_help_panel=_VIEW, help="Print the maps as numbers.")]
 Heat = Annotated[
     bool, typer.Option("--heat", rich_help_panel=_VIEW, help="The same, coloured by value: blue below 0, orange above.")
@@ -351,6 +364,8 @@ class OutputFlags(NamedTuple):
     output: Output = None
     format: Formats = None
     flatten: Flatten = False
+    word: Word = None
+    order: WordOrder = "chw"
 
 
 class ViewFlags(NamedTuple):

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 #: Flags that mean something only with kernels, and only with a network.
 FOR_KERNELS = (
     "channels", "kernel_dir", "stride", "padding", "padding_mode", "dilation", "flip", "bias", "combine", "as_",
-    "activation", "pool", "missing", "engine", "stack", "flatten",
+    "activation", "pool", "missing", "requantize", "engine", "stack", "flatten",
 )  # fmt: skip
 FOR_NETWORKS = ("save", "size", "mean", "std", "resize", "order", "input_", "softmax")
 

@@ -48,7 +48,7 @@ def plan(
     Example: cnnfilter plan --size 3000x4000 -k gaussian:size=31 --pool max:2 -f npy
     """
     from cnnfilter.cli import plans, shared
-    from cnnfilter.run.image import kernel_steps
+    from cnnfilter.run.steps import kernel_steps
 
     names, given = network_or_images or [], flags.given(context)
     if plans.names_a_network(names):
@@ -57,5 +57,5 @@ def plan(
     plans.check_pictures(names, size, step.kernel_dir or ())
     kernels, options = shared.filters_of(kernel, pixels, step, threads, given)
     steps = kernel_steps(kernels, options)
-    request = shared.request_of(options, steps, view, limits, pictures, flatten=output.flatten)
+    request = shared.request_of(options, steps, view, limits, pictures, output=output)
     plans.plan_pictures(request, names, size, shared.files_of(stored, limits, output, stack=stack), view)

@@ -14,11 +14,12 @@ from cnnfilter.files import atomic_output, check_outputs, printable, quoted
 from cnnfilter.library.catalog import search_path
 from cnnfilter.library.load import files_read
 from cnnfilter.networks.model import open_model
-from cnnfilter.run.image import Request, kernel_steps, plan_image
+from cnnfilter.run.image import Request, plan_image
 from cnnfilter.run.network import NetworkOptions, classify
 from cnnfilter.run.report import check_report, follows, page_picture, report_data
 from cnnfilter.run.report_batch import batch_data
 from cnnfilter.run.report_network import network_data
+from cnnfilter.run.steps import kernel_steps
 from cnnfilter.text import counted
 from cnnfilter.views.report import batch_page, convolution_page, network_page
 from cnnfilter.views.terminal import write

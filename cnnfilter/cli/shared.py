@@ -18,6 +18,7 @@ from cnnfilter.cli.picture_flags import PictureFlags
 from cnnfilter.cli.words import called, in_place, is_in_place
 from cnnfilter.core.shapes import pair
 from cnnfilter.dumps.names import GRID_EXTENSIONS
+from cnnfilter.dumps.words import PLAIN, WORD_FORMATS, Words
 from cnnfilter.dumps.write import DUMP_FORMATS
 from cnnfilter.errors import CnnFilterError, OutputError, ParameterError, ResourceError, UnknownNameError
 from cnnfilter.files import check_outputs, printable, quoted
@@ -29,12 +30,13 @@ from cnnfilter.library.catalog import search_path
 from cnnfilter.library.conventions import adopt_words
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import load_kernels
-from cnnfilter.run.image import Done, Request, Step, do_image, plain_step
+from cnnfilter.run.image import Done, Request, do_image
 from cnnfilter.run.look import make_looks
 from cnnfilter.run.options import Options, make_options, parse_bytes
 from cnnfilter.run.outputs import Output, check_vectors, make_folder, parse_formats, plan_outputs, stem
 from cnnfilter.run.render import tiles_of
 from cnnfilter.run.results import Failure
+from cnnfilter.run.steps import Step, plain_step
 from cnnfilter.views.progress import Progress
 from cnnfilter.views.terminal import note_lines, summary_json, summary_text, terminal_width, write, write_notes
 
@@ -96,14 +98,29 @@ def filters_of(
 
 def request_of(
     options: Options, steps: tuple[Step, ...], view: ViewFlags, limits: LimitFlags, pictures: PictureFlags, *,
-    flatten: bool = False,
+    output: OutputFlags | None = None,
 ) -> Request:  # fmt: skip
     """Return what the flags ask for of every picture."""
     return Request(
-        steps=steps, options=options, flatten=flatten, keep=view.numbers or view.preview,
+        steps=steps, options=options, flatten=output is not None and output.flatten, keep=view.numbers or view.preview,
         preview=view.preview, at=position(view.at), max_memory=memory_limit(limits.max_memory),
-        max_pixels=limits.max_pixels, **looks_of(pictures),
+        max_pixels=limits.max_pixels, words=PLAIN if output is None else words_of(output), **looks_of(pictures),
     )  # fmt: skip
+
+
+def words_of(output: OutputFlags) -> Words:
+    """Return how numbers become words.
+
+    Raises
+    ------
+    ParameterError
+        If that is said, and nothing is made of words.
+    """
+    words = Words(output.word, output.order).checked()
+    made = {*(output.format or ()), Path(output.output or "").suffix.lower().lstrip(".")}
+    if words != PLAIN and made.isdisjoint(WORD_FORMATS):
+        raise ParameterError(f"--word and --order are for {', '.join(WORD_FORMATS)} (-f mem)")
+    return words
 
 
 def looks_of(pictures: PictureFlags) -> dict[str, Any]:
@@ -172,7 +189,7 @@ def run_plain(
     """Do what `pool` and `activate` do: every image, without a kernel; `name` is what the maps are called."""
     options = make_options(**words)
     steps = (plain_step(name, options),)
-    request = request_of(options, steps, view, limits, pictures, flatten=output.flatten)
+    request = request_of(options, steps, view, limits, pictures, output=output)
     run(images, request, files_of(stored, limits, output), view)
 
 

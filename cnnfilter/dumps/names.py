@@ -33,6 +33,8 @@ def sniff_grid(data: bytes, name: str) -> str:
         return "npy"
     if data.startswith(b"PK\x03\x04"):
         return "npz"
+    if any(data.startswith(sign + b"cnnfilter words: ") for sign in (b"// ", b"; ", b"/* ")):
+        return {b"//": "mem", b"; ": "coe", b"/*": "h"}[data[:2]]
     form = GRID_EXTENSIONS.get(Path(name).suffix.lower(), "")
     if form in ("", "csv") and data.lstrip()[:1] in (b"[", b"{"):
         return "json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from cnnfilter.dumps.names import sniff_grid, split_member
 from cnnfilter.dumps.npy import npy_array
+from cnnfilter.dumps.words import WORD_FORMATS, read_words
 from cnnfilter.errors import CnnFilterError, ImageError, ResourceError
 from cnnfilter.files import bytes_text, printable, quoted
 
@@ -47,8 +49,8 @@ def read_grid(
     source
         A path (``file.npz#name`` picks one array of several), or the bytes of a file.
     format
-        ``npy``, ``npz``, ``csv`` (also for text with tabs, semicolons or spaces) or ``json``;
-        by default from the content and the name.
+        ``npy``, ``npz``, ``csv`` (also for text with tabs, semicolons or spaces), ``json``, or words for hardware that
+        say what they are: ``mem``, ``coe`` and ``h``; by default from the content and the name.
     name
         What messages call bytes; for ``npz`` bytes it may end in ``#array``.
     max_values, max_cells
@@ -276,4 +278,19 @@ def _read_csv(data: bytes, _member: str, bounds: Bounds) -> Grid:
     return parse_text(data)
 
 
-READERS = {"npy": _read_npy, "npz": _read_npz, "csv": _read_csv, "json": _read_json}
+def _reader_of_words(form: str) -> Callable[[bytes, str, Bounds], Grid]:
+    """Return what reads words that say themselves what they are."""
+
+    def read(data: bytes, _member: str, bounds: Bounds) -> Grid:
+        _check_memory(_TEXT_BYTE * len(data), bounds)
+        packed = read_words(data, form)
+        _check_shape(packed.shape, packed.values.dtype.itemsize, bounds)
+        return packed.array()
+
+    return read
+
+
+READERS: dict[str, Callable[[bytes, str, Bounds], Grid]] = {
+    "npy": _read_npy, "npz": _read_npz, "csv": _read_csv, "json": _read_json,
+    **{form: _reader_of_words(form) for form in WORD_FORMATS},
+}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Arrays to files: npy, npz, csv, json and the formats of hardware, each number to its last digit."""
+"""Arrays to files: npy, npz, csv, json and words for hardware, each number to its last digit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cnnfilter import __version__
 from cnnfilter.dumps.names import check_stack
+from cnnfilter.dumps.words import PLAIN, WORD_FORMATS, Words, pack, write_words
 from cnnfilter.errors import ParameterError
 from cnnfilter.files import printable, quoted
 from cnnfilter.text import distinct, slug
@@ -90,6 +91,8 @@ class Dump:
         Whether the kernels' axis goes in front even if there is only one map.
     info
         What a JSON dump says beside shape and type: source, kernel, parameters.
+    words
+        How numbers become words, in the formats of hardware.
 
     Raises
     ------
@@ -100,6 +103,7 @@ class Dump:
     maps: Sequence[tuple[str, Array]]
     stack: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
+    words: Words = PLAIN
 
     def __post_init__(self) -> None:
         if not self.maps or (len(self.maps) > 1 and not self.stack):
@@ -226,6 +230,20 @@ def write_json(file: BinaryIO, dump: Dump) -> None:
     for piece in _nested(array):
         file.write(piece)
     file.write(b"\n}\n")
+
+
+def _as_words(form: str) -> Callable[[BinaryIO, Dump], None]:
+    """Return what writes whole numbers in a format of hardware."""
+
+    def write(file: BinaryIO, dump: Dump) -> None:
+        name = dump.names[0] if len(dump.names) == 1 else "maps"
+        write_words(file, pack(dump.array(), dump.words, name), form, name)
+
+    return write
+
+
+for _form in WORD_FORMATS:
+    _format(_form, text=_form != "bin")(_as_words(_form))
 
 
 def csv_cell(text: str) -> str:

@@ -16,7 +16,7 @@ from cnnfilter.library.export.text import whole
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import load_kernels
 from cnnfilter.run.adopt import Way, call_of, result_words, suited, suited_kernel, way_of
-from cnnfilter.run.maps import applied
+from cnnfilter.run.map_plan import applied
 from cnnfilter.run.options import Options, make_options
 from cnnfilter.run.source import PictureSource
 

@@ -15,6 +15,7 @@ import numpy as np
 from cnnfilter.core.arrays import Array
 from cnnfilter.dumps.names import GRID_EXTENSIONS
 from cnnfilter.dumps.read import read_grid
+from cnnfilter.dumps.words import WORD_FORMATS
 from cnnfilter.errors import CnnFilterError, ImageError, ParameterError
 from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
@@ -22,6 +23,7 @@ from cnnfilter.images.read import open_picture
 from cnnfilter.images.sniff import promised
 from cnnfilter.networks.model import open_model
 from cnnfilter.run.compare import Difference, compare
+from cnnfilter.run.golden import is_golden, read_golden, words_of_file
 from cnnfilter.run.network import picture_input
 
 
@@ -39,14 +41,16 @@ class Pair(NamedTuple):
         return self.difference is not None and self.difference.same
 
 
-def arrays_of(name: str, picture: Picture | None) -> dict[str, Array]:
+def arrays_of(name: str, picture: Picture | None, beside: str = "") -> dict[str, Array]:
     """Return the arrays that a name stands for, in order; a single one has no name of its own.
 
     Parameters
     ----------
     name
         A picture, a grid or dump, an archive (all of it, or ``file.npz#name``), a folder of these, a table of features,
-        or a network, whose layers are those for `picture`.
+        or a network, whose layers are those for `picture`; words for hardware, and a folder of golden vectors.
+    beside
+        The other side: it says what words are that a simulator wrote.
 
     Raises
     ------
@@ -55,7 +59,9 @@ def arrays_of(name: str, picture: Picture | None) -> dict[str, Array]:
     """
     path = Path(name)
     if path.is_dir():
-        return _folder(path)
+        return read_golden(path) if is_golden(path) else _folder(path)
+    if path.suffix.lower().lstrip(".") in WORD_FORMATS:
+        return {"": words_of_file(path, Path(beside))}
     ending = path.suffix.lower()
     if ending == ".npz" and path.is_file():
         with zipfile.ZipFile(path) as archive:

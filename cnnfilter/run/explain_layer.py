@@ -22,7 +22,8 @@ from cnnfilter.networks.layers.pool import PoolLayer
 from cnnfilter.networks.layers.softmax import SoftmaxLayer
 from cnnfilter.networks.model import FileModel
 from cnnfilter.networks.spec import INPUT
-from cnnfilter.run.explain import Activated, Around, Explanation, Pooled, around, channel_sums, pooled_cells
+from cnnfilter.run.explain import around, channel_sums, pooled_cells
+from cnnfilter.run.explanation import Activated, Around, Explanation, Pooled
 from cnnfilter.run.network import NetworkOptions, picture_input, plan_picture
 
 

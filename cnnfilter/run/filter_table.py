@@ -17,10 +17,11 @@ from cnnfilter.images.tiles import picture_tile
 from cnnfilter.images.write import write_drawing
 from cnnfilter.library.export.text import whole
 from cnnfilter.library.kernel import Kernel
-from cnnfilter.run.image import Request, Step, do_image
+from cnnfilter.run.image import Request, do_image
 from cnnfilter.run.options import Options
 from cnnfilter.run.outputs import picture_form
 from cnnfilter.run.render import tiles_of
+from cnnfilter.run.steps import Step
 
 #: The most filters that a table holds, and the letters of a row of numbers that can be read there.
 MOST_FILTERS, MOST_LETTERS = 120, 30

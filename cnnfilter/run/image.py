@@ -8,18 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cnnfilter.core.arrays import Array
-from cnnfilter.core.missing import check_sum
-from cnnfilter.core.requantize import Requantization
 from cnnfilter.core.shapes import Pair
 from cnnfilter.dumps.names import check_stack
+from cnnfilter.dumps.words import PLAIN, Words
 from cnnfilter.dumps.write import DUMP_FORMATS
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.arrange import USUAL, Arrangement
 from cnnfilter.images.display import Display, choose_kind
 from cnnfilter.images.picture import MAX_PIXELS, Picture
-from cnnfilter.library.kernel import Kernel
-from cnnfilter.run.adopt import check_adopted, convention_of, notes_on, suited, way_of
-from cnnfilter.run.combine import angle_note, auto_display, check_kernels, step_title
+from cnnfilter.run.adopt import convention_of, notes_on, suited, way_of
+from cnnfilter.run.combine import angle_note, auto_display
 from cnnfilter.run.look import (
     Alpha,
     Look,
@@ -35,25 +33,15 @@ from cnnfilter.run.look import (
     lost_profile,
     notes_on_maps,
 )
-from cnnfilter.run.maps import MapPlan, Maps, alpha_of, as_bank, plan_maps
+from cnnfilter.run.map_plan import MapPlan, alpha_of, as_bank, plan_maps
+from cnnfilter.run.maps import Maps
 from cnnfilter.run.memory import check_cost, cost_of, held_for, is_deep, made_together
 from cnnfilter.run.options import Options
 from cnnfilter.run.outputs import Output, write_dump
 from cnnfilter.run.render import draw, draw_sheet, extras_of, kindred_looks, measure, shared_looks
 from cnnfilter.run.results import MapResult, Statistics
 from cnnfilter.run.source import PictureSource
-
-
-class Step(NamedTuple):
-    """One thing to make from every image: its name, how it is typed, and its kernels, combined where several.
-
-    `few` is how its sums become few bits, if they do.
-    """
-
-    name: str
-    spec: str
-    kernels: tuple[Kernel, ...] = ()
-    few: Requantization | None = None
+from cnnfilter.run.steps import Step
 
 
 class Request(NamedTuple):
@@ -73,6 +61,7 @@ class Request(NamedTuple):
     at: Pair | None = None
     max_pixels: int = MAX_PIXELS
     sheet: Arrangement = USUAL
+    words: Words = PLAIN
 
     def on(self, picture: Picture) -> Request:
         """Return the request for one picture: what an adopted tool does depends on the type of its pixels."""
@@ -128,42 +117,6 @@ class Done(NamedTuple):
     result: MapResult
     maps: Maps | None
     look: Look
-
-
-def kernel_steps(kernels: Sequence[Kernel], options: Options) -> tuple[Step, ...]:
-    """Return one step for each kernel, or a single one where they are combined.
-
-    Raises
-    ------
-    ParameterError
-        If they cannot be combined so, however the pictures are, or a flag asks for what the adopted tool's function
-        has not.
-    """
-    check_kernels(kernels, options.combine)
-    check_adopted(kernels, options)
-    if options.missing == "ignore":
-        for kernel in kernels:
-            check_sum(kernel.weights, kernel.name)
-    few, count = options.requantize, 1 if options.combine else len(kernels)
-    if few is not None and few.filters not in (1, count):
-        raise ParameterError(f"requantize: {few.filters} scales or zero points for {count} maps (one, or one for each)")
-    if options.combine:
-        return (Step(options.combine, step_title(kernels, options.combine), tuple(kernels), few),)
-    own = [None if few is None else few.of(number) for number in range(count)]
-    return tuple(Step(kernel.name, kernel.spec, (kernel,), one) for kernel, one in zip(kernels, own, strict=True))
-
-
-def plain_step(name: str, options: Options) -> Step:
-    """Return the step that pools or activates an image without convolving it.
-
-    Raises
-    ------
-    ParameterError
-        If channels are to be summed, which is what a filter does.
-    """
-    if options.channels == "sum":
-        raise ParameterError("--channels sum adds channels up in a filter, and there is none here (each or gray)")
-    return Step(name, name)
 
 
 def _words(options: Options) -> dict[str, Any]:
@@ -308,7 +261,9 @@ def _one(request: Request, work: Work, maps: Maps, outputs: list[Output]) -> Don
     if dumps:
         info = {"source": picture.name, "kernel": step.name, "spec": step.spec, "parameters": work.parameters}
         for output in dumps:
-            write_dump(output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False)
+            write_dump(
+                output, [(step.name, maps.hold())], info, flatten=request.flatten, stack=False, words=request.words
+            )
     return Done(_result(work, maps, facts, displays, outputs, notes), maps if request.keep else None, look)
 
 
@@ -359,7 +314,7 @@ def _stacked(
         info = {"source": picture.name, "kernels": names, "specs": specs, "parameters": parameters}
         held = [(name, maps.hold()) for name, maps in zip(names, made, strict=True)]
         for output in dumps:
-            write_dump(output, held, info, flatten=request.flatten, stack=True)
+            write_dump(output, held, info, flatten=request.flatten, stack=True, words=request.words)
     for work, maps, its, display in zip(works, made, facts, displays, strict=True):
         shown = [display] if display else []
         notes = lost_profile(picture, work.look, shown, maps.shape[0], sheet=True, kept=False)

@@ -13,8 +13,9 @@ from cnnfilter.errors import CnnFilterError
 from cnnfilter.images.picture import Picture, array_picture
 from cnnfilter.library.kernel import Kernel
 from cnnfilter.run.causes import Cause, largest, limit_of
-from cnnfilter.run.image import Request, kernel_steps, plan_image
+from cnnfilter.run.image import Request, plan_image
 from cnnfilter.run.options import Options
+from cnnfilter.run.steps import kernel_steps
 
 #: Other weights of red, green and blue that gray is made with.
 GRAYS = {

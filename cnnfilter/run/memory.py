@@ -17,7 +17,8 @@ from cnnfilter.files import bytes_text, quoted
 from cnnfilter.images.arrange import sheet_pixels
 from cnnfilter.images.picture import Picture
 from cnnfilter.run.look import exact_type
-from cnnfilter.run.maps import MapPlan, held_rows
+from cnnfilter.run.map_plan import MapPlan
+from cnnfilter.run.maps import held_rows
 from cnnfilter.run.options import DTYPES
 from cnnfilter.run.outputs import Output
 

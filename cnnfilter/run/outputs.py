@@ -12,6 +12,7 @@ import numpy as np
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.dumps.names import split_member
+from cnnfilter.dumps.words import PLAIN, Words
 from cnnfilter.dumps.write import DUMP_FORMATS, Dump
 from cnnfilter.errors import OutputError, lookup
 from cnnfilter.files import atomic_output, check_outputs, output_error, quoted
@@ -305,10 +306,11 @@ def arrange(maps: Sequence[tuple[str, Array]], *, stack: bool, flatten: bool) ->
 
 
 def write_dump(
-    output: Output, maps: Sequence[tuple[str, Array]], info: dict[str, Any], *, flatten: bool, stack: bool
-) -> None:
+    output: Output, maps: Sequence[tuple[str, Array]], info: dict[str, Any], *, flatten: bool, stack: bool,
+    words: Words = PLAIN,
+) -> None:  # fmt: skip
     """Write maps ``(C, oH, oW)`` to the output's file, all or nothing, or to standard output."""
-    dump = Dump(arrange(maps, stack=stack, flatten=flatten), stack=stack and not flatten, info=info)
+    dump = Dump(arrange(maps, stack=stack, flatten=flatten), stack=stack and not flatten, info=info, words=words)
     writer = DUMP_FORMATS[output.format].write
     if output.path is None:
         writer(sys.stdout.buffer, dump)

@@ -17,7 +17,7 @@ from cnnfilter.errors import OutputError, ShapeError
 from cnnfilter.files import quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.run.image import Request, Work, check_works, plan_step
-from cnnfilter.run.maps import MapPlan
+from cnnfilter.run.map_plan import MapPlan
 from cnnfilter.run.memory import Cost, cost_of
 from cnnfilter.run.outputs import Output
 from cnnfilter.run.source import PictureSource

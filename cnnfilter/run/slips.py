@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from cnnfilter.errors import CnnFilterError
 from cnnfilter.images.picture import Picture
 from cnnfilter.run.explain import explain_work
-from cnnfilter.run.image import Request, Step, Work, plan_step
+from cnnfilter.run.image import Request, Work, plan_step
 from cnnfilter.run.options import Options
 from cnnfilter.run.source import PictureSource
+from cnnfilter.run.steps import Step
 
 #: Borders that are taken for one another.
 _BORDERS = ("zeros", "replicate", "reflect")

@@ -11,7 +11,7 @@ import numpy as np
 
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.terms import Term
-from cnnfilter.run.explain import Activated, Explanation, Pooled, Requantized
+from cnnfilter.run.explanation import Activated, Explanation, Pooled, Requantized
 
 #: Products that are written out; of more, the largest ones.
 MOST_TERMS = 25

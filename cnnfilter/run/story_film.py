@@ -9,7 +9,8 @@ import numpy as np
 
 from cnnfilter.errors import ParameterError
 from cnnfilter.images.film import Scene, Shot, draw_film
-from cnnfilter.run.explain import Explanation, explain_work
+from cnnfilter.run.explain import explain_work
+from cnnfilter.run.explanation import Explanation
 from cnnfilter.run.image import Work
 from cnnfilter.run.story import Written, decimal, tell
 

@@ -9,7 +9,7 @@ import numpy as np
 import cnnfilter
 from cnnfilter.images.story_page import Panel, StoryPage, draw_story
 from cnnfilter.images.write import encode_image
-from cnnfilter.run.explain import Around, Explanation
+from cnnfilter.run.explanation import Around, Explanation
 from cnnfilter.run.story import MOST_CELLS, MOST_VALUES, Grid, Story, channel_grids
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from cnnfilter.errors import ParameterError
 from cnnfilter.files import printable
-from cnnfilter.run.explain import Explanation
+from cnnfilter.run.explanation import Explanation
 from cnnfilter.run.story import Grid, Line, Story
 from cnnfilter.views.console import console
 from cnnfilter.views.terminal import note_lines

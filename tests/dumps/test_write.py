@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 import cnnfilter
 from cnnfilter.dumps.read import read_grid
+from cnnfilter.dumps.words import WORD_FORMATS
 from cnnfilter.dumps.write import DUMP_FORMATS, Dump, csv_cell, rows_as_text
 from cnnfilter.errors import ParameterError, ShapeError
 
@@ -92,7 +93,7 @@ def test_numbers_read_back_and_are_short(array):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, bool, ">f4", ">i2"])
-@pytest.mark.parametrize("form", DUMP_FORMATS)
+@pytest.mark.parametrize("form", sorted(DUMP_FORMATS.keys() - set(WORD_FORMATS)))
 def test_other_types(form, dtype):
     array = np.arange(6).reshape(2, 3).astype(dtype)
     back = read_grid(written(form, {"map": array}), form)
@@ -179,7 +180,7 @@ def test_json_says_what_it_holds():
     text.decode("ascii")
 
 
-@pytest.mark.parametrize("form", DUMP_FORMATS)
+@pytest.mark.parametrize("form", sorted(DUMP_FORMATS.keys() - set(WORD_FORMATS)))
 def test_bytes_are_always_the_same(form):
     maps = {"a": ramp(5, 6), "b": ramp(5, 6) + 1}
     assert written(form, maps, stack=True, source="x") == written(form, dict(maps), stack=True, source="x")
@@ -233,7 +234,7 @@ class FullDisk(io.RawIOBase):
         return len(data)
 
 
-@pytest.mark.parametrize("form", DUMP_FORMATS)
+@pytest.mark.parametrize("form", sorted(DUMP_FORMATS.keys() - set(WORD_FORMATS)))
 def test_a_full_disk_keeps_its_number(form):
     with pytest.raises(OSError, match="No space left") as info:
         DUMP_FORMATS[form].write(FullDisk(2000), Dump([("a", ramp(100, 100))]))

@@ -9,8 +9,9 @@ from cnnfilter.errors import CnnFilterError
 from cnnfilter.images.picture import array_picture
 from cnnfilter.library import load_kernels
 from cnnfilter.run.explain import explain, explain_work
-from cnnfilter.run.image import Request, kernel_steps, plain_step, plan_image
+from cnnfilter.run.image import Request, plan_image
 from cnnfilter.run.options import make_options
+from cnnfilter.run.steps import kernel_steps, plain_step
 from cnnfilter.run.story import MOST_TERMS, fraction, tell
 from cnnfilter.run.story_page import page_of
 

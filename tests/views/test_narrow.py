@@ -11,10 +11,11 @@ from cnnfilter.library.kernel import Kernel
 from cnnfilter.library.load import load_kernels
 from cnnfilter.networks.model import open_model, whole_plan
 from cnnfilter.networks.results import Score
-from cnnfilter.run.image import Request, do_image, kernel_steps
+from cnnfilter.run.image import Request, do_image
 from cnnfilter.run.network import NetworkOptions, classify
 from cnnfilter.run.options import make_options
 from cnnfilter.run.plans import plan_job
+from cnnfilter.run.steps import kernel_steps
 from cnnfilter.views.network import bars, layer_table
 from cnnfilter.views.plans import network_plan_table, plan_table
 from cnnfilter.views.terminal import summary_text, text_width

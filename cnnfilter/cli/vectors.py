@@ -1,0 +1,34 @@
+"""What `convolve --golden` does with its flags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cnnfilter.cli.flags import LimitFlags, OutputFlags, StoredFlags, ViewFlags
+from cnnfilter.cli.picture_flags import PictureFlags
+from cnnfilter.cli.shared import files_of, inputs_of, open_image, request_of, words_of
+from cnnfilter.dumps.words import WORD_FORMATS
+from cnnfilter.errors import ParameterError
+from cnnfilter.files import printable
+from cnnfilter.run.golden import write_golden
+from cnnfilter.run.options import Options
+from cnnfilter.run.steps import Step
+from cnnfilter.views.terminal import write
+
+
+def write_golden_vectors(
+    images: Sequence[str], options: Options, steps: tuple[Step, ...], folder: str, stored: StoredFlags,
+    output: OutputFlags, limits: LimitFlags, *, quiet: bool,
+) -> None:  # fmt: skip
+    """Write the golden vectors of one picture, and say so."""
+    forms = output.format or [WORD_FORMATS[0]]
+    if len(images) != 1 or len(forms) != 1 or output.output is not None or output.flatten:
+        raise ParameterError("--golden takes one picture, and one -f of mem, coe, h, bin (leave out -o and --flatten)")
+    files = files_of(stored, limits)
+    (one,) = inputs_of(images, files)
+    request = request_of(options, steps, ViewFlags(), limits, PictureFlags())
+    words = words_of(output._replace(format=forms))
+    names = write_golden(request, open_image(one, files), folder, forms[0], words)
+    if not quiet:
+        write(f"wrote {len(names)} files into {printable(folder)}: {', '.join(Path(name).name for name in names)}")
