@@ -97,3 +97,18 @@ def test_a_filter_as_deep_as_the_image_gives_one_map(cnnfilter_run, samples, tmp
     one, three = np.load(tmp_path / "one.npy"), np.load(tmp_path / "three.npy")
     assert one.ndim == 2
     np.testing.assert_allclose(one, three.sum(axis=0), atol=1e-2)
+
+
+def test_four_filters_laid_out_are_bilinear(samples):
+    layers = cnnfilter.run_network(samples / "upscale.yaml", np.random.default_rng(0).random((1, 5, 7)))
+    assert layers["shuffled"].shape == (1, 10, 14)
+    np.testing.assert_allclose(layers["shuffled"], layers["resized"], rtol=0, atol=1e-12)
+
+
+def test_gates_keep_the_edges_that_a_picture_has(samples):
+    stripes = np.tile([0.0, 0.0, 1.0, 1.0], (1, 8, 4))
+    for image, kept, faded in ((stripes, 0, 1), (stripes.transpose(0, 2, 1), 1, 0)):
+        layers = cnnfilter.run_network(samples / "squeeze.yaml", image)
+        assert layers["gates"][kept] > 0.99
+        assert layers["gates"][faded] < 0.01
+        np.testing.assert_array_equal(layers["excited"], layers["maps"] * layers["gates"][:, None, None])

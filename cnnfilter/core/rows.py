@@ -63,6 +63,29 @@ def fill_columns(block: Array, pads: Pads, width: int, border: Border) -> None:
         column[...] = border.value if source is None else block[..., pads.left + source]
 
 
+def with_border(images: Array, pads: Pads, border: Border) -> Array:
+    """Return images ``(..., H, W)`` with their border, ``(..., top + H + bottom, left + W + right)``.
+
+    Examples
+    --------
+    >>> with_border(np.array([[1, 2, 3]]), Pads(1, 0, 2, 1), Border("reflect"))
+    array([[3, 2, 1, 2, 3, 2],
+           [3, 2, 1, 2, 3, 2]])
+    """
+    if not pads:
+        return images
+    height, width = images.shape[-2:]
+    whole = np.full((*images.shape[:-2], height + pads.rows, width + pads.columns), border.value, images.dtype)
+    inside = whole[..., pads.top : pads.top + height, :]
+    inside[..., pads.left : pads.left + width] = images
+    fill_columns(inside, pads, width, border)
+    for position in (*range(-pads.top, 0), *range(height, height + pads.bottom)):
+        source = source_position(position, height, border.mode)
+        if source is not None:
+            whole[..., pads.top + position, :] = inside[..., source, :]
+    return whole
+
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 

@@ -156,7 +156,8 @@ class _Layers:
         if entry.joins and len(sources) < 2:
             self.fail(index, "from", f"{entry.kind()} takes two or more layers, as in from: [conv1, {sources[0]}]")
         if not entry.joins and len(sources) > 1:
-            self.fail(index, "from", f"{entry.kind()} takes one layer, got {len(sources)} (add or concat join several)")
+            several = f"{entry.kind()} takes one layer, got {len(sources)}"
+            self.fail(index, "from", f"{several} (add, multiply or concat join several)")
         for source in sources:
             if source not in self.channels:
                 near = closest(source, list(self.channels))

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from cnnfilter.core.rows import source_position
+from cnnfilter.core.shapes import Border, Pads, Pair
+
 #: The version of ONNX's operators that is written: the first with Gelu.
 OPSET = 20
 #: The version of the file format, which ONNX Runtime 1.17 and later reads.
@@ -52,6 +55,17 @@ class Graph:
             )
         )
         return first, second
+
+    def border(self, taken: str, border: Border, pads: Pads, size: Pair, out: str = "") -> str:
+        """Put a border around maps of a size: a constant one by padding, others by gathering rows and columns again."""
+        if border.mode in ("zeros", "constant"):
+            amounts = self.constant([0, 0, pads.top, pads.left, 0, 0, pads.bottom, pads.right])
+            return self.node("Pad", [taken, amounts, self.constant(border.value)], out)
+        down, across = (
+            self.constant([source_position(place, length, border.mode) for place in range(-before, length + after)])
+            for length, before, after in ((size[0], pads.top, pads.bottom), (size[1], pads.left, pads.right))
+        )
+        return self.node("Gather", [self.node("Gather", [taken, down], axis=2), across], out, axis=3)
 
     def _fresh(self, base: str) -> str:
         """Return a name that no layer can have: layers' names hold no slash."""

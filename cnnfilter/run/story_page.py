@@ -18,7 +18,7 @@ def page_of(one: Explanation, story: Story) -> bytes:
     panels: list[Panel] = []
     if one.around is not None:
         panels.append(_around(one, one.around))
-    if one.terms and max(one.size) <= MOST_CELLS:
+    if one.terms and 0 < max(one.size) <= MOST_CELLS:
         panels += map(_panel, _strongest(one, story))
     if one.activation is not None and 0 < len(one.activation.inputs) <= MOST_VALUES:
         named = (("values", one.activation.inputs), (one.activation.name, one.activation.results))

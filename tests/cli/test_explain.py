@@ -84,6 +84,16 @@ def test_every_layer_of_the_digits_is_what_run_says(cnnfilter_run, samples):
             assert total == pytest.approx(found["result"], abs=1e-4)
 
 
+def test_a_gated_value_is_one_product_on_screen_and_on_a_page(cnnfilter_run, samples, tmp_path):
+    words = ("explain", samples / "squeeze.yaml", samples / "letter-6x6.csv", "--layer", "excited", "--at", "3,2,1")
+    layers = cnnfilter.run_network(samples / "squeeze.yaml", samples / "letter-6x6.csv")
+    value, gate = float(layers["maps"][3, 2, 1]), float(layers["gates"][3])
+    (term,) = json.loads(cnnfilter_run(*words, "--json").out)["terms"]
+    assert (term["input"], term["weight"], term["product"]) == (value, gate, value * gate)
+    assert cnnfilter_run(*words, "-o", "page.png").code == 0
+    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_json_is_the_contracts(cnnfilter_run, samples):
     done = cnnfilter_run("explain", samples / "scene.png", "-k", "sobel-x", "--at", "0,3", "-p", "same", "--json")
     found = json.loads(done.out)

@@ -47,6 +47,14 @@ def test_a_softmax_over_channels_of_one_cell_is_one_too(tmp_path):
     assert probabilities(said(tmp_path, [CONV, {"kind": "softmax"}, FLAT])) == pytest.approx(SOFTMAX)
 
 
+def test_a_part_of_a_softmax_is_no_distribution_and_a_part_of_scores_are_scores(tmp_path):
+    part = {"kind": "slice", "channels": ":2"}
+    assert said(tmp_path, [FLAT, DENSE, {"kind": "softmax"}, part], classes=["cat", "dog"]).kind == "values"
+    got = said(tmp_path, [FLAT, DENSE, part], classes=["cat", "dog"])
+    assert got.softmax_applied
+    assert probabilities(got) == pytest.approx(SOFTMAX[:2] / SOFTMAX[:2].sum())
+
+
 def test_a_log_softmax_is_exponentiated_and_said_so(tmp_path):
     got = said(tmp_path, [FLAT, DENSE, act("log-softmax")])
     assert probabilities(got) == pytest.approx(SOFTMAX)

@@ -113,6 +113,38 @@ WRONG = {
     "classes of maps": ([CONV], {"classes": ["a", "b"]}, r"classes: the last layer, 'conv1', gives 2x3x4 maps"),
     "mean": ([CONV], {"input": {"mean": [1, 2]}}, r"input.mean: expected one number, or one for each of 1 channels"),
     "std": ([CONV], {"input": {"std": 0}}, r"input.std: 0 cannot divide"),
+    "resize to nothing said": ([{"kind": "resize"}], {}, r"layers\[0\]: expected one of scale and size, got none"),
+    "resize to two things": ([{"kind": "resize", "scale": 2, "size": 3}], {}, r"one of scale and size, got both"),
+    "a scale of 0": (
+        [{"kind": "resize", "scale": [1, 0]}],
+        {},
+        r"layers\[0\].scale: expected a number above 0, or two",
+    ),
+    "three scales": ([{"kind": "resize", "scale": [1, 1, 1]}], {}, r"layers\[0\].scale: expected a number above 0"),
+    "corners of cells": ([{"kind": "resize", "scale": 2, "align_corners": True}], {}, r"align_corners: means nothing"),
+    "PyTorch's word": ([{"kind": "resize", "scale": 2, "mode": "bilinear"}], {}, r"layers\[0\].mode: .*'bilinear'"),
+    "slice of nothing": (
+        [{"kind": "slice"}],
+        {},
+        r"layers\[0\]: expected channels, rows or columns, as in rows: '1:-1'",
+    ),
+    "slice backwards": (
+        [{"kind": "slice", "rows": "::-1"}],
+        {},
+        r"layers\[0\].rows: .* the step 1 or more; got '::-1'",
+    ),
+    "slice of one": ([{"kind": "slice", "rows": "3"}], {}, r"layers\[0\].rows: expected start:stop or .*; got '3'"),
+    "pad by a word": (
+        [{"kind": "pad", "padding": "same"}],
+        {},
+        r"layers\[0\].padding: pad has no window .* got 'same'",
+    ),
+    "pad by less": ([{"kind": "pad", "padding": -1}], {}, r"layers\[0\].padding: padding must be 0 or more, got -1"),
+    "pad by an unknown mode": ([{"kind": "pad", "padding": 1, "padding_mode": "refelct"}], {}, r"did you mean reflect"),
+    "one to multiply": ([{"kind": "multiply"}], {}, r"layers\[0\].from: multiply takes two or more layers"),
+    "no epsilon": ([{"kind": "layer-norm", "epsilon": 0}], {}, r"layers\[0\].epsilon: expected a number > 0"),
+    "no groups": ([{"kind": "group-norm"}], {}, r"layers\[0\]: groups is missing"),
+    "no block": ([{"kind": "depth-to-space", "mode": "DCR"}], {}, r"layers\[0\]: block_size is missing"),
     "batch norm without statistics": ([{"kind": "normalize", "mean": 0}], {}, r"variance is missing"),
 }
 
@@ -151,6 +183,41 @@ MISFITS = {
         [{"kind": "normalize", "mean": [0, 1], "variance": [1, 1]}], ["mean (2,) must be (1,), one for each channel"]
     ),
     "bias": ([{**CONV, "bias": [1, 2, 3]}], ["layer 'conv1'", "bias"]),
+    "multiply": (
+        [CONV, {"kind": "multiply", "from": ["conv1", "input"]}],
+        ["layer 'multiply1' (multiply) takes 2x3x4 from conv1 and 1x5x6 from input", "multiply needs one shape",
+         "got 2x3x4 and 1x5x6 (beside maps CxHxW also a number for each channel, C or Cx1x1, or one map 1xHxW)"],
+    ),
+    "multiply by columns": (
+        [CONV, {"kind": "flatten"}, {"kind": "slice", "channels": ":4", "name": "four"},
+         {"kind": "multiply", "from": ["conv1", "four"]}],
+        ["takes 2x3x4 from conv1 and 4 from four", "got 2x3x4 and 4"],
+    ),
+    "multiply vectors": (
+        [{"kind": "flatten"}, {"kind": "slice", "channels": ":1", "name": "one"},
+         {"kind": "multiply", "from": ["flatten1", "one"]}],
+        ["multiply needs one shape, got 30 and 1"],
+    ),
+    "resize to nothing": ([{"kind": "resize", "scale": 0.18}], ["nothing is left: rows = floor(5*0.18) = 0"]),
+    "resize of a vector": ([{"kind": "flatten"}, {"kind": "resize", "scale": 2}], ["needs maps (C, H, W)"]),
+    "resize beyond all machines": ([{"kind": "resize", "size": 2000000000}], ["TB"]),
+    "layer norm": (
+        [CONV, {"kind": "layer-norm", "weights": [1, 2, 3]}], ["weights (3,) must be (2,), one for each channel"]
+    ),
+    "layer norm over the image": (
+        [{"kind": "layer-norm", "over": "image", "bias": [1]}], ["bias (1,) must be (1, 5, 6)", "over: image"]
+    ),
+    "group norm": ([CONV, {"kind": "group-norm", "groups": 3}], ["groups 3 must divide the 2 channels"]),
+    "group norm's weights": (
+        [CONV, {"kind": "group-norm", "groups": 1, "weights": [1]}], ["weights (1,) must be (2,), one for each channel"]
+    ),
+    "slice": ([{"kind": "slice", "rows": "5:"}], ["nothing is left: rows 5: of 5 = 0"]),
+    "slice of a vector": ([{"kind": "flatten"}, {"kind": "slice", "rows": "1:"}], ["needs maps (C, H, W)"]),
+    "depth to space": (
+        [CONV, {"kind": "depth-to-space", "block_size": 2}],
+        ["blocks of 2x2 take 4 channels each, which do not divide 2"],
+    ),
+    "pad of a vector": ([{"kind": "flatten"}, {"kind": "pad", "padding": 1}], ["needs maps (C, H, W)"]),
     "glu of an odd number": ([{"kind": "activation", "activation": "glu"}], ["glu halves the 1 channels"]),
 }  # fmt: skip
 

@@ -32,6 +32,8 @@ ARRAYS = {
     "four": RNG.normal(size=4),
     "positive": RNG.random(4) + 0.1,
     "fc": RNG.normal(size=(7, 4 * 9 * 11)) / 20,
+    "gates": RNG.normal(size=(4, 4 * 9 * 11)) / 20,
+    "whole": RNG.normal(size=(4, 9, 11)),
 }
 WINDOW = {"kind": "pool", "size": "3,2", "stride": 2}
 
@@ -81,6 +83,54 @@ LAYERS = {
         {"kind": "add", "name": "b", "from": ["a", "input"]},
         {"kind": "concat", "from": ["a", "b", "input"]},
     ],
+    "multiply by gates": [
+        {"kind": "pool", "pool": "avg", "mode": "global", "name": "squeezed"},
+        {"kind": "activation", "activation": "sigmoid", "name": "gates"},
+        {"kind": "multiply", "from": ["input", "gates"]},
+    ],
+    "multiply by a vector, by one map and by all": [
+        {"kind": "flatten"},
+        {"kind": "dense", "weights": "#gates", "name": "vector"},
+        {"kind": "slice", "channels": "2:3", "name": "map", "from": "input"},
+        {"kind": "multiply", "from": ["vector", "input", "map", "input"]},
+    ],
+    **{
+        f"resize {mode}, {text}": [{"kind": "resize", "mode": mode, **how}]
+        for mode in ("nearest", "linear", "cubic")
+        for text, how in (
+            ("twice", {"scale": 2}), ("by scales", {"scale": [0.3, 1.7]}), ("to a size", {"size": "20,7"}),
+            ("to its corners", {"size": [17, 4], "align_corners": mode != "nearest"}),
+            ("twice to its corners", {"scale": 2, "align_corners": mode != "nearest"}),
+            ("to one cell", {"size": 1}),
+        )
+    },
+    **{
+        f"layer norm over the {over}": [
+            {"kind": "layer-norm", "over": over}, {"kind": "layer-norm", "over": over, "weights": f"#{name}"},
+            {"kind": "layer-norm", "over": over, "weights": f"#{name}", "bias": f"#{name}", "epsilon": 0.1},
+        ]
+        for over, name in (("cell", "four"), ("image", "whole"))
+    },
+    "layer norm of a vector": [{"kind": "flatten"}, {"kind": "layer-norm"}, {"kind": "layer-norm", "over": "image"}],
+    "group norm": [
+        {"kind": "group-norm", "groups": 2, "weights": "#four", "bias": "#positive"},
+        {"kind": "group-norm", "groups": 4}, {"kind": "group-norm", "groups": 1, "bias": "#four", "epsilon": 0.1},
+        {"kind": "flatten"}, {"kind": "group-norm", "groups": 3},
+    ],
+    "slice": [
+        {"kind": "slice", "channels": "1:-1", "columns": "-10::3"}, {"kind": "slice", "rows": ":99:2"},
+        {"kind": "flatten"}, {"kind": "slice", "channels": "3:"},
+    ],
+    **{
+        f"depth to space, {mode}": [
+            {"kind": "concat", "from": ["input", "input"]}, {"kind": "depth-to-space", "block_size": 2, "mode": mode}
+        ]
+        for mode in ("CRD", "DCR")
+    },
+    **{
+        f"pad {mode}": [{"kind": "pad", "padding": [2, 1, 3, 0], "padding_mode": mode}]
+        for mode in ("zeros", "reflect", "symmetric", "replicate", "circular", "constant:1.5")
+    },
     **{f"activation {name}": [{"kind": "activation", "activation": name}] for name in ACTIVATIONS},
 }  # fmt: skip
 
@@ -94,6 +144,26 @@ def test_exported_layers_compute_the_same(case, tmp_path):
     ours = run_layers(network, images)
     for name, values in ours.items():
         np.testing.assert_allclose(theirs[name], values, rtol=1e-5, atol=1e-5 * max(1, np.abs(values).max()))
+
+
+@pytest.mark.parametrize(
+    ("mode", "before", "after", "kinds"),
+    [
+        ("nearest", (14, 14), [2, 114], ["Gather", "Gather"]),
+        ("linear", (301, 5), [444, 7], ["MatMul", "MatMul"]),
+        ("cubic", (250, 5), [500, 10], ["Resize"]),
+    ],
+)
+def test_places_that_a_runtime_would_not_find_in_float32_are_in_the_graph(tmp_path, mode, before, after, kinds):
+    entry = {"kind": "resize", "mode": mode, "size": after, "name": "out"}
+    network = network_of(tmp_path, [entry], channels=2, size=before)
+    assert export_network(network, tmp_path / "net.onnx") <= TOLERANCE
+    assert [node.op_type for node in onnx.load(tmp_path / "net.onnx").graph.node] == kinds
+    images = RNG.normal(size=(2, 2, *before))
+    model = open_model(tmp_path / "net.onnx")
+    np.testing.assert_allclose(
+        model.run(images.astype(np.float32))["out"], run_layers(network, images)["out"], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(

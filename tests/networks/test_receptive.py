@@ -31,11 +31,48 @@ LAYERS = {
     "shared evenly": ["{name: a, kind: pool, pool: avg, mode: adaptive, output_size: '4,6'}"],
     "all of a map": [f"{{name: a, kind: conv, {ONES}}}", "{name: b, kind: pool, pool: avg, mode: global}"],
     "spread, stride 1": [SPREAD + "}"],
+    "resized to cells": ["{name: a, kind: resize, scale: [0.5, 0.25]}", f"{{name: b, kind: conv, {ONES}}}"],
+    "resized to middles": ["{name: a, kind: resize, size: [4, 6], mode: linear}", f"{{name: b, kind: conv, {ONES}}}"],
+    "resized by cubics": [f"{{name: a, kind: conv, {ONES}}}", "{name: b, kind: resize, size: [5, 10], mode: cubic}"],
+    "resized to nothing new": ["{name: a, kind: resize, size: 12, mode: cubic}"],
+    "cut": [
+        f"{{name: a, kind: conv, {ONES}, padding: 1}}", "{name: b, kind: slice, rows: '2:-1:3', columns: '-9:'}",
+        f"{{name: c, kind: conv, {ONES}}}",
+    ],
+    "framed": [
+        "{name: a, kind: pad, padding: '3,0,1,2'}", f"{{name: b, kind: conv, {ONES}, stride: 2}}",
+        "{name: c, kind: pad, padding: 1, padding_mode: 'constant:5'}", f"{{name: d, kind: conv, {ONES}}}",
+    ],
+    "cells by themselves": [
+        f"{{name: a, kind: conv, {ONES}, padding: same}}", "{name: b, kind: concat, from: [a, input]}",
+        "{name: c, kind: layer-norm}", "{name: d, kind: slice, channels: ':1'}",
+    ],
+    "gates of cells": [
+        f"{{name: a, kind: conv, {ONES}, padding: '0,2,0,2'}}", "{name: b, kind: concat, from: [a, input]}",
+        "{name: c, kind: multiply, from: [b, a, input]}",
+    ],
+    "one cell made many": [
+        "{name: a, kind: pool, pool: global-avg}", "{name: b, kind: resize, scale: 3, mode: linear}",
+        "{name: c, kind: conv, kernels: '2'}",
+    ],
 }  # fmt: skip
 UNEVEN = {
     "shared unevenly": ["{name: a, kind: pool, pool: avg, mode: adaptive, output_size: 5}"],
     "drawn": ["{name: a, kind: pool, pool: avg, mode: fractional, size: 2, output_size: 6}"],
     "spread": [SPREAD + ", stride: 2}"],
+    **{
+        f"{mode}, {text}": [f"{{name: a, kind: conv, {ONES}}}", f"{{name: b, kind: resize, mode: {mode}, {how}}}"]
+        for mode in ("nearest", "linear", "cubic")
+        for text, how in (("twice", "scale: 2"), ("smaller", "scale: 0.7"), ("larger", "size: [13, 29]"))
+    },
+    "windows over cells made many": [
+        "{name: a, kind: resize, scale: 2}", f"{{name: b, kind: conv, {ONES}}}",
+        "{name: c, kind: pool, pool: 'avg:3:1'}",
+    ],
+    "shuffled": [
+        f"{{name: a, kind: conv, weights: {[[[[1, 1], [1, 1]]]] * 4}}}",
+        "{name: b, kind: depth-to-space, block_size: 2}",
+    ],
 }  # fmt: skip
 SIZE = 12
 
@@ -84,6 +121,28 @@ def test_the_largest_of_uneven_windows_is_what_the_plan_says(tmp_path, case):
     for axis in range(2):
         lengths = touched[axis].sum(axis=0)
         assert lengths.max() == field.size[axis]
+
+
+SEEN = {
+    "gates": [
+        f"{{name: a, kind: conv, {ONES}}}", "{name: b, kind: pool, pool: global-avg}",
+        "{name: c, kind: multiply, from: [a, b]}",
+    ],
+    "a gate for each cell": [
+        "{name: a, kind: pool, pool: global-max}", "{name: b, kind: resize, size: 12}",
+        "{name: c, kind: multiply, from: [input, b]}",
+    ],
+    "groups": ["{name: a, kind: group-norm, groups: 1}"],
+    "an image": ["{name: a, kind: layer-norm, over: image}"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SEEN)
+def test_what_hangs_on_all_of_a_map_sees_everything(tmp_path, case):
+    field, touched = field_and_lines(tmp_path, SEEN[case])
+    assert field.size is None
+    if case != "a gate for each cell":  # the largest cell alone moves it
+        assert touched.all()
 
 
 def test_of_a_vector_of_many_cells_no_place_is_said(tmp_path):

@@ -26,5 +26,5 @@ def test_the_schema_knows_every_kind_of_layer():
 def test_the_samples_fit_the_schema():
     jsonschema = pytest.importorskip("jsonschema")
     yaml = pytest.importorskip("yaml")
-    for path in ("digits/digits.yaml", "cat-dog-elephant.yaml"):
+    for path in ("digits/digits.yaml", "cat-dog-elephant.yaml", "squeeze.yaml", "upscale.yaml"):
         jsonschema.validate(yaml.safe_load((ROOT / "samples" / path).read_text()), json_schema())

@@ -30,7 +30,18 @@ layers:
   - {name: drawn, kind: pool, pool: "fractional-max:2:out=4,4", from: slope}
   - {name: beside, kind: concat, from: [both, drawn, both]}
   - {name: spread, kind: conv-transpose, weights: WEIGHTS, bias: [0.1, 0.2], stride: 2, padding: 1}
+  - {name: framed, kind: pad, padding: [[1, 0], [0, 2]], padding_mode: circular}
+  - {name: cut, kind: slice, rows: "1:", columns: ":-2"}
   - {name: stretch, kind: normalize, method: minmax}
+  - {name: level, kind: layer-norm, weights: [1.5, 0.5], bias: [0.1, -0.2]}
+  - {name: groups, kind: group-norm, groups: 2, weights: [0.5, 2], bias: [0, 0.3], from: stretch}
+  - {name: gates, kind: pool, pool: global-avg}
+  - {name: gated, kind: multiply, from: [level, gates, groups]}
+  - {name: wide, kind: resize, scale: [1, 2], mode: cubic}
+  - {name: block, kind: conv, filters: 4, size: 2, stride: [1, 2]}
+  - {name: shuffled, kind: depth-to-space, block_size: 2}
+  - {name: narrow, kind: resize, size: [9, 9], mode: linear}
+  - {name: again, kind: concat, from: [narrow, narrow]}
   - {name: curve, kind: activation, activation: gelu}
   - {name: small, kind: pool, pool: "avg:3:2:ceil"}
   - {name: gate, kind: activation, activation: glu}
@@ -83,7 +94,7 @@ def test_the_way_back_through_every_kind_of_layer_equals_finite_differences():
                 made = found.arrays[layer.name][key][index]
                 assert made == pytest.approx(slope, rel=1e-4, abs=1e-8), (layer.name, key)
                 checked += 1
-    assert checked == 4 * 11
+    assert checked == 4 * 17
 
 
 SMALL = """

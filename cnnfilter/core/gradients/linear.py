@@ -17,7 +17,7 @@ from cnnfilter.core.arrays import Array, computing_type, real_array
 from cnnfilter.core.blas import blas_in_one_thread
 from cnnfilter.core.conv import conv2d, prepare
 from cnnfilter.core.im2col import SHORT, windows_beside
-from cnnfilter.core.rows import Scratch, source_position
+from cnnfilter.core.rows import Scratch, source_position, with_border
 from cnnfilter.core.shapes import Border, PaddingLike, Pads, Pair, pair, resolve_pads
 from cnnfilter.core.transpose import conv_transpose2d
 from cnnfilter.errors import ShapeError
@@ -106,7 +106,7 @@ def conv2d_gradient(
     flows = in_shape(gradient, job.shape, dtype).reshape(sizes.batch, sizes.filters, *sizes.out)
     images = pixels.reshape(sizes.batch, sizes.channels, *sizes.size)
     with np.errstate(all="ignore"):
-        padded = _padded(images, sizes.pads, sizes.border, dtype)
+        padded = with_border(images.astype(dtype, copy=False), sizes.pads, sizes.border)
         of_weights = correlation(flows, padded, sizes.kernel, sizes.stride, sizes.dilation, sizes.groups)
         spread = np.zeros_like(padded)
         if of_input:
@@ -179,7 +179,7 @@ def conv_transpose2d_gradient(
     images = pixels.reshape(-1, len(weights), *size).astype(forward.dtype, copy=False)
     with np.errstate(all="ignore"):
         sides = ((pads.top, pads.bottom), (pads.left, pads.right))
-        whole = _padded(flows, pads, Border(), forward.dtype)
+        whole = with_border(flows, pads, Border())
         of_input = conv2d(flows, weights, stride=step, padding=sides, dilation=spread, groups=groups, engine="im2col")[
             :, :, : size[0], : size[1]
         ]
@@ -291,24 +291,6 @@ def _fold_axis(padded: Array, before: int, length: int, mode: str, axis: int) ->
         if source is not None:
             inside[source] += moved[before + position]
     return np.ascontiguousarray(np.moveaxis(inside, 0, axis))
-
-
-def _padded(images: Array, pads: Pads, border: Border, dtype: np.dtype[Any]) -> Array:
-    """Return images with their border, in the computing type."""
-    height, width = images.shape[-2:]
-    rows = [source_position(position, height, border.mode) for position in range(-pads.top, height + pads.bottom)]
-    columns = [source_position(position, width, border.mode) for position in range(-pads.left, width + pads.right)]
-    if not any(pads):
-        return images.astype(dtype, copy=False)
-    out = np.full((*images.shape[:2], len(rows), len(columns)), border.value, dtype)
-    across = np.full((*images.shape[:2], height, len(columns)), border.value, dtype)
-    for index, source in enumerate(columns):
-        if source is not None:
-            across[..., index] = images[..., source]
-    for index, source in enumerate(rows):
-        if source is not None:
-            out[..., index, :] = across[..., source, :]
-    return out
 
 
 def in_shape(gradient: ArrayLike, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

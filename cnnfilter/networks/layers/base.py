@@ -379,5 +379,6 @@ def place_of(at: tuple[int, ...]) -> tuple[int, int, int]:
 def skips(span: Pair, stride: tuple[float, float]) -> tuple[str, ...]:
     """Warn of windows that never touch some of the input."""
     if stride[0] > span[0] or stride[1] > span[1]:
-        return (f"stride {stride[0]},{stride[1]} is larger than the window {span[0]}x{span[1]}: cells are never seen",)
+        steps = f"{stride[0]:g},{stride[1]:g}"
+        return (f"stride {steps} is larger than the window {span[0]}x{span[1]}: cells are never seen",)
     return ()

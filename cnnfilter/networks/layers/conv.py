@@ -12,7 +12,7 @@ from msgspec import Meta, field
 from cnnfilter.core.arrays import Array
 from cnnfilter.core.conv import conv2d, plan_source, prepare
 from cnnfilter.core.gradients.linear import conv2d_gradient
-from cnnfilter.core.rows import NoPixels, source_position
+from cnnfilter.core.rows import NoPixels
 from cnnfilter.core.shapes import PaddingLike, Pads, Pair, formula, parse_border, resolve_pads
 from cnnfilter.core.terms import Term, convolution_terms
 from cnnfilter.errors import ShapeError
@@ -184,21 +184,9 @@ class ConvLayer(Layer):
         size, taken = (shapes[0][1], shapes[0][2]), self.sources[0]
         pads = self._pads(size)
         if self.padding_mode != "zeros" and pads:
-            taken, pads = _bordered(graph, taken, self.padding_mode, pads, size), Pads()
+            taken, pads = graph.border(taken, parse_border(self.padding_mode), pads, size), Pads()
         graph.node(
             "Conv", [taken, *self.export_arrays(graph, len(self.weights))], self.name, strides=self.stride,
             dilations=self.dilation, group=self.groups, pads=[pads.top, pads.left, pads.bottom, pads.right],
             kernel_shape=self.weights.shape[2:],
         )  # fmt: skip
-
-
-def _bordered(graph: Graph, taken: str, mode: str, pads: Pads, size: Pair) -> str:
-    """Return a tensor with a border: a constant one by padding, others by gathering rows and columns again."""
-    border = parse_border(mode)
-    if border.mode == "constant":
-        amounts = graph.constant([0, 0, pads.top, pads.left, 0, 0, pads.bottom, pads.right])
-        return graph.node("Pad", [taken, amounts, graph.constant(border.value)])
-    for axis, (before, after) in enumerate(((pads.top, pads.bottom), (pads.left, pads.right))):
-        cells = [source_position(i, size[axis], border.mode) for i in range(-before, size[axis] + after)]
-        taken = graph.node("Gather", [taken, graph.constant(np.array(cells, np.int64))], axis=axis + 2)
-    return taken
