@@ -6,7 +6,7 @@ import pytest
 from cnnfilter.images.picture import Picture
 from cnnfilter.library.conventions import adopt_words
 from cnnfilter.library.load import load_kernels
-from cnnfilter.run import maps as rooms
+from cnnfilter.run import map_plan as rooms
 from cnnfilter.run.image import Request, do_image, plan_image
 from cnnfilter.run.options import make_options
 from cnnfilter.run.steps import kernel_steps

@@ -47,6 +47,8 @@ def real_array(values: Any, name: str) -> Array:
         array = np.asarray(values)
     except ValueError:
         raise ShapeError(f"{name} is ragged: its rows have different lengths") from None
+    except (RuntimeError, TypeError) as error:  # what another library's tensors say of themselves
+        raise ParameterError(f"{name} gives no array: {str(error).splitlines()[0]}") from error
     if array.dtype.kind not in "biuf":
         raise ParameterError(f"{name} must hold real numbers, got type {array.dtype}")
     return array
@@ -215,7 +217,8 @@ def channels_first(image: Any, layout: str, *, certain: bool = False) -> Any:
     Parameters
     ----------
     image
-        What the user passed to a public function, which calls this.
+        What the user passed to a public function, which calls this. Pillow's images have their channels last, whatever
+        the layout, which is then that of the result.
     layout
         ``CHW`` or ``HWC``.
     certain
@@ -225,6 +228,8 @@ def channels_first(image: Any, layout: str, *, certain: bool = False) -> Any:
     ------
     UnknownNameError
         If there is no such layout.
+    ParameterError
+        If a Pillow image holds other numbers than light: palettes, transparency, other colour spaces.
 
     Warns
     -----
@@ -232,12 +237,26 @@ def channels_first(image: Any, layout: str, *, certain: bool = False) -> Any:
         If a layout of ``CHW`` makes no sense, in the line of the user's code that called.
     """
     lookup(LAYOUTS, layout, "layout")
+    if type(image).__module__.startswith("PIL.") and hasattr(image, "mode"):
+        return _from_pillow(image)
     if layout == "CHW":
         if not certain and hasattr(image, "__array__") and looks_channels_last(np.shape(image)):
             _warn(np.shape(image))
         return image
     pixels = real_array(image, "image")
     return np.moveaxis(pixels, -1, -3) if pixels.ndim in (3, 4) else pixels
+
+
+#: Modes of Pillow's images whose numbers are light, or are meant as numbers.
+_LIGHT = ("L", "RGB", "I;16", "I", "F")
+
+
+def _from_pillow(image: Any) -> Array:
+    """Return a Pillow image as ``(H, W)`` or ``(3, H, W)``."""
+    if image.mode not in _LIGHT:
+        raise ParameterError(f"a Pillow image of mode {image.mode} is no plain light (image.convert('RGB'), or 'L')")
+    pixels = np.asarray(image)
+    return np.moveaxis(pixels, -1, 0) if pixels.ndim == 3 else pixels
 
 
 def doubt_first_axis(image: Any) -> None:

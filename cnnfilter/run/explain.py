@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from cnnfilter.core.activate import activate
 from cnnfilter.core.activations import ACTIVATIONS
-from cnnfilter.core.arrays import LARGEST_WHOLE, Array, real_array
+from cnnfilter.core.arrays import LARGEST_WHOLE, Array, channels_first, real_array
 from cnnfilter.core.exact import OrderedConvolution
 from cnnfilter.core.pools import POOL_FORMULAS, Pooling, PoolPlan
 from cnnfilter.core.requantize import Requantization
@@ -302,7 +302,7 @@ def explain(image: ArrayLike, kernel: Any, at: Pair | None = None, *, channel: i
     >>> one.sum, one.value, one.result, [term.invented for term in one.terms][:4]
     (2.0, 0.0, 0.0, [True, True, True, True])
     """
-    values = real_array(image, "image")
+    values = real_array(channels_first(image, "CHW"), "image")
     if values.ndim not in (2, 3) or not values.size:
         raise ShapeError(f"image must be (H, W) or (C, H, W), got shape {values.shape}")
     texts = {name: _typed(value) if name in ("stride", "dilation") else value for name, value in words.items()}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.core.arrays import Array, computing_type, real_array
+from cnnfilter.core.arrays import Array, channels_first, computing_type, real_array
 from cnnfilter.core.shapes import pair
 from cnnfilter.errors import ImageError, ParameterError, ResourceError, ShapeError, lookup
 from cnnfilter.files import bytes_text, quoted
@@ -91,7 +91,7 @@ def run_network(
     model = adapt(_model(path_or_network), changes, inputs or {})
     if isinstance(image, str | Path):
         return FeatureMaps(model.run(picture_input(open_picture(image), model), threads=threads), model.name)
-    values = real_array(image, "image")
+    values = real_array(channels_first(image, "CHW"), "image")
     outputs = model.run(array_input(values, model), threads=threads)
     return FeatureMaps(outputs, model.name, len(values) if values.ndim == 4 else None)
 

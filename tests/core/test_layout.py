@@ -4,9 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import cnnfilter
-from cnnfilter.errors import LayoutWarning, UnknownNameError
+from cnnfilter.errors import CnnFilterError, LayoutWarning, UnknownNameError
 
 PHOTO = np.random.default_rng(1).random((20, 30, 3)).astype(np.float32)
 FIRST = PHOTO.transpose(2, 0, 1)
@@ -87,3 +88,42 @@ def test_no_warning_where_there_is_no_doubt(image, kernel):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         cnnfilter.conv2d(image, kernel)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "F", "I"])
+def test_pillow_images_have_a_known_layout(mode):
+    draw = np.random.default_rng(3)
+    picture = Image.fromarray(draw.integers(0, 256, (9, 11, 3)).astype(np.uint8)).convert(mode)
+    plain = np.asarray(picture)
+    planes = np.moveaxis(plain, -1, 0) if plain.ndim == 3 else plain
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        maps = cnnfilter.conv2d(picture, "sobel-x")
+        assert np.array_equal(maps, cnnfilter.conv2d(planes, "sobel-x"))
+        last = cnnfilter.conv2d(picture, "sobel-x", layout="HWC")
+        assert np.array_equal(last, np.moveaxis(maps, 0, -1) if plain.ndim == 3 else maps)
+        assert np.array_equal(cnnfilter.pool2d(picture, "max", 2), cnnfilter.pool2d(planes, "max", 2))
+        one = cnnfilter.explain(picture, "sobel-x", (3, 4))
+        assert one.result == (maps[0] if maps.ndim == 3 else maps)[3, 4]
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA", "LA", "1", "CMYK", "HSV"])
+def test_pillow_images_that_are_no_plain_light(mode):
+    picture = Image.new("RGB", (9, 8), (10, 200, 30)).convert(mode)
+    for function in (lambda: cnnfilter.conv2d(picture, "box"), lambda: cnnfilter.explain(picture, "box")):
+        with pytest.raises(CnnFilterError, match=f"mode {mode} is no plain light"):
+            function()
+
+
+class Tensor:
+    """Something that gives its array to nobody."""
+
+    shape = (3, 8, 9)
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on a tensor that requires grad.\nUse detach().")
+
+
+def test_tensors_that_give_no_array():
+    with pytest.raises(CnnFilterError, match=r"image gives no array: Can't call numpy\(\)"):
+        cnnfilter.conv2d(Tensor(), "box")
