@@ -1,21 +1,10 @@
 """``cnnfilter convolve``."""
 
-from typing import Annotated
-
 import typer
 
 from cnnfilter.cli import flags
 from cnnfilter.cli.flags import LimitFlags, OutputFlags, PixelFlags, StepFlags, StoredFlags, ViewFlags
 from cnnfilter.cli.picture_flags import PictureFlags
-
-Golden = Annotated[
-    str | None,
-    typer.Option(
-        "--golden", metavar="DIR", rich_help_panel="Output",
-        help="Write input, weights, bias and expected maps of exact sums into a folder of their own, with a manifest, "
-        "for a testbench: mem, or the -f that is said.",
-    ),
-]  # fmt: skip
 
 
 @flags.command
@@ -28,7 +17,7 @@ def convolve(
     stored: StoredFlags,
     step: StepFlags,
     output: OutputFlags,
-    golden: Golden = None,
+    golden: flags.Golden = None,
     stack: flags.Stack = False,
     pictures: PictureFlags,
     view: ViewFlags,

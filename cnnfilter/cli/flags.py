@@ -197,15 +197,19 @@ Stack = Annotated[
 Flatten = Annotated[bool, typer.Option("--flatten", rich_help_panel=_OUTPUT, help="Dump the maps as one 1-D vector.")]
 Word = Annotated[
     int | None,
-    typer.Option(
-        "--word", metavar="8|16|32", rich_help_panel=_OUTPUT,
-        help="Bits of a word in mem, coe, h and bin; those of the numbers' type if unset.",
-    ),
+    typer.Option("--word", metavar="8|16|32", rich_help_panel=_OUTPUT, help="Bits of a word in mem, coe, h and bin; "
+                 "those of the numbers' type if unset."),
 ]  # fmt: skip
 WordOrder = Annotated[
-    str,
-    typer.Option("--order", metavar="chw|hwc", rich_help_panel=_OUTPUT, help="Order of the axes in these: hwc has "
-                 "channels last."),
+    str, typer.Option("--order", metavar="chw|hwc", rich_help_panel=_OUTPUT, help="Order of the axes in mem, coe, ...")
+]
+Golden = Annotated[
+    str | None,
+    typer.Option(
+        "--golden", metavar="DIR", rich_help_panel=_OUTPUT,
+        help="Write input, weights, bias and expected maps of exact sums into a folder of their own, with a manifest, "
+        "for a testbench: mem, or the -f that is said.",
+    ),
 ]  # fmt: skip
 Table = Annotated[bool, typer.Option("--table", "-t", rich_help_panel=_VIEW, help="Print the maps as numbers.")]
 Heat = Annotated[

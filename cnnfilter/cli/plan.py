@@ -32,6 +32,7 @@ def plan(
     stored: StoredFlags,
     step: StepFlags,
     output: OutputFlags,
+    golden: flags.Golden = None,
     stack: flags.Stack = False,
     pictures: PictureFlags,
     view: ViewFlags,
@@ -57,5 +58,9 @@ def plan(
     plans.check_pictures(names, size, step.kernel_dir or ())
     kernels, options = shared.filters_of(kernel, pixels, step, threads, given)
     steps = kernel_steps(kernels, options)
+    if golden is not None:
+        from cnnfilter.cli.vectors import check_golden  # the door to testbenches
+
+        output = output._replace(format=[check_golden(names or [size or ""], options, output)])
     request = shared.request_of(options, steps, view, limits, pictures, output=output)
     plans.plan_pictures(request, names, size, shared.files_of(stored, limits, output, stack=stack), view)

@@ -20,6 +20,7 @@ from cnnfilter.errors import ImageError, OutputError, ParameterError, lookup
 from cnnfilter.files import atomic_output, printable, quoted
 from cnnfilter.images.picture import Picture
 from cnnfilter.run.image import Request, Work, plan_image
+from cnnfilter.run.options import Options
 from cnnfilter.text import distinct, slug
 
 #: What stands in a folder of golden vectors beside its files.
@@ -57,11 +58,7 @@ def write_golden(request: Request, picture: Picture, folder: str, form: str, wor
     OutputError
         If the folder holds anything else.
     """
-    lookup(dict.fromkeys(WORD_FORMATS), form, "format of golden vectors")
-    if not request.options.whole:
-        raise ParameterError(f"golden vectors are exact, not {request.options.dtype} (--dtype int32 or int64)")
-    if request.options.combine:
-        raise ParameterError("golden vectors are those of each kernel: leave out --combine")
+    check_vectors(request.options, form)
     place = Path(folder)
     _make_room(place)
     works = plan_image(request.on(picture), picture)
@@ -83,6 +80,23 @@ def write_golden(request: Request, picture: Picture, folder: str, form: str, wor
     with atomic_output(place / MANIFEST) as file:
         file.write(json.dumps(document, indent=1).encode() + b"\n")
     return [str(place / name) for name in (*names, MANIFEST)]
+
+
+def check_vectors(options: Options, form: str) -> None:
+    """Raise for a job that makes no golden vectors.
+
+    Raises
+    ------
+    UnknownNameError
+        If they are not written in such a format.
+    ParameterError
+        If its sums are not exact, or kernels are combined.
+    """
+    lookup(dict.fromkeys(WORD_FORMATS), form, "format of golden vectors")
+    if not options.whole:
+        raise ParameterError(f"golden vectors are exact, not {options.dtype} (--dtype int32 or int64)")
+    if options.combine:
+        raise ParameterError("golden vectors are those of each kernel: leave out --combine")
 
 
 def _make_room(folder: Path) -> None:
