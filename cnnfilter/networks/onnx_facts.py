@@ -225,6 +225,18 @@ def _nothing_left(proto: Any, shapes: Mapping[str, tuple[int, ...]], empty: Coll
     return f"layer {node.output[0]!r} ({node.op_type}) leaves nothing of {taken} (a larger --size?)"
 
 
+def _inferred(proto: Any) -> Any:
+    """Return a model with the shapes that ONNX tells, or None where it cannot: they are shown as unknown then."""
+    import onnx
+
+    if any(one.name == "strides" and 0 in one.ints for node in proto.graph.node for one in node.attribute):
+        return None  # earlier releases of ONNX divide by it, and the process dies
+    try:
+        return onnx.shape_inference.infer_shapes(proto, data_prop=True)
+    except Exception:  # ONNX Runtime will say why
+        return None
+
+
 def _shapes(proto: Any, fed: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, tuple[int, ...]], set[str]]:
     """Return the shape of every tensor, and the names of those that hold nothing."""
     import onnx
@@ -239,10 +251,7 @@ def _shapes(proto: Any, fed: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, t
     for out in fixed.graph.output:  # what is written there may be for another size
         out.type.tensor_type.ClearField("shape")
     del fixed.graph.value_info[:]
-    try:
-        fixed = onnx.shape_inference.infer_shapes(fixed, data_prop=True)
-    except Exception:  # a shape that inference cannot tell is shown as unknown, and ONNX Runtime will say
-        fixed = proto
+    fixed = _inferred(fixed) or proto
     dims = {
         value.name: value.type.tensor_type.shape.dim
         for value in (*fixed.graph.value_info, *fixed.graph.output, *fixed.graph.input)
@@ -260,12 +269,7 @@ def _without_batch(shape: tuple[int, ...] | None, batch: int) -> tuple[int, ...]
 
 def node_outline(proto: Any, feed: str) -> tuple[Outline, ...]:
     """Return the layers of a graph whose input's size is open: sides by their numbers, else by their names."""
-    import onnx
-
-    try:
-        known = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
-    except Exception:  # a shape that inference cannot tell is shown as unknown
-        known = proto.graph
+    known = (_inferred(proto) or proto).graph
     shapes = {one.name: _named_sides(one) for one in (*known.value_info, *known.output, *known.input)}
     batch = shapes[feed][:1] if len(shapes[feed]) == 4 else (1,)
     constant = constant_names(proto)
