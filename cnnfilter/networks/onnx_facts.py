@@ -11,6 +11,7 @@ from cnnfilter.library.onnx_arrays import held_arrays
 from cnnfilter.networks.ending import Ending, Shape
 from cnnfilter.networks.onnx_fields import ALONG_ONE_AXIS, DOMAINS, SLIDING, lies_of
 from cnnfilter.networks.onnx_lies import Around, Lie, attributes
+from cnnfilter.networks.onnx_session import stands_still
 from cnnfilter.networks.plan import UNKNOWN, LayerPlan, NetworkPlan, Outline
 
 #: Nodes that give something else each time.
@@ -229,7 +230,7 @@ def _inferred(proto: Any) -> Any:
     """Return a model with the shapes that ONNX tells, or None where it cannot: they are shown as unknown then."""
     import onnx
 
-    if any(one.name == "strides" and 0 in one.ints for node in proto.graph.node for one in node.attribute):
+    if stands_still(proto):
         return None  # earlier releases of ONNX divide by it, and the process dies
     try:
         return onnx.shape_inference.infer_shapes(proto, data_prop=True)

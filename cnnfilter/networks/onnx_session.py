@@ -52,6 +52,8 @@ def make_session(proto: Any, path: str, tensors: Sequence[str], threads: int | N
         If it finds no memory.
     """
     onnx, onnxruntime = require_onnx()
+    if stands_still(proto):
+        raise KernelFileError(path, "ONNX Runtime refuses the model: a stride is 0")
     exposed = onnx.ModelProto()
     exposed.CopyFrom(proto)
     _name_unread(exposed.graph)
@@ -78,6 +80,11 @@ def make_session(proto: Any, path: str, tensors: Sequence[str], threads: int | N
         raise _memory_error(error, path) or KernelFileError(
             path, f"ONNX Runtime refuses the model: {first_line(error)}"
         ) from error
+
+
+def stands_still(proto: Any) -> bool:
+    """Say whether a stride is 0, by which earlier releases of ONNX and ONNX Runtime divide, and the process dies."""
+    return any(one.name == "strides" and 0 in one.ints for node in proto.graph.node for one in node.attribute)
 
 
 def _name_unread(graph: Any, numbers: Iterator[int] | None = None) -> None:
