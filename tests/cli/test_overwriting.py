@@ -81,7 +81,7 @@ def test_what_is_read_is_refused_as_an_output(cnnfilter_run, place, line):
 
 @pytest.mark.parametrize("inside", ["initializer", "constant"])
 @pytest.mark.parametrize(
-    "line", ["run m.onnx in/p.png --save y -f npy -o w.bin", "batch in --network m.onnx -o o --features w.npy"]
+    "line", ["run m.onnx in/p.png --save y -f npy -o w.npy", "batch in --network m.onnx -o o --features w.npy"]
 )
 def test_external_data_of_a_model_is_an_input(cnnfilter_run, place, line, inside):
     onnx = pytest.importorskip("onnx")
@@ -94,9 +94,9 @@ def test_external_data_of_a_model_is_an_input(cnnfilter_run, place, line, inside
     shapes = [helper.make_tensor_value_info(*one) for one in (("x", 1, [1, 1, 8, 8]), ("y", 1, None))]
     graph = helper.make_graph(nodes, "g", shapes[:1], shapes[1:], [array] if inside == "initializer" else [])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    where = {"save_as_external_data": True, "location": "w.bin", "size_threshold": 0, "convert_attribute": True}
+    where = {"save_as_external_data": True, "location": "w.data", "size_threshold": 0, "convert_attribute": True}
     onnx.save_model(model, place / "m.onnx", **where)
-    (place / "w.npy").symlink_to("w.bin")
+    (place / "w.npy").symlink_to("w.data")
     assert cnnfilter_run("run", "m.onnx", "in/p.png").code == 0
     before = digests(place)
     done = cnnfilter_run(*line.split())
