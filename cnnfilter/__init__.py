@@ -10,8 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cnnfilter.api import conv2d, conv_transpose2d
+    from cnnfilter.api import conv2d, conv_transpose2d, plan
     from cnnfilter.core.activate import activate
+    from cnnfilter.core.columns import col2im, im2col
     from cnnfilter.core.dense import dense
     from cnnfilter.core.fractional import fractional_pool2d
     from cnnfilter.core.gradients.linear import conv2d_gradient, conv_transpose2d_gradient, dense_gradient
@@ -40,6 +41,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "conv2d": "cnnfilter.api",
     "conv_transpose2d": "cnnfilter.api",
+    "plan": "cnnfilter.api",
+    "im2col": "cnnfilter.core.columns",
+    "col2im": "cnnfilter.core.columns",
     "pool2d": "cnnfilter.core.pooling",
     "global_pool2d": "cnnfilter.core.pooling",
     "adaptive_pool2d": "cnnfilter.core.pooling",
@@ -78,6 +82,7 @@ __all__ = [
     "activate_gradient",
     "adaptive_pool2d",
     "adaptive_pool2d_gradient",
+    "col2im",
     "compare",
     "conv2d",
     "conv2d_gradient",
@@ -92,10 +97,12 @@ __all__ = [
     "fractional_pool2d_gradient",
     "global_pool2d",
     "global_pool2d_gradient",
+    "im2col",
     "learn_kernel",
     "list_kernels",
     "load_kernel",
     "normalize_gradient",
+    "plan",
     "pool2d",
     "pool2d_gradient",
     "prelu_gradient",

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from cnnfilter.core import conv, transpose
-from cnnfilter.core.arrays import Array, channels_back, channels_first, real_array
-from cnnfilter.errors import ShapeError
+from cnnfilter.core.arrays import (
+    Array,
+    channels_back,
+    channels_first,
+    computing_type,
+    real_array,
+    type_of,
+)
+from cnnfilter.core.out import check_out
+from cnnfilter.core.receptive import ReceptiveField
+from cnnfilter.core.rows import ArraySource, NoPixels, Source
+from cnnfilter.core.shapes import PaddingLike, Pair
+from cnnfilter.core.whole import Bounds, WholeConvolution
+from cnnfilter.errors import ParameterError, ShapeError
 from cnnfilter.library.kernel import FilterBank, Kernel
 
 Function = TypeVar("Function", bound=Callable[..., Array])
@@ -59,13 +71,20 @@ def _several(found: Kernel | FilterBank | None) -> tuple[Kernel, ...]:
     return (found,) if isinstance(found, Kernel) else found.kernels
 
 
-def _convolve_layout(image: ArrayLike, kernel: Kernel | FilterBank, *, layout: str = "CHW", **options: Any) -> Array:
+def _convolve_layout(
+    image: ArrayLike, kernel: Kernel | FilterBank, *, layout: str = "CHW", out: Array | None = None, **options: Any
+) -> Array:
     """Return the maps of one kernel, or those of a bank with an axis for the kernels, in the image's layout."""
     deep = kernel.weights.ndim == 3 if isinstance(kernel, Kernel) else any(one.weights.ndim == 3 for one in kernel)
     pixels = real_array(channels_first(image, layout, certain=deep), "image")
     maps = _convolve(pixels, kernel, **options)
     single = isinstance(kernel, Kernel) and deep  # no axis is left that could go last
-    return maps if single else channels_back(maps, layout)
+    maps = maps if single else channels_back(maps, layout)
+    if out is None:
+        return maps
+    check_out(out, maps.shape, maps.dtype)
+    np.copyto(out, maps)
+    return out
 
 
 def _convolve(pixels: Array, kernel: Kernel | FilterBank, **options: Any) -> Array:
@@ -121,3 +140,144 @@ def _spread(image: ArrayLike, kernel: Kernel | FilterBank, **options: Any) -> Ar
 
 conv2d = _reads_kernels(conv.conv2d, _convolve_layout)
 conv_transpose2d = _reads_kernels(transpose.conv_transpose2d, _spread)
+
+#: What a result may differ from the exact one by, as a share of the sum of its own absolute products.
+ERRORS = {"float32": 2e-6, "float64": 1e-11, "int32": 0.0, "int64": 0.0}
+
+
+class ConvolutionPlan(NamedTuple):
+    """What ``conv2d`` would do.
+
+    Attributes
+    ----------
+    shape
+        Of the result.
+    engine, why
+        What computes it, and the reason.
+    formulas
+        The size formulas of rows and columns, with their numbers.
+    dropped
+        Rows and columns of the padded image that the stride leaves out.
+    receptive_field
+        What one value sees, how far it is to the next, and where the first one's view begins.
+    macs
+        Multiply-adds of the direct computation.
+    strip_bytes
+        Working memory of one thread, beside image and result.
+    error
+        The most that a value may be off, as a share of the sum of its own absolute products; 0 for whole numbers.
+    sums
+        What exact sums can come to, and the bits that hold them; None for floats.
+    """
+
+    shape: tuple[int, ...]
+    engine: str
+    why: str
+    formulas: tuple[str, str]
+    dropped: Pair
+    receptive_field: ReceptiveField
+    macs: int
+    strip_bytes: int
+    error: float
+    sums: Bounds | None
+
+
+def plan(
+    image_or_shape: ArrayLike | tuple[int, ...],
+    kernel: Any,
+    *,
+    bias: ArrayLike | None = None,
+    stride: int | str | tuple[int, int] = 1,
+    padding: PaddingLike = "valid",
+    padding_mode: str = "zeros",
+    dilation: int | str | tuple[int, int] = 1,
+    groups: int = 1,
+    flip: bool = False,
+    engine: str = "auto",
+    dtype: DTypeLike | None = None,
+    values: Pair | None = None,
+) -> ConvolutionPlan:
+    """Say what ``conv2d`` with these arguments would do, without computing anything.
+
+    Parameters
+    ----------
+    image_or_shape
+        The image, or its shape alone: ``(H, W)``, ``(C, H, W)`` or ``(N, C, H, W)``.
+    kernel, bias, stride, padding, padding_mode, dilation, groups, flip, engine, dtype
+        As for ``conv2d``. A list or bank of kernels must be of one size.
+    values
+        For exact sums of a shape: the smallest and the largest value that the image may hold, as in ``(0, 255)``.
+
+    Returns
+    -------
+    ConvolutionPlan
+
+    Raises
+    ------
+    ShapeError
+        If the shapes do not fit together, or nothing would be left: the formula with its numbers.
+    ParameterError
+        If an argument has the wrong form, or a `dtype` of whole numbers needs `values`.
+
+    Examples
+    --------
+    >>> found = plan((3, 480, 640), "gaussian:sigma=3", stride=2)
+    >>> found.shape, found.engine, found.formulas[0]
+    ((3, 231, 311), 'banded', '(480 + 0 - 1*(19-1) - 1) // 2 + 1 = 231')
+    >>> plan((28, 28), [[64, -128], [127, 0]], dtype="int32", values=(0, 255)).sums
+    Bounds(low=-32640, high=48705)
+    """
+    shape, source, computing = _seen(image_or_shape, dtype, values)
+    found = _find(kernel)
+    weights = real_array(kernel, "kernel") if found is None else found.weights
+    depth = weights.ndim == 3 and isinstance(found, Kernel)
+    batch, channels, *size = (*(1,) * (4 - len(shape)), *shape)
+    lead = shape[:-2]
+    alone = weights.ndim == 2 or (isinstance(found, FilterBank) and found[0].weights.ndim == 2 and groups == 1)
+    if alone:  # each channel by itself: the channels become images of one channel
+        batch, channels, groups = batch * channels, 1, 1 if groups == channels else groups
+        count = 1 if weights.ndim == 2 else len(weights)
+        weights = weights.reshape(count, 1, *weights.shape[-2:])
+        lead = lead if count == 1 and not isinstance(found, FilterBank) else _banked(shape, count)
+    elif depth:
+        weights, lead = weights[None], shape[:-3]
+    else:
+        lead = (*shape[:-3], len(weights))
+    job = conv.plan_source(
+        source, (batch, channels, *size), weights, computing, lead=lead, bias=bias, stride=stride, padding=padding,
+        padding_mode=padding_mode, dilation=dilation, groups=groups, flip=flip, engine=engine,
+    )  # fmt: skip
+    sizes = job.plan.sizes
+    return ConvolutionPlan(
+        shape=job.shape, engine=job.plan.engine, why=job.plan.why, formulas=sizes.formulas, dropped=sizes.dropped,
+        receptive_field=sizes.field(), macs=sizes.macs, strip_bytes=job.plan.strip_bytes,
+        error=ERRORS[computing.name], sums=job.bounds if isinstance(job, WholeConvolution) else None,
+    )  # fmt: skip
+
+
+def _banked(shape: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Return the axes in front of the maps of a bank whose kernels filter each channel by itself."""
+    kernels = shape[:-3] if len(shape) == 4 else ()
+    channels = shape[-3:-2] if len(shape) > 2 and shape[-3] > 1 else ()
+    return (*kernels, count, *channels)
+
+
+def _seen(
+    image: ArrayLike | tuple[int, ...], dtype: DTypeLike | None, values: Pair | None
+) -> tuple[tuple[int, ...], Source, np.dtype[Any]]:
+    """Return the shape of an image, what stands for its values, and the type to compute in."""
+    if isinstance(image, tuple) and image and all(isinstance(one, int | np.integer) for one in image):
+        shape: tuple[int, ...] = tuple(map(int, image))
+        computing = np.dtype(np.float32) if dtype is None else type_of(dtype)
+        if computing.kind == "i" and values is None:
+            raise ParameterError(
+                f"exact sums in {computing} of a shape: say what its values lie between (values=(0, 255))"
+            )
+        source: Source = NoPixels(values or (0, 0))
+    else:
+        pixels = real_array(channels_first(image, "CHW"), "image")
+        shape, source = pixels.shape, ArraySource(pixels)
+        computing = computing_type(pixels) if dtype is None else type_of(dtype)
+    if len(shape) not in (2, 3, 4) or min(shape) < 1:
+        raise ShapeError(f"the image must be (H, W), (C, H, W) or (N, C, H, W), got shape {shape}")
+    return shape, source, computing

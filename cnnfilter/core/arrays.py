@@ -20,7 +20,8 @@ def real_array(values: Any, name: str) -> Array:
     Parameters
     ----------
     values
-        An array, nested lists, or an object that holds an array as ``weights``, such as a kernel.
+        An array, also another library's (``__array__`` or DLPack), nested lists, or an object that holds an array as
+        ``weights``, such as a kernel.
     name
         What the message calls it.
 
@@ -44,10 +45,11 @@ def real_array(values: Any, name: str) -> Array:
             f"{name} is a masked array, and its mask would be lost (values.filled(numpy.nan) keeps it as NaN)"
         )
     try:
-        array = np.asarray(values)
+        bridged = hasattr(values, "__dlpack__") and not hasattr(values, "__array__")
+        array = np.from_dlpack(values) if bridged else np.asarray(values)
     except ValueError:
         raise ShapeError(f"{name} is ragged: its rows have different lengths") from None
-    except (RuntimeError, TypeError) as error:  # what another library's tensors say of themselves
+    except (RuntimeError, TypeError, BufferError) as error:  # what another library's tensors say of themselves
         raise ParameterError(f"{name} gives no array: {str(error).splitlines()[0]}") from error
     if array.dtype.kind not in "biuf":
         raise ParameterError(f"{name} must hold real numbers, got type {array.dtype}")

@@ -22,6 +22,7 @@ from cnnfilter.core.arrays import (
     whole_numbers,
 )
 from cnnfilter.core.missing import Filled, Gaps, check_sum, filled_border, gaps_border, ignores, renormalise
+from cnnfilter.core.out import check_out, room_in
 from cnnfilter.core.plan import STRIP_BYTES, Plan, Sizes, Strip, make_plan, wants_rank
 from cnnfilter.core.rows import ArraySource, Scratch, Source, WholeSource, stored_rows, walk_strips
 from cnnfilter.core.shapes import PaddingLike, check_groups, conv_size, pair, parse_border, resolve_pads
@@ -83,10 +84,11 @@ class Convolution(NamedTuple):
         )
         return self._replace(source=Filled(self.source), plan=filled, gaps=missing)
 
-    def run(self, threads: int | None = None) -> Array:
-        """Return the feature maps."""
+    def run(self, threads: int | None = None, room: Array | None = None) -> Array:
+        """Return the feature maps, in `room` of their shape and type where it is given."""
         sizes = self.plan.sizes
-        out = np.empty((sizes.batch, sizes.filters, *sizes.out), self.dtype)
+        whole = (sizes.batch, sizes.filters, *sizes.out)
+        out = np.empty(whole, self.dtype) if room is None else room.reshape(whole, copy=False)
         for _ in self._walk(lambda strip, maps: None, out=out, threads=threads):
             pass
         return out.reshape(self.shape)
@@ -204,6 +206,7 @@ def conv2d(
     threads: int | None = None,
     layout: str = "CHW",
     dtype: DTypeLike | None = None,
+    out: Array | None = None,
 ) -> Array:
     """Convolve an image with a kernel or a filter bank, as PyTorch and ONNX do: the kernel is not flipped.
 
@@ -244,6 +247,8 @@ def conv2d(
         ``CHW``, or ``HWC`` for channels last, as OpenCV, Pillow and scikit-image have them; the result is as the image.
     dtype
         ``float32`` or ``float64`` to compute in; ``int32`` or ``int64`` for exact sums of whole numbers.
+    out
+        An array of the result's shape and type to write it into, and to return; it may be the image itself.
 
     Returns
     -------
@@ -291,7 +296,22 @@ def conv2d(
         pixels, kernel, bias=bias, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
         groups=groups, flip=flip, engine=engine, missing=missing, dtype=dtype,
     )  # fmt: skip
-    return channels_back(job.run(threads), layout)
+    return finish(job, real_array(pixels, "image"), layout, threads, out)
+
+
+def finish(
+    job: Convolution | WholeConvolution, pixels: Array, layout: str, threads: int | None, out: Array | None
+) -> Array:
+    """Return the maps of a job in the layout of the image, in `out` where the caller has room for them."""
+    if out is None:
+        return channels_back(job.run(threads), layout)
+    last = layout == "HWC" and len(job.shape) > 2
+    check_out(out, (*job.shape[:-3], *job.shape[-2:], job.shape[-3]) if last else job.shape, job.dtype)
+    room = None if last else room_in(out, pixels)
+    maps = job.run(threads, room)
+    if room is None:
+        np.copyto(out, channels_back(maps, layout))
+    return out
 
 
 def prepare(

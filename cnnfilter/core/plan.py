@@ -6,7 +6,9 @@ import itertools
 import math
 from typing import NamedTuple
 
-from cnnfilter.core.shapes import Border, Pads, Pair
+from cnnfilter.core import receptive
+from cnnfilter.core.receptive import ReceptiveField
+from cnnfilter.core.shapes import Border, Pads, Pair, formula
 from cnnfilter.errors import ParameterError, lookup
 
 #: What a strip, its outputs and the engine's buffers may take: a core's share of the cache, and large enough
@@ -53,6 +55,27 @@ class Sizes(NamedTuple):
         """Rows and columns that the kernel covers, holes of the dilation included."""
         rows, columns = (d * (k - 1) + 1 for d, k in zip(self.dilation, self.kernel, strict=True))
         return rows, columns
+
+    @property
+    def formulas(self) -> tuple[str, str]:
+        """The formulas of the output's rows and columns, with their numbers."""
+        added = (self.pads.rows, self.pads.columns)
+        terms = zip(self.size, added, self.kernel, self.stride, self.dilation, strict=True)
+        rows, columns = (formula(*one) for one in terms)
+        return rows, columns
+
+    @property
+    def dropped(self) -> Pair:
+        """Rows and columns of the padded image that the stride leaves out at the end."""
+        added = (self.pads.rows, self.pads.columns)
+        each = zip(self.size, added, self.span, self.stride, strict=True)
+        rows, columns = ((n + p - span) % step for n, p, span, step in each)
+        return rows, columns
+
+    def field(self, before: ReceptiveField = receptive.INPUT) -> ReceptiveField:
+        """Return what one output sees, where the values of the image see `before` of theirs."""
+        repeats = bool(self.pads) and self.border.mode not in ("zeros", "constant")  # the edge sees cells again
+        return before.slid(self.span, self.stride, (self.pads.top, self.pads.left), even=not repeats)
 
     @property
     def macs(self) -> int:

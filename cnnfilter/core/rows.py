@@ -128,9 +128,16 @@ class NoPixels:
 
     finite = True
 
+    def __init__(self, values: Pair = (0, 0)) -> None:
+        self.values = values
+
     def rows(self, first: int, last: int, start: int, stop: int) -> Array:
         """Refuse: a plan never reads."""
         raise AssertionError("a plan reads no pixels")
+
+    def extent(self) -> Pair:
+        """Return what the values are said to lie between."""
+        return self.values
 
 
 class Scratch:

@@ -302,10 +302,11 @@ class WholeConvolution(NamedTuple):
         """No whole number is missing."""
         return
 
-    def run(self, threads: int | None = None) -> Array:
-        """Return the feature maps."""
+    def run(self, threads: int | None = None, room: Array | None = None) -> Array:
+        """Return the feature maps, in `room` of their shape and type where it is given."""
         sizes = self.plan.sizes
-        out = np.empty((sizes.batch, sizes.filters, *sizes.out), self.dtype)
+        whole = (sizes.batch, sizes.filters, *sizes.out)
+        out = np.empty(whole, self.dtype) if room is None else room.reshape(whole, copy=False)
         for _ in self._walk(lambda strip, maps: None, out=out, threads=threads):
             pass
         return out.reshape(self.shape)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnfilter.core import receptive
 from cnnfilter.core.plan import Plan
 from cnnfilter.core.receptive import ReceptiveField
 from cnnfilter.core.requantize import Requantization
@@ -132,9 +131,7 @@ def _plan_step(work: Work, cost: Cost) -> StepPlan:
     plan = work.plan
     convolution = plan.parts[0].convolution.plan
     sizes, pooled = convolution.sizes, plan.pooling
-    added = (sizes.pads.rows, sizes.pads.columns)
-    dropped = [_pair((n + p - k) % s for n, p, k, s in zip(sizes.size, added, sizes.span, sizes.stride, strict=True))]
-    field = receptive.INPUT.slid(sizes.span, sizes.stride, (sizes.pads.top, sizes.pads.left))
+    dropped, field = [sizes.dropped], sizes.field()
     shrinks = pooled is None or plan.options.pool is None or plan.options.pool.mode == "window"
     if pooled is not None:
         field = pooled.seen(field)
@@ -154,12 +151,6 @@ def _sums(plan: MapPlan) -> Bounds | None:
     if not bounds:
         return None
     return Bounds(min(one.low for one in bounds), max(one.high for one in bounds))
-
-
-def _pair(numbers: Any) -> Pair:
-    """Return two numbers as a pair."""
-    rows, columns = numbers
-    return rows, columns
 
 
 def _warnings(size: Pair, out: Pair, field: ReceptiveField) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from cnnfilter.core.shapes import formula
 from cnnfilter.files import bytes_text, printable
 from cnnfilter.networks.plan import LayerPlan, NetworkPlan
 from cnnfilter.run.memory import Cost
@@ -23,8 +22,7 @@ ANY_WIDTH = 1 << 20
 def _facts(step: StepPlan) -> dict[str, Any]:
     """Return what a plan says, in order."""
     s = step.plan.sizes
-    added = (s.pads.rows, s.pads.columns)
-    rows, across = (formula(s.size[a], added[a], s.kernel[a], s.stride[a], s.dilation[a]) for a in range(2))
+    rows, across = s.formulas
     pooling = {"pooled rows": step.pooling[0], "pooled columns": step.pooling[1]} if step.pooling else {}
     sums, few = step.sums, step.few
     exact = {"smallest sum": sums.low, "largest sum": sums.high, "accumulator bits": sums.bits} if sums else {}

@@ -13,7 +13,7 @@ from cnnfilter.core.arrays import Array
 from cnnfilter.core.conv import conv2d, plan_source, prepare
 from cnnfilter.core.gradients.linear import conv2d_gradient
 from cnnfilter.core.rows import NoPixels
-from cnnfilter.core.shapes import PaddingLike, Pads, Pair, formula, parse_border, resolve_pads
+from cnnfilter.core.shapes import PaddingLike, Pads, Pair, parse_border, resolve_pads
 from cnnfilter.core.terms import Term, convolution_terms
 from cnnfilter.errors import ShapeError
 from cnnfilter.networks.layers.base import (
@@ -134,17 +134,11 @@ class ConvLayer(Layer):
             groups=self.groups,
         )  # fmt: skip
         sizes = job.plan.sizes
-        added = (sizes.pads.rows, sizes.pads.columns)
-        terms = list(zip(sizes.size, added, sizes.kernel, sizes.stride, sizes.dilation, strict=True))
-        before = sizes.pads.top, sizes.pads.left
-        turns = bool(sizes.pads) and sizes.border.mode not in ("zeros", "constant")  # the edge sees cells again
-        field = inputs[0].field
-        if not inputs[0].single:
-            field = field.slid(sizes.span, sizes.stride, before, even=not turns)
-        dropped = tuple((n + p - span) % step for (n, p, _, step, _), span in zip(terms, sizes.span, strict=True))
+        before = inputs[0]
+        rows, columns = sizes.formulas
         return LayerFacts(
-            flow=Flow((sizes.filters, *sizes.out), field), macs=sizes.macs,
-            rows=formula(*terms[0]), columns=formula(*terms[1]), dropped=(dropped[0], dropped[1]),
+            flow=Flow((sizes.filters, *sizes.out), before.field if before.single else sizes.field(before.field)),
+            macs=sizes.macs, rows=rows, columns=columns, dropped=sizes.dropped,
             engine=f"{job.plan.engine}: {job.plan.why}", work_bytes=job.plan.strip_bytes,
             warnings=skips(sizes.span, sizes.stride),
         )  # fmt: skip
