@@ -98,7 +98,7 @@ Requantize = Annotated[
     ),
 ]  # fmt: skip
 NetworkDtype = Annotated[
-    str, typer.Option("--dtype", metavar="float32|float64", rich_help_panel=_STEP, help="Type to compute in.")
+    str, typer.Option("--dtype", metavar="TYPE", rich_help_panel=_STEP, help="float32, float64; int32, int64: exact.")
 ]
 Stride = Annotated[
     str, typer.Option("--stride", "-s", metavar="N|ROWS,COLS", rich_help_panel=_STEP, help="Step of the window.")

@@ -47,7 +47,7 @@ from cnnfilter.run.layer_pictures import Drawing, around
 from cnnfilter.run.layers import File, Save, check_saves, plan_files, select, split_drawable, write_layers
 from cnnfilter.run.network import PREPARATIONS, NetworkOptions, adapt, check_options, check_peak, classify
 from cnnfilter.run.network_page import write_page
-from cnnfilter.run.options import FLOATS, check_threads
+from cnnfilter.run.options import DTYPES, check_threads
 from cnnfilter.run.outputs import FORMATS, PICTURE_FORMATS, STDOUT, make_folder, parse_formats, read_file
 from cnnfilter.run.results import Failure
 from cnnfilter.text import file_name, slug
@@ -79,7 +79,7 @@ class Wanted(NamedTuple):
 
     def check(self) -> None:
         """Raise for a word that no model understands, before any file is opened."""
-        lookup(FLOATS, self.options.dtype, "dtype")
+        lookup(DTYPES, self.options.dtype, "dtype")
         check_threads(self.options.threads)
         if self.page is None:
             parse_formats(self.formats, self.output)

@@ -85,6 +85,11 @@ def type_of(dtype: Any) -> np.dtype[Any]:
     raise ParameterError(f"dtype must be {', '.join(TYPES[:-1])} or {TYPES[-1]}, got {dtype!r}")
 
 
+def whole_type(values: Array) -> np.dtype[Any] | None:
+    """Return the type of values that are added up exactly, None for floats."""
+    return values.dtype if values.dtype.kind == "i" else None
+
+
 def whole_numbers(values: Array, name: str) -> Array:
     """Return values as whole numbers that int64 holds: integers as they are, floats once each is found to be whole.
 

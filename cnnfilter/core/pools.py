@@ -17,6 +17,8 @@ from cnnfilter.core.shapes import PaddingLike, Pair, check_cells, pair, resolve_
 from cnnfilter.errors import ParameterError, lookup
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from cnnfilter.core.arrays import Array
 
 #: What a pooling computes from the values x of one window.
@@ -157,7 +159,7 @@ class Pooling(NamedTuple):
         return _PLANNERS[self.mode](self, size)
 
     def run(
-        self, values: Array, threads: int | None = None, missing: str = "propagate", dtype: str | None = None
+        self, values: Array, threads: int | None = None, missing: str = "propagate", dtype: DTypeLike | None = None
     ) -> Array:
         """Return maps ``(C, H, W)`` or ``(N, C, H, W)`` pooled, axis by axis what came in.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce, wraps
 from inspect import signature
 from typing import Any, TypeVar, cast
 
@@ -47,6 +47,23 @@ WHOLE_ACTIVATIONS: dict[str, Callable[[Array, Mapping[str, Any]], Any]] = {
     "hard-tanh": _clip,
     "threshold": _threshold,
 }
+
+
+def whole_fold(function: Callable[[Array, Array], Array], values: Sequence[Array], name: str) -> Array:
+    """Return ``function(function(a, b), c)`` and so on of whole numbers, in their type.
+
+    Raises
+    ------
+    ParameterError
+        If a result does not fit, on the way or in the end.
+    """
+    dtype = values[0].dtype
+    with np.errstate(over="ignore"):
+        wide = reduce(function, [one.astype(np.float64) for one in values])
+        made = reduce(function, [one.astype(np.int64) for one in values])
+    if wide.size and np.abs(wide).max() >= 2.0**63:  # where int64 has gone round, the float shows it
+        raise ParameterError(f"{name} comes to {wide.flat[np.abs(wide).argmax()]:.6g}, beyond what int64 holds")
+    return exactly(made, dtype, name)
 
 
 Function = TypeVar("Function", bound=Callable[..., Array])

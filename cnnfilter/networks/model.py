@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from cnnfilter.core import receptive
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, whole_type
 from cnnfilter.core.shapes import Pair
 from cnnfilter.errors import ParameterError
 from cnnfilter.files import quoted
@@ -143,7 +143,7 @@ class FileModel(NamedTuple):
 
     def run(self, image: Array, *, threads: int | None = None, keep: Sequence[str] | None = None) -> dict[str, Array]:
         """Return the layers' outputs."""
-        return run_layers(self.network, image, threads=threads, keep=keep)
+        return run_layers(self.network, image, threads=threads, keep=keep, dtype=whole_type(image))
 
 
 #: Rows and columns that a network of any size is planned for, in turn, until every layer fits.

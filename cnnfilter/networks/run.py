@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from cnnfilter.core.arrays import Array, computing_type
+from cnnfilter.core.arrays import Array, computing_type, exactly
 from cnnfilter.core.blas import blas_in_one_thread
 from cnnfilter.core.rows import for_each
-from cnnfilter.errors import CnnFilterError, ShapeError
+from cnnfilter.errors import CnnFilterError, ParameterError, ShapeError
 from cnnfilter.networks.spec import INPUT, Network
 
 #: Values of one batch that go through all layers together: what one layer leaves is still in the cache for the next.
@@ -18,8 +19,9 @@ CHUNK_VALUES = 1 << 17
 
 
 def run_layers(
-    network: Network, images: Array, *, threads: int | None = None, keep: Sequence[str] | None = None
-) -> dict[str, Array]:
+    network: Network, images: Array, *, threads: int | None = None, keep: Sequence[str] | None = None,
+    dtype: np.dtype[Any] | None = None,
+) -> dict[str, Array]:  # fmt: skip
     """Return every layer's output, in order, by name.
 
     Parameters
@@ -29,6 +31,8 @@ def run_layers(
     images
         ``(C, H, W)``, or ``(N, C, H, W)`` for a batch, prepared: in the range that the first layer takes. float64 is
         computed in float64, everything else in float32.
+    dtype
+        ``int32`` or ``int64`` for whole numbers: every sum exact.
     threads
         At most this many; all cores by default. The result does not depend on it.
     keep
@@ -43,6 +47,8 @@ def run_layers(
     ------
     ShapeError
         If the images do not have the channels and the size that the network takes, or a layer does not fit.
+    ParameterError
+        If whole numbers are asked for, and there are fractions, a layer makes some, or a sum does not fit.
 
     Notes
     -----
@@ -51,9 +57,9 @@ def run_layers(
     """
     pixels = np.asarray(images)
     _check_images(network, pixels)
-    pixels = pixels.astype(computing_type(pixels), copy=False)
+    network = network_in(network, dtype or computing_type(pixels))
+    pixels = exactly(pixels, dtype, "the image") if dtype else pixels.astype(computing_type(pixels), copy=False)
     batch = pixels if pixels.ndim == 4 else pixels[None]  # (N, C, H, W)
-    network = replace(network, layers=tuple(layer.in_type(batch.dtype) for layer in network.layers))
     wanted = [layer.name for layer in network.layers if keep is None or layer.name in keep]
     parts = max(1, CHUNK_VALUES // max(1, batch[0].size * _widest(network)))
     if len(batch) <= parts:
@@ -61,6 +67,22 @@ def run_layers(
     else:
         results = _run_parts(network, batch, parts, threads, wanted)
     return results if pixels.ndim == 4 else {name: values[0] for name, values in results.items()}
+
+
+def network_in(network: Network, dtype: np.dtype[Any]) -> Network:
+    """Return a network with its arrays in the type that is computed in.
+
+    Raises
+    ------
+    ParameterError
+        If it is one of whole numbers, and a layer has fractions, or makes some.
+    """
+    for layer in network.layers if dtype.kind == "i" else ():
+        if not layer.whole:
+            raise ParameterError(
+                f"layer {layer.name!r} ({layer.operation}) makes fractions, and {dtype} holds whole numbers alone"
+            )
+    return replace(network, layers=tuple(layer.in_type(dtype) for layer in network.layers))
 
 
 def _check_images(network: Network, pixels: Array) -> None:
@@ -105,6 +127,8 @@ def _run(network: Network, batch: Array, threads: int | None, wanted: Sequence[s
         try:
             values[layer.name] = layer.run(inputs, threads)
         except CnnFilterError as error:
+            if batch.dtype.kind == "i" and isinstance(error, ParameterError):  # a sum that does not fit
+                raise ParameterError(f"layer {layer.name!r} ({layer.kind}): {error}") from error
             shapes = " and ".join(str(one.shape[1:]) for one in inputs)
             raise ShapeError(f"layer {layer.name!r} ({layer.kind}) takes {shapes}: {error}") from error
     return {name: values[name] for name in wanted}

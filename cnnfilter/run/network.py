@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from cnnfilter.core.arrays import Array, channels_first, computing_type, real_array
+from cnnfilter.core.arrays import Array, channels_first, computing_type, real_array, type_of
 from cnnfilter.core.shapes import pair
 from cnnfilter.errors import ImageError, ParameterError, ResourceError, ShapeError, lookup
 from cnnfilter.files import bytes_text, quoted
@@ -22,6 +23,7 @@ from cnnfilter.networks.model import FileModel, Model, measure_layers, open_mode
 from cnnfilter.networks.plan import NetworkPlan
 from cnnfilter.networks.prepare import prepare, white_of
 from cnnfilter.networks.results import NetworkResult, predict
+from cnnfilter.networks.run import network_in
 from cnnfilter.networks.spec import Network
 from cnnfilter.run.feature_maps import FeatureMaps
 from cnnfilter.run.layers import Save, save_bytes
@@ -38,6 +40,7 @@ def run_network(
     order: str = "RGB",
     inputs: Mapping[str, Any] | None = None,
     threads: int | None = None,
+    dtype: DTypeLike | None = None,
 ) -> FeatureMaps:
     """Run a picture through a network, and return every layer's output.
 
@@ -58,6 +61,9 @@ def run_network(
         Numbers for the inputs that an ONNX model has beside the picture, by name.
     threads
         At most this many; all cores by default. The result does not depend on it.
+    dtype
+        Of a network file: ``float32`` or ``float64`` to compute in; ``int32`` or ``int64`` for whole numbers, every sum
+        exact.
 
     Returns
     -------
@@ -89,10 +95,14 @@ def run_network(
     """
     changes = {"range": range, "mean": mean, "std": std, "size": size, "order": None if order == "RGB" else order}
     model = adapt(_model(path_or_network), changes, inputs or {})
+    made = None if dtype is None else type_of(dtype)
+    if made is not None and model.takes is not None:
+        raise ParameterError("dtype is for network files: an ONNX model computes in its own types (leave it out)")
     if isinstance(image, str | Path):
-        return FeatureMaps(model.run(picture_input(open_picture(image), model), threads=threads), model.name)
+        fed = picture_input(open_picture(image), model, made or "float32")
+        return FeatureMaps(model.run(fed, threads=threads), model.name)
     values = real_array(channels_first(image, "CHW"), "image")
-    outputs = model.run(array_input(values, model), threads=threads)
+    outputs = model.run(array_input(values, model, made), threads=threads)
     return FeatureMaps(outputs, model.name, len(values) if values.ndim == 4 else None)
 
 
@@ -157,11 +167,11 @@ def _model(path_or_network: Any) -> Model:
     raise ParameterError(f"a network is a path or what load_network returns, got {type(path_or_network).__name__}")
 
 
-def array_input(values: Array, model: Model) -> Array:
+def array_input(values: Array, model: Model, made: np.dtype[Any] | None = None) -> Array:
     """Return an array as the model takes it: ``(C, H, W)``, or ``(N, C, H, W)`` for a batch."""
     if values.ndim not in (2, 3, 4) or values.size == 0 or values.dtype.kind not in "biuf":
         raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W) of real numbers, got shape {values.shape}")
-    dtype = model.takes or computing_type(values)
+    dtype = model.takes or made or computing_type(values)
     white = white_of(values) if _needs_white(model) else 1.0
     if values.ndim == 4:
         fed = model.input.size_for((values.shape[2], values.shape[3]))
@@ -183,7 +193,7 @@ def _per_plane(model: Model) -> Any:
     return replace(model.input, channels=None, mean=model.input.mean[:1], std=model.input.std[:1])
 
 
-def picture_input(picture: Picture, model: Model, dtype: str = "float32") -> Array:
+def picture_input(picture: Picture, model: Model, dtype: DTypeLike = "float32") -> Array:
     """Return a picture as the model takes it, ``(C, H, W)``; transparency counts where that makes its channels."""
     keeps_alpha = picture.channels == model.input.channels
     planes = picture.array()[: picture.channels - (picture.has_alpha and not keeps_alpha)]
@@ -246,6 +256,8 @@ def check_options(model: Model, plan: NetworkPlan, options: NetworkOptions) -> N
     """
     if model.takes is not None and options.dtype != "float32":
         raise ParameterError("--dtype is for network files: an ONNX model computes in its own types (leave it out)")
+    if isinstance(model, FileModel) and np.dtype(options.dtype).kind == "i":
+        network_in(model.network, np.dtype(options.dtype))  # what is no whole number there is said at once
     if not options.softmax or plan.failure:
         return
     shape = next((layer.shape for layer in plan.layers if layer.name == plan.ending.layer), ())

@@ -11,8 +11,9 @@ from msgspec import Meta
 
 from cnnfilter.core.activate import activate, check_activation, parse_activation, takes_axis
 from cnnfilter.core.activations import ACTIVATIONS, FIRST, SECOND, Expression, X
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, whole_type
 from cnnfilter.core.gradients.pointwise import activate_gradient, prelu_gradient
+from cnnfilter.core.whole_steps import WHOLE_ACTIVATIONS
 from cnnfilter.errors import ShapeError
 from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, Weights
 
@@ -65,6 +66,11 @@ class ActivationLayer(Layer):
         return self.function
 
     @property
+    def whole(self) -> bool:  # type: ignore[override]
+        """Some functions make whole numbers of whole numbers."""
+        return self.function in WHOLE_ACTIVATIONS
+
+    @property
     def _parameters(self) -> dict[str, Any]:
         """Return the parameters that were given, prelu's weights among them."""
         return self.given if self.weights is None else {**self.given, "weight": self.weights}
@@ -90,6 +96,10 @@ class ActivationLayer(Layer):
 
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Apply the function; those that work along an axis work over the channels, axis 1."""
+        if whole_type(inputs[0]):
+            made = inputs[0].copy()
+            WHOLE_ACTIVATIONS[self.function](made, check_activation(self.function, self.given)[1])
+            return made
         return activate(inputs[0], self.function, axis=self._axis, threads=threads, **self._plain())
 
     @property

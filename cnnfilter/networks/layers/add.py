@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cnnfilter.core.arrays import Array
+import numpy as np
+
+from cnnfilter.core.arrays import Array, whole_type
 from cnnfilter.core.receptive import joined
 from cnnfilter.core.terms import Term
+from cnnfilter.core.whole_steps import whole_fold
 from cnnfilter.errors import ShapeError
 from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, place_of
 
@@ -31,6 +34,7 @@ class AddLayer(Layer):
     """A sum."""
 
     kind = "add"
+    whole = True
 
     def plan(self, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
         """Plan: all shapes must be one."""
@@ -41,6 +45,8 @@ class AddLayer(Layer):
 
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return the sum."""
+        if whole_type(inputs[0]):
+            return whole_fold(np.add, inputs, "the sum")
         total: Array = inputs[0] + inputs[1]
         for values in inputs[2:]:
             total += values

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, NoReturn
 import numpy as np
 from msgspec import Meta, Struct, field
 
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, exactly
 from cnnfilter.core.receptive import EVERYTHING, ReceptiveField
 from cnnfilter.core.shapes import PaddingLike, Pair, pair, resolve_pads
 from cnnfilter.core.terms import Term
@@ -143,6 +143,8 @@ class Layer:
     keeps_sums: bool = False
     #: Whether it is a window that slides over maps.
     slides: ClassVar[bool] = False
+    #: Whether it makes whole numbers of whole numbers, in their type.
+    whole: ClassVar[bool] = False
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -166,10 +168,17 @@ class Layer:
         return self.kind
 
     def in_type(self, dtype: np.dtype[Any]) -> Layer:
-        """Return the layer with its arrays in the type that is computed in."""
-        return self.with_arrays(
-            {key: array.astype(dtype) for key, array in self.arrays.items() if array.dtype != dtype}
-        )
+        """Return the layer with its arrays in the type that is computed in.
+
+        Raises
+        ------
+        ParameterError
+            If whole numbers are asked for, and an array holds fractions, or numbers that the type does not.
+        """
+        return self.with_arrays({
+            key: exactly(array, dtype, f"layer {self.name!r}: {key}") if dtype.kind == "i" else array.astype(dtype)
+            for key, array in self.arrays.items() if array.dtype != dtype
+        })  # fmt: skip
 
     def with_arrays(self, arrays: Mapping[str, Array]) -> Layer:
         """Return the layer with other arrays, by their keys."""

@@ -33,6 +33,7 @@ class ConcatLayer(Layer):
     """Channels of several layers."""
 
     kind = "concat"
+    whole = True
 
     def channels(self, before: Sequence[int | None]) -> int | None:
         """As many as all have together."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from msgspec import Meta, field
 
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, whole_type
 from cnnfilter.core.conv import conv2d, plan_source, prepare
 from cnnfilter.core.gradients.linear import conv2d_gradient
 from cnnfilter.core.rows import NoPixels
@@ -100,6 +100,7 @@ class ConvLayer(Layer):
     array_fields = ("weights", "bias")
     ending: str = "linear"
     slides = True
+    whole = True
 
     @property
     def stored(self) -> dict[str, Array]:
@@ -149,7 +150,7 @@ class ConvLayer(Layer):
         return conv2d(
             inputs[0], self.weights, bias=self.bias, stride=self.stride,
             padding=self._pads((height, width)) if self.flip else self.padding, padding_mode=self.padding_mode,
-            dilation=self.dilation, groups=self.groups, threads=threads,
+            dilation=self.dilation, groups=self.groups, threads=threads, dtype=whole_type(inputs[0]),
         )  # fmt: skip
 
     def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:

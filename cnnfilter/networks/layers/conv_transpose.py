@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, whole_type
 from cnnfilter.core.gradients.linear import conv_transpose2d_gradient
 from cnnfilter.core.shapes import PaddingLike, Pads, Pair, resolve_pads, transpose_size
 from cnnfilter.core.terms import Term
@@ -70,6 +70,7 @@ class ConvTransposeLayer(Layer):
     groups: int
 
     kind = "conv-transpose"
+    whole = True
     array_fields = ("weights", "bias")
     ending: str = "linear"
 
@@ -128,6 +129,7 @@ class ConvTransposeLayer(Layer):
         return conv_transpose2d(
             inputs[0], self.weights, bias=self.bias, stride=self.stride, padding=self.padding,
             output_padding=self.output_padding, dilation=self.dilation, groups=self.groups,
+            dtype=whole_type(inputs[0]),
         )  # fmt: skip
 
     def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from msgspec import Meta
 
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, whole_type
 from cnnfilter.core.dense import dense
 from cnnfilter.core.gradients.linear import dense_gradient
 from cnnfilter.core.receptive import EVERYTHING
@@ -62,6 +62,7 @@ class DenseLayer(Layer):
     kind = "dense"
     array_fields = ("weights", "bias")
     ending: str = "linear"
+    whole = True
 
     def channels(self, before: Sequence[int | None]) -> int | None:
         """A vector has none."""
@@ -88,7 +89,7 @@ class DenseLayer(Layer):
 
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return ``(N, out)``."""
-        return dense(inputs[0], self.weights, self.bias)
+        return dense(inputs[0], self.weights, self.bias, dtype=whole_type(inputs[0]))
 
     def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
         """Flow back along the weights."""

@@ -47,6 +47,7 @@ class DepthToSpaceLayer(Layer):
     mode: str
 
     kind = "depth-to-space"
+    whole = True
     passes: bool = True
 
     def channels(self, before: Sequence[int | None]) -> int | None:

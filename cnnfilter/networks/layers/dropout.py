@@ -35,6 +35,7 @@ class DropoutLayer(Layer):
     seed: int | None = None
 
     kind = "dropout"
+    whole = True
     passes: bool = True
 
     def plan(self, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:

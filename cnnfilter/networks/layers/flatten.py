@@ -30,6 +30,7 @@ class FlattenLayer(Layer):
     """Maps as one vector."""
 
     kind = "flatten"
+    whole = True
     passes: bool = True
 
     def channels(self, before: Sequence[int | None]) -> int | None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, whole_type
 from cnnfilter.core.receptive import joined
 from cnnfilter.core.terms import Term
+from cnnfilter.core.whole_steps import whole_fold
 from cnnfilter.errors import ShapeError
 from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Reader, place_of
 
@@ -40,6 +41,7 @@ class MultiplyLayer(Layer):
     """A product."""
 
     kind = "multiply"
+    whole = True
 
     def channels(self, before: Sequence[int | None]) -> int | None:
         """As many as the maps have: the most, if that is known and not 1, as that of one map for all may be."""
@@ -63,6 +65,8 @@ class MultiplyLayer(Layer):
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Return the product."""
         total, *others = _aligned(inputs)
+        if whole_type(total):
+            return whole_fold(np.multiply, [total, *others], "the product")
         for values in others:
             total = total * values
         return total

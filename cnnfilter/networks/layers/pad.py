@@ -54,6 +54,7 @@ class PadLayer(Layer):
     border: Border
 
     kind = "pad"
+    whole = True
 
     def plan(self, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
         """Plan: rows and columns grow, and the first value's field begins before what it was."""

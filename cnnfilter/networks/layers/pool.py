@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from msgspec import Meta
 
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, whole_type
 from cnnfilter.core.fractional import draw_samples, fractional_pool2d
 from cnnfilter.core.gradients.pooling import (
     adaptive_pool2d_gradient,
@@ -20,6 +20,7 @@ from cnnfilter.core.gradients.pooling import (
 from cnnfilter.core.pools import POOL_FORMULAS, POOL_MODES, Pooling, parse_pool
 from cnnfilter.core.reduce import Windows, plan_windows
 from cnnfilter.core.shapes import pair
+from cnnfilter.core.whole_steps import WHOLE_POOLINGS
 from cnnfilter.networks.layers.base import Backward, Flow, Layer, LayerEntry, LayerFacts, Padding, Reader, Size, skips
 
 if TYPE_CHECKING:
@@ -107,6 +108,11 @@ class PoolLayer(Layer):
         """Only a pooling over windows does."""
         return self.pooling.mode == "window"
 
+    @property
+    def whole(self) -> bool:  # type: ignore[override]
+        """The largest, the smallest and the sum of whole numbers are whole."""
+        return self.pooling.kind in WHOLE_POOLINGS
+
     def plan(self, inputs: Sequence[Flow], itemsize: int) -> LayerFacts:
         """Plan as the pooling itself does."""
         flow = inputs[0]
@@ -120,7 +126,7 @@ class PoolLayer(Layer):
 
     def run(self, inputs: Sequence[Array], threads: int | None) -> Array:
         """Pool."""
-        return self.pooling.run(inputs[0], threads)
+        return self.pooling.run(inputs[0], threads, dtype=whole_type(inputs[0]))
 
     def back(self, inputs: Sequence[Array], output: Array, flow: Array, *, first: bool = False) -> Backward:
         """Flow back to the cells that the windows took."""

@@ -64,6 +64,7 @@ class SliceLayer(Layer):
     parts: tuple[slice | None, ...]
 
     kind = "slice"
+    whole = True
     keeps_sums: bool = True
 
     def channels(self, before: Sequence[int | None]) -> int | None:
