@@ -177,13 +177,16 @@ def run_pictures(model: Model, names: Sequence[str], wanted: Wanted, files: File
 
 def _example(model: Model) -> Picture:
     """Return the numbers that the network file itself holds."""
-    values = np.asarray(model.input.example)[None]
+    values = np.asarray(model.input.example)
+    values = values[None] if values.ndim == 2 else values  # (C, H, W)
 
     def strip(start: int, stop: int) -> Any:
         return values[:, start:stop]
 
     name, (height, width) = f"{model.name}: its example", values.shape[1:]
-    return Picture(name, height, width, 1, has_alpha=False, dtype=values.dtype, notes=(), strip=strip, grid=True)
+    return Picture(
+        name, height, width, len(values), has_alpha=False, dtype=values.dtype, notes=(), strip=strip, grid=True
+    )
 
 
 def _plan_saves(model: Model, sources: Sequence[str], wanted: Wanted) -> tuple[Save | None, list[list[File]]]:
@@ -330,13 +333,13 @@ def parted_layout(text: str) -> tuple[str | None, str]:
     return (text, "auto") if text in PREPARATIONS["layout"] else (None, text)
 
 
-def override(model: Model, flags: ModelFlags, *, range: str | None, layout: str | None) -> Model:
-    """Return the model with what the flags say about its inputs."""
+def override(model: Model, flags: ModelFlags, *, range: str | None, layout: str | None, alone: bool = False) -> Model:
+    """Return the model with what the flags say about its inputs; `alone` where no picture is given beside them."""
     changes: dict[str, object] = {"range": range, "layout": layout, "resize": flags.resize, "order": flags.order}
     changes["size"] = None if flags.size is None else rows_by_columns(flags.size, "--size")
     for name, text in (("mean", flags.mean), ("std", flags.std)):
         changes[name] = None if text is None else _numbers(f"--{name}", text)
-    return adapt(model, changes, dict(map(_input, flags.input_ or ())))
+    return adapt(model, changes, dict(map(_input, flags.input_ or ())), alone=alone)
 
 
 def _numbers(flag: str, text: str) -> list[float]:

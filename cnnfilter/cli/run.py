@@ -116,7 +116,7 @@ def run(
     wanted.check()
     check_order(network, images or [])
     check_inputs(images or (), "run")
-    adapted = networks.override(open_model(network), model, range=range, layout=of_model)
+    adapted = networks.override(open_model(network), model, range=range, layout=of_model, alone=not images)
     if layers:
         networks.list_layers(adapted, wanted)
         return

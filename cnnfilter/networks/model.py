@@ -66,8 +66,8 @@ class Model(Protocol):
         """What the user should know of how a picture is fed."""
         ...
 
-    def with_values(self, given: Mapping[str, Array]) -> Model:
-        """Return the same model with numbers for its inputs beside the picture."""
+    def with_values(self, given: Mapping[str, Array], *, alone: bool = False) -> Model:
+        """Return the same model with numbers for its inputs beside the picture; for all of them where it is `alone`."""
         ...
 
     def outline(self) -> tuple[Outline, ...]:
@@ -128,7 +128,7 @@ class FileModel(NamedTuple):
         """A picture is fed as it is."""
         return ()
 
-    def with_values(self, given: Mapping[str, Array]) -> FileModel:
+    def with_values(self, given: Mapping[str, Array], *, alone: bool = False) -> FileModel:
         """A network file has one input, the picture."""
         if given:
             raise ParameterError(f"{quoted(self.network.path)}: has no input {next(iter(given))!r}: it takes a picture")

@@ -10,7 +10,7 @@ from cnnfilter.core.receptive import INPUT
 from cnnfilter.library.onnx_arrays import held_arrays
 from cnnfilter.networks.ending import Ending, Shape
 from cnnfilter.networks.onnx_fields import ALONG_ONE_AXIS, DOMAINS, SLIDING, lies_of
-from cnnfilter.networks.onnx_lies import Around, Lie, attributes
+from cnnfilter.networks.onnx_lies import NOWHERE, Around, Lie, attributes
 from cnnfilter.networks.onnx_session import stands_still
 from cnnfilter.networks.plan import UNKNOWN, LayerPlan, NetworkPlan, Outline
 
@@ -188,7 +188,7 @@ def node_plans(
     around = Around(shapes, held, whole[1:], _opset(proto))
     known: dict[str, tuple[int, ...]] = {feed: whole}
     first = len(fed[feed]) - (2 if layout == "NCHW" else 3)
-    lies = {feed: Lie(INPUT, (first, first + 1))}
+    lies = {feed: Lie(INPUT, (first, first + 1)) if len(fed[feed]) > 2 else NOWHERE}
     plans: list[LayerPlan] = []
     for node in proto.graph.node:
         inputs = [name for name in node.input if name in lies]
@@ -246,7 +246,7 @@ def _shapes(proto: Any, fed: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, t
     fixed.CopyFrom(proto)
     for value in fixed.graph.input:
         dims = value.type.tensor_type.shape.dim
-        if len(dims) == len(fed.get(value.name, ())):
+        if value.name in fed and len(dims) == len(fed[value.name]):
             for dim, side in zip(dims, fed[value.name], strict=True):
                 dim.dim_value = side
     for out in fixed.graph.output:  # what is written there may be for another size

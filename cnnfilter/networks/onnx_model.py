@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -72,21 +73,24 @@ def dims_of(value: Any) -> tuple[int | None, ...]:
 
 
 def picture_feed(feeds: Sequence[Feed], path: str, given: Collection[str] = ()) -> Feed:
-    """Return the input that a picture goes to: one of four axes, else of three, that is not given otherwise.
+    """Return the input that a picture, or a grid of numbers, goes to, of those that are not given otherwise.
+
+    One of four axes, one of three that may be a picture, a grid of two, anything of three, a row of numbers.
 
     Raises
     ------
     KernelFileError
-        If no input can take a picture.
+        If no input can take numbers of rows and columns.
     """
     fitting = [feed for feed in feeds if feed.kind in TYPES and feed.dims is not None and feed.name not in given]
-    for axes in (4, 3):
-        found = [feed for feed in fitting if len(feed.dims or ()) == axes]
+    by_axes = [[feed for feed in fitting if len(feed.dims or ()) == axes] for axes in (4, 3, 2, 1)]
+    certain = [feed for feed in by_axes[1] if not _doubts(feed)]
+    for found in (by_axes[0], certain, by_axes[2], by_axes[1], by_axes[3]):
         if found:
             return min(found, key=_doubts)  # the first of equals
     shown = ", ".join(map(str, feeds)) or "nothing"
     raise KernelFileError(
-        path, f"takes {shown}, expected an input of numbers of shape (N, C, H, W), or (C, H, W) without a batch"
+        path, f"takes {shown}, expected an input of numbers of shape (N, C, H, W), (C, H, W), (rows, columns) or (n,)"
     )
 
 
@@ -96,29 +100,34 @@ def _doubts(feed: Feed) -> int:
     return (sides_of(feed, layout) == (1, 1)) + (channels_of(feed, layout) not in (None, *CHANNELS))
 
 
+def _three(feed: Feed) -> tuple[int | None, ...]:
+    """Return the last three axes of an input; a grid, or a row of numbers, has one channel."""
+    dims = (1, 1, 1, *(feed.dims or ()))
+    return dims[-3:] if len(feed.dims or ()) > 2 else (1, *dims[-2:])
+
+
 def layout_of(feed: Feed) -> str:
     """Return the order of a picture's axes, NCHW unless the sides say that the channels come last."""
-    dims = feed.dims or ()
-    first, last = dims[-3], dims[-1]
+    first, _, last = _three(feed)
     return "NHWC" if last in CHANNELS and first not in CHANNELS else "NCHW"
 
 
 def channels_of(feed: Feed, layout: str) -> int | None:
     """Return how many channels an input takes."""
-    dims = feed.dims or ()
-    return dims[-3] if layout == "NCHW" else dims[-1]
+    return _three(feed)[0 if layout == "NCHW" else 2]
 
 
 def sides_of(feed: Feed, layout: str) -> Sides:
     """Return the rows and columns that the model fixes."""
-    dims = feed.dims or ()
-    return (dims[-2], dims[-1]) if layout == "NCHW" else (dims[-3], dims[-2])
+    first, middle, last = _three(feed)
+    return (middle, last) if layout == "NCHW" else (first, middle)
 
 
 def describe_input(proto: Any, file: Path, feed: Feed) -> tuple[Input, tuple[str, ...], tuple[Path, ...]]:
     """Return the picture's input, the class names, and the files that say so beside the model."""
     layout = layout_of(feed)
-    base = Input(channels=channels_of(feed, layout), layout=layout)
+    numbers = len(feed.dims or ()) < 3  # no picture, whose size might be another
+    base = Input(channels=channels_of(feed, layout), layout=layout, resize="none" if numbers else "stretch")
     described, classes, files = _described(proto, file, base)
     return fixed_by(feed, described), classes, files
 
@@ -216,7 +225,14 @@ class OnnxModel:
         """What the user should know of how a picture is fed."""
         if (self.batch or 1) > 1:
             return (f"the model takes {self.batch} pictures at a time: this one is repeated, the first result shown",)
+        if self._axes < 3 and self.feed.name not in self.given:
+            return (f"input {self.feed} takes no picture: it gets the numbers, rows x columns, as they are",)
         return ()
+
+    @property
+    def _axes(self) -> int:
+        """How many axes the input has."""
+        return len(self.feed.dims or ())
 
     def with_input(self, expected: Input) -> OnnxModel:
         """Return the same model for another input; a size that the model fixes stays."""
@@ -235,10 +251,11 @@ class OnnxModel:
             raise ParameterError(f"{quoted(self.path)}: {error}") from None
         return replace(self, input=expected, plans={})
 
-    def with_values(self, given: Mapping[str, Array]) -> OnnxModel:
-        """Return the same model with numbers for its inputs beside the picture."""
+    def with_values(self, given: Mapping[str, Array], *, alone: bool = False) -> OnnxModel:
+        """Return the same model with numbers for its inputs beside the picture; for all of them where it is `alone`."""
         if self.feed.name in given:
-            return self._fed_elsewhere(given).with_values(given)
+            moved = self._without_picture(given[self.feed.name]) if alone else self._fed_elsewhere(given)
+            return moved.with_values({name: values for name, values in given.items() if name != moved.feed.name})
         feeds = {feed.name: feed for feed in self.others}
         made = {name: fitting(lookup(feeds, name, "input"), values, self.path) for name, values in given.items()}
         return replace(self, given={**self.given, **made}, plans={})
@@ -246,13 +263,27 @@ class OnnxModel:
     def _fed_elsewhere(self, given: Mapping[str, Array]) -> OnnxModel:
         """Return the same model with the picture at an input that is not given."""
         feeds = feeds_of(self.proto)
-        try:
+        feed = None
+        with contextlib.suppress(KernelFileError):
             feed = picture_feed(feeds, self.path, given)
-        except KernelFileError:
-            raise ParameterError(f"{quoted(self.path)}: input {self.feed.name!r} is the picture's") from None
+        if feed is None or (self._axes == 4 and len(feed.dims or ()) < 3):
+            raise ParameterError(f"{quoted(self.path)}: input {self.feed.name!r} is the picture's")
         expected, classes, _ = describe_input(self.proto, Path(self.path), feed)
         others = tuple(one for one in feeds if one is not feed)
         return replace(self, feed=feed, input=expected, others=others, classes=classes).with_input(expected)
+
+    def _without_picture(self, values: Array) -> OnnxModel:
+        """Return the same model with numbers that stand in the picture's place, as they are."""
+        made = fitting(self.feed, values, self.path)
+        if self._axes == 4 and len(made) != 1:
+            raise ShapeError(
+                f"{quoted(self.path)}: input {self.feed} takes one picture at a time here, got {len(made)}"
+            )
+        three = made.reshape((1,) * (3 - made.ndim) + made.shape)[(0,) * (made.ndim - 3)]
+        three = np.moveaxis(three, -1, 0) if self.input.layout == "NHWC" else three  # (C, H, W)
+        size = (three.shape[1], three.shape[2])
+        plain = Input(channels=len(three), size=size, layout=self.input.layout, resize="none", example=three)
+        return replace(self, given={self.feed.name: made}).with_input(plain)
 
     def plan(
         self, size: Pair | None, channels: int | None = None, *, itemsize: int = 4, partial: bool = False
@@ -274,7 +305,7 @@ class OnnxModel:
             )
         whole = (self.input.channels or channels or 3, *self.input.size_for(size))
         laid = whole if self.input.layout == "NCHW" else (*whole[1:], whole[0])
-        fed = laid if self.batch == 0 else (self.batch or 1, *laid)
+        fed = laid[-self._axes :] if self.batch == 0 else (self.batch or 1, *laid)
         if fed not in self.plans:
             shapes = {self.feed.name: fed, **{name: values.shape for name, values in self.given.items()}}
             self.plans[fed] = node_plans(self.proto, self.feed.name, shapes, whole, self.input.layout)
@@ -332,7 +363,8 @@ class OnnxModel:
     def _run_group(self, session: Any, names: Sequence[str], group: Array) -> list[Any]:
         """Run as many pictures as the model takes at a time, the last repeated where they are too few."""
         if self.batch == 0:
-            return run_session(session, self.path, names, {**self.given, self.feed.name: group[0]})
+            alone = group[0].reshape(group[0].shape[-self._axes :])
+            return run_session(session, self.path, names, {**self.given, self.feed.name: alone})
         count = self.batch or len(group)
         fed = np.concatenate([group, *[group[-1:]] * (count - len(group))])
         values = run_session(session, self.path, names, {**self.given, self.feed.name: fed})

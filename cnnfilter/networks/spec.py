@@ -41,7 +41,7 @@ class Input:
     layout
         ``NCHW``, or ``NHWC`` for models that have the channels last.
     example
-        Numbers ``(rows, columns)`` to run where no picture is given.
+        Numbers ``(rows, columns)`` or ``(C, H, W)`` to run where no picture is given.
     """
 
     channels: int | None = 1

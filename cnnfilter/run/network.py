@@ -31,7 +31,7 @@ from cnnfilter.run.layers import Save, save_bytes
 
 def run_network(
     path_or_network: Any,
-    image: Any,
+    image: Any = None,
     *,
     range: str | None = None,
     mean: Any = None,
@@ -51,7 +51,8 @@ def run_network(
         load of the weights.
     image
         The path of a picture or of a grid of numbers, or an array with the stored values: ``(H, W)``, ``(C, H, W)``
-        or ``(N, C, H, W)``. It gets the channels, size, range, mean and std that the network asks for.
+        or ``(N, C, H, W)``. It gets the channels, size, range, mean and std that the network asks for. None where
+        `inputs` holds all inputs of an ONNX model, or a network file its own example.
     range, mean, std, size
         Replace what the network says: ``stored`` or ``unit``; one number, or one for each channel; rows and columns.
     order
@@ -94,10 +95,14 @@ def run_network(
     ((16, 8, 8), 7)
     """
     changes = {"range": range, "mean": mean, "std": std, "size": size, "order": None if order == "RGB" else order}
-    model = adapt(_model(path_or_network), changes, inputs or {})
+    model = adapt(_model(path_or_network), changes, inputs or {}, alone=image is None)
     made = None if dtype is None else type_of(dtype)
     if made is not None and model.takes is not None:
         raise ParameterError("dtype is for network files: an ONNX model computes in its own types (leave it out)")
+    if image is None:
+        image = model.input.example
+        if image is None:
+            raise ParameterError(f"{model.name} needs an image (it holds no example, and not all inputs are given)")
     if isinstance(image, str | Path):
         fed = picture_input(open_picture(image), model, made or "float32")
         return FeatureMaps(model.run(fed, threads=threads), model.name)
@@ -113,13 +118,19 @@ PREPARATIONS = {
 }  # fmt: skip
 
 
-def adapt(model: Model, changes: Mapping[str, Any], inputs: Mapping[str, Any] = MappingProxyType({})) -> Model:
+def adapt(
+    model: Model, changes: Mapping[str, Any], inputs: Mapping[str, Any] = MappingProxyType({}), *, alone: bool = False
+) -> Model:
     """Return a model with changes to what it says about its input, and values for its other inputs.
 
     Parameters
     ----------
     changes
         By the name in `Input`; None changes nothing.
+    inputs
+        Numbers for inputs, by name.
+    alone
+        Whether there is no picture beside these.
 
     Raises
     ------
@@ -127,7 +138,7 @@ def adapt(model: Model, changes: Mapping[str, Any], inputs: Mapping[str, Any] = 
         If a change means nothing for this model.
     """
     values = {name: real_array(value, f"input {name!r}") for name, value in inputs.items()}
-    model = model.with_values(values) if values else model  # which may leave another input for the picture
+    model = model.with_values(values, alone=alone) if values else model  # which may leave another input for the picture
     made: dict[str, Any] = {}
     for name, value in changes.items():
         if value is None:
@@ -169,6 +180,7 @@ def _model(path_or_network: Any) -> Model:
 
 def array_input(values: Array, model: Model, made: np.dtype[Any] | None = None) -> Array:
     """Return an array as the model takes it: ``(C, H, W)``, or ``(N, C, H, W)`` for a batch."""
+    values = values[None] if values.ndim == 1 else values  # a row of numbers
     if values.ndim not in (2, 3, 4) or values.size == 0 or values.dtype.kind not in "biuf":
         raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W) of real numbers, got shape {values.shape}")
     dtype = model.takes or made or computing_type(values)

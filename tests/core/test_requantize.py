@@ -226,9 +226,9 @@ def test_products_of_quantised_networks(seed):
 
 
 @pytest.mark.parametrize("rounding", ROUNDINGS)
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", [*range(100), *(pytest.param(n, marks=pytest.mark.long) for n in range(100, 500))])
 def test_every_rounding_is_that_of_onnx_nodes(rounding, seed):
-    """Five hundred in all: product, rounding, zero point and clipping as nodes of their own, in float64."""
+    """Five hundred for each rounding: product, rounding, zero point and clipping as nodes of their own, in float64."""
     draw = np.random.default_rng(seed)
     sums = draw.integers(-(2**22), 2**22, 50) if seed % 2 else draw.integers(-900, 900, 50)
     scale = float(2.0 ** draw.integers(-10, 0)) if seed % 3 else float(np.float32(draw.random()))

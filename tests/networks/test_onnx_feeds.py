@@ -236,10 +236,54 @@ def test_python_takes_what_the_flags_take(tmp_path):
 
 
 def test_inputs_that_are_no_picture_are_told(tmp_path):
-    for feed in ("float[1,5] x", "string[1,3,4,4] x"):
+    for feed in ("float[] x", "float[1,2,3,4,5] x", "string[1,3,4,4] x"):
         path = save_model(tmp_path / "m.onnx", "y = Identity (x)", feed=feed)
         with pytest.raises(KernelFileError, match="takes x"):
             open_model(path)
+
+
+@pytest.mark.parametrize("feed", ["float[5] x", "float[2,3] x", "float[N,M] x", "float[N,3] x", "int32[7,2,5] x"])
+def test_inputs_of_other_ranks_get_grids_as_they_are(program, feed):
+    kind, sides = feed[: feed.index("[")], feed[feed.index("[") + 1 : feed.index("]")].split(",")
+    shape = [int(side) if side.isdigit() else 4 + place for place, side in enumerate(sides)]
+    values = RNG.integers(-99, 99, shape).astype({"float": np.float32, "int32": np.int32}[kind])
+    out = feed.replace("x", "y")
+    model = save_model("m.onnx", "y = Add (x, x)", feed=feed, out=out)
+    np.save("x.npy", values)
+    for words in (["x.npy"], ["--input", "x=x.npy"]):
+        done = program("run", model, *words, "-f", "npy", "-o", "y.npy", "--save", "all")
+        assert done[0] == 0, done
+        np.testing.assert_array_equal(np.load("y.npy").reshape(shape), 2 * values)
+    for got in (run_network(model, values), run_network(model, inputs={"x": values})):
+        np.testing.assert_array_equal(got["y"].reshape(shape), 2 * values)
+
+
+def test_a_photo_is_not_made_into_a_grid_of_another_size(program):
+    model = save_model("m.onnx", "y = Add (x, x)", feed="float[N,16] x", out="float[N,16] y")
+    write_image("p.png", IMAGE[:1])
+    code, _, err = program("run", model, "p.png")
+    assert (code, "the network takes 12x16" in err) == (3, True)
+    code, _, err = program("run", save_model("o.onnx", "y = Add (x, x)", feed="float[N,M] x"), "p.png")
+    assert (code, "x float (?, ?) takes no picture: it gets the numbers" in err) == (0, True)
+
+
+def test_a_recurrent_model_needs_no_picture(program):
+    """Sound, a state and a rate, as in a detector of speech: the state's three axes are no picture's."""
+    model = save_model(
+        "m.onnx", "a = ReduceMean <axes = [1], keepdims = 1> (x) b = Cast <to = 1> (r) c = Mul (a, b) y = Add (c, s)",
+        feed="float[N,M] x, float[2,N,4] s, int64 r", out="float[2,N,4] y",
+    )  # fmt: skip
+    np.save("x.npy", np.arange(6.0, dtype=np.float32)[None])
+    np.save("s.npy", np.ones((2, 1, 4), np.float32))
+    whole = ("--input", "x=x.npy", "--input", "s=s.npy", "--input", "r=10")
+    code, _, err = program("run", model, *whole, "--save", "y", "-f", "npy", "-o", "y.npy")
+    assert (code, np.load("y.npy").ravel().tolist()) == (0, [26.0] * 8), err
+    assert program("run", model, "x.npy", *whole[2:], "--save", "y", "-f", "npy", "-o", "y.npy")[0] == 0
+    assert np.load("y.npy").ravel().tolist() == [26.0] * 8
+    code, _, err = program("run", model, "x.npy", "--input", "s=s.npy")
+    assert (code, "also takes r int64 ()" in err) == (2, True)
+    code, _, err = program("run", model, "x.npy", *whole)
+    assert (code, "input 'x' is the picture's" in err) == (2, True)
 
 
 @pytest.mark.parametrize("unread", [0, 1])
