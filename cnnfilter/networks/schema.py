@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -113,6 +114,8 @@ def _explain_layers(document: Document) -> None:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a network file."""
     schema = msgspec.json.schema(NetworkFile, ref_template="#/$defs/{name}")
+    for one in schema["$defs"].values():  # docstrings, which Python indents until 3.12
+        one["description"] = inspect.cleandoc(one["description"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Network file of cnnfilter",
