@@ -273,6 +273,8 @@ def _seen(
             raise ParameterError(
                 f"exact sums in {computing} of a shape: say what its values lie between (values=(0, 255))"
             )
+        if values is not None and not (len(values) == 2 and all(map(_is_whole, values)) and values[0] <= values[1]):
+            raise ParameterError(f"values takes the smallest and the largest whole number, got {values!r}")
         source: Source = NoPixels(values or (0, 0))
     else:
         pixels = real_array(channels_first(image, "CHW"), "image")
@@ -281,3 +283,8 @@ def _seen(
     if len(shape) not in (2, 3, 4) or min(shape) < 1:
         raise ShapeError(f"the image must be (H, W), (C, H, W) or (N, C, H, W), got shape {shape}")
     return shape, source, computing
+
+
+def _is_whole(number: Any) -> bool:
+    """Say whether a number is an integer, and no truth value."""
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)

@@ -276,7 +276,7 @@ def _show(results: Sequence[NetworkResult], failures: Sequence[tuple[str, CnnFil
     if wanted.view.quiet or not results:
         return
     aside = wanted.output == "-"
-    if len(results) > 1:
+    if len(results) > 1 or not results[0].layers:  # one is left of several
         write(views.many_table(results, min(wanted.top, 3)), stderr=aside)
         return
     write(views.layer_table(results[0]), stderr=aside)
@@ -339,7 +339,11 @@ def override(model: Model, flags: ModelFlags, *, range: str | None, layout: str 
     changes["size"] = None if flags.size is None else rows_by_columns(flags.size, "--size")
     for name, text in (("mean", flags.mean), ("std", flags.std)):
         changes[name] = None if text is None else _numbers(f"--{name}", text)
-    return adapt(model, changes, dict(map(_input, flags.input_ or ())), alone=alone)
+    given = list(map(_input, flags.input_ or ()))
+    twice = [name for name, count in Counter(name for name, _ in given).items() if count > 1]
+    if twice:
+        raise ParameterError(f"--input {twice[0]} is given twice")
+    return adapt(model, changes, dict(given), alone=alone)
 
 
 def _numbers(flag: str, text: str) -> list[float]:

@@ -12,7 +12,8 @@ from cnnfilter.core.gradients.linear import fold_back
 from cnnfilter.core.im2col import windows
 from cnnfilter.core.rows import with_border
 from cnnfilter.core.shapes import PaddingLike, conv_size, pair, parse_border, resolve_pads
-from cnnfilter.errors import ShapeError
+from cnnfilter.core.whole import check_digits
+from cnnfilter.errors import ParameterError, ShapeError
 
 
 def im2col(
@@ -82,6 +83,8 @@ def im2col(
     pads, border = resolve_pads(padding, sides, kernel, step, spread), parse_border(padding_mode)
     out = conv_size(sides, pads, kernel, step, spread)
     if pads:
+        if pixels.dtype.kind != "f":
+            check_digits(np.array(border.value), "the border")
         exactly(np.array(border.value), pixels.dtype, "the border")
     images = with_border(pixels.reshape((1,) * (4 - pixels.ndim) + pixels.shape), pads, border)
     taken = windows(images, kernel, step, spread, out)  # (N, C, kH, kW, oH, oW)
@@ -122,7 +125,7 @@ def col2im(
     ShapeError
         If `columns` is not the matrix of such an image.
     ParameterError
-        If an argument has the wrong form.
+        If an argument has the wrong form, or a whole sum does not fit.
 
     Examples
     --------
@@ -141,12 +144,18 @@ def col2im(
         raise ShapeError(f"columns {matrix.shape} do not fit an image {tuple(shape)}, whose matrix is {wanted}")
     taps = matrix.reshape(whole[0], whole[1], *kernel, rows, width)
     dtype = matrix.dtype if matrix.dtype.kind == "f" else np.result_type(matrix.dtype, np.int_)
-    padded = np.zeros((*whole[:2], sides[0] + pads.rows, sides[1] + pads.columns), dtype)
-    for i, j in np.ndindex(*kernel):
-        top, left = i * spread[0], j * spread[1]
-        seen = padded[..., top : top + (rows - 1) * step[0] + 1 : step[0], left:]
-        seen[..., : (width - 1) * step[1] + 1 : step[1]] += taps[:, :, i, j]
-    return fold_back(padded, pads, sides, border.mode).reshape(shape)
+
+    def laid(made: Any) -> Array:
+        padded = np.zeros((*whole[:2], sides[0] + pads.rows, sides[1] + pads.columns), made)
+        for i, j in np.ndindex(*kernel):
+            top, left = i * spread[0], j * spread[1]
+            seen = padded[..., top : top + (rows - 1) * step[0] + 1 : step[0], left:]
+            seen[..., : (width - 1) * step[1] + 1 : step[1]] += taps[:, :, i, j]
+        return fold_back(padded, pads, sides, border.mode)
+
+    if dtype.kind != "f" and np.abs(laid(np.float64)).max() >= 2.0**63:  # where int64 goes round, the float shows it
+        raise ParameterError(f"columns up to {matrix.max()} add up to more than {dtype} holds")
+    return laid(dtype).reshape(shape)
 
 
 def _image_shape(shape: Any) -> tuple[int, int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from functools import cache
 
@@ -17,6 +18,8 @@ def console(*, stderr: bool = False) -> Console:
     """Return the console for results, or the one for messages."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    if os.environ.get("COLUMNS", "").strip("0") == "" and "COLUMNS" in os.environ:  # says nothing
+        width = shutil.get_terminal_size((PIPE_WIDTH, 40)).columns
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 

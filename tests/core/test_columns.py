@@ -72,6 +72,16 @@ def test_the_matrices_are_those_of_pytorch(seed):
         ),
         (lambda: cnnfilter.col2im(np.zeros((4, 5)), (3, 3), 2), "whose matrix is (4, 4)"),
         (lambda: cnnfilter.col2im(np.zeros((4, 4)), (3, 0), 2), "shape must be"),
+        (lambda: cnnfilter.col2im(np.full((4, 4), 2**62), (3, 3), 2), "add up to more than int64 holds"),
+        (
+            lambda: cnnfilter.im2col(
+                np.zeros((1, 1), np.int64), 1, padding=1, padding_mode="constant:9007199254740993"
+            ),
+            "floats hold all whole numbers below 2**53",
+        ),
+        (lambda: cnnfilter.plan((9, 9), [[1]], dtype="int32", values=(255, 0)), "smallest and the largest"),
+        (lambda: cnnfilter.plan((9, 9), [[1]], dtype="int32", values=(0, 0.5)), "smallest and the largest"),
+        (lambda: cnnfilter.plan((9, 9), [[1]], dtype="int32", values=(0, np.nan)), "smallest and the largest"),
     ],
 )
 def test_what_does_not_fit_is_said(do, words):

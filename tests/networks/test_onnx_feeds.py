@@ -71,6 +71,13 @@ def test_a_wrong_input_costs_nothing(program, value, message):
     assert any(one in err for one in message.split("|"))
 
 
+def test_an_input_is_given_once(program):
+    model = two_inputs("m.onnx")
+    write_image("p.png", IMAGE)
+    code, _, err = program("run", model, "p.png", "--input", "s=1,2", "--input", "s=3,4")
+    assert (code, err) == (2, "cnnfilter: error: --input s is given twice\n")
+
+
 def test_of_two_pictures_the_one_that_is_not_given_is_the_picture(program):
     model = save_model("m.onnx", "d = Sub (a, b)", feed="float[1,3,6,8] a, float[1,3,6,8] b", out="float[1,3,6,8] d")
     write_image("p.png", IMAGE)

@@ -126,3 +126,15 @@ def test_a_sum_that_does_not_fit_is_said(folder, kind):
 def test_an_image_with_fractions_is_refused(folder):
     with pytest.raises(CnnFilterError, match=r"holds 0\.5"):
         cnnfilter.run_network(folder / "net.yaml", np.full((1, 9, 9), 0.5), dtype="int32")
+
+
+def test_what_is_left_of_several_pictures_is_shown(folder, cnnfilter_run):
+    done = cnnfilter_run("run", folder / "net.yaml", folder / "image.npy", folder / "none.png")
+    assert done.code == 3
+    assert "0 layers" not in done.out
+    assert "image.npy" in done.out
+
+
+def test_a_terminal_of_no_columns_is_one_that_says_nothing(cnnfilter_run, samples):
+    done = cnnfilter_run("show", samples / "scene.png", env={"COLUMNS": "0"})
+    assert (done.code, done.err.count("bug")) == (0, 0)
