@@ -198,7 +198,7 @@ def show_file(
     channel: int | None = None, output: str | None = None,
 ) -> None:  # fmt: skip
     """Do what `show` does: all frames that are asked for, as numbers where they are few, else drawn."""
-    files, options = files_of(stored, limits), make_options(range=values)
+    files = files_of(stored, limits)
     asked = view.numbers or view.at is not None
     done: list[Done] = []
     small = True
@@ -207,6 +207,7 @@ def show_file(
         whole, picture = picture, picture if channel is None else picture.only(channel)
         small = small and picture.height <= SMALL and picture.width <= SMALL
         kept = view._replace(preview=view.preview or not (asked or small), table=True)
+        options = make_options(range=values, dtype=_own_type(picture, values))
         steps = (plain_step(stem(one.name), options),)
         done += do_image(request_of(options, steps, kept, limits, pictures), picture, [])
     numbers = asked or (small and not view.preview)
@@ -216,6 +217,13 @@ def show_file(
     show_done(done, [], view._replace(table=numbers, preview=view.preview or not numbers))
     if output is not None and not view.json:
         write(f"wrote {printable(output)}")
+
+
+def _own_type(picture: Picture, values: str) -> str:
+    """Return the type in which the numbers of a picture are shown as they are, none of them rounded."""
+    if picture.dtype.itemsize <= 2 or picture.dtype.name == "float32":
+        return "float32"
+    return "int64" if picture.dtype.kind == "i" and values == "stored" else "float64"
 
 
 def _write_grid(
