@@ -102,6 +102,20 @@ def whole_numbers(values: Array, name: str) -> Array:
     return values if small else exactly(values, np.int64, name)
 
 
+def check_image(shape: tuple[int, ...]) -> None:
+    """Raise unless a shape is that of an image, or of a batch, that holds something.
+
+    Raises
+    ------
+    ShapeError
+        If it has another number of axes, or a side of 0.
+    """
+    if len(shape) not in (2, 3, 4):
+        raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W), got shape {shape}")
+    if min(shape) < 1:
+        raise ShapeError(f"the image is empty: shape {shape}")
+
+
 def as_planes(image: Any) -> tuple[Array, tuple[int, ...]]:
     """Return an image as planes ``(P, H, W)``, and the axes ``()``, ``(C,)`` or ``(N, C)`` that the planes stand for.
 
@@ -117,10 +131,7 @@ def as_planes(image: Any) -> tuple[Array, tuple[int, ...]]:
     ((6, 4, 5), (2, 3))
     """
     pixels = real_array(image, "image")
-    if pixels.ndim not in (2, 3, 4):
-        raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W), got shape {pixels.shape}")
-    if 0 in pixels.shape:
-        raise ShapeError(f"the image is empty: shape {pixels.shape}")
+    check_image(pixels.shape)
     return pixels.reshape(-1, *pixels.shape[-2:]), pixels.shape[:-2]  # (P, H, W)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cnnfilter.core.arrays import Array, channels_first, exactly, real_array
+from cnnfilter.core.arrays import Array, channels_first, check_image, exactly, real_array
 from cnnfilter.core.gradients.linear import fold_back
 from cnnfilter.core.im2col import windows
 from cnnfilter.core.rows import with_border
@@ -74,10 +74,7 @@ def im2col(
     array([-4, -4, -4, -4])
     """
     pixels = real_array(channels_first(image, layout), "image")
-    if pixels.ndim not in (2, 3, 4):
-        raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W), got shape {pixels.shape}")
-    if 0 in pixels.shape:
-        raise ShapeError(f"the image is empty: shape {pixels.shape}")
+    check_image(pixels.shape)
     kernel, step, spread = pair(kernel_size, "kernel_size"), pair(stride, "stride"), pair(dilation, "dilation")
     sides = (pixels.shape[-2], pixels.shape[-1])
     pads, border = resolve_pads(padding, sides, kernel, step, spread), parse_border(padding_mode)
@@ -153,7 +150,9 @@ def col2im(
             seen[..., : (width - 1) * step[1] + 1 : step[1]] += taps[:, :, i, j]
         return fold_back(padded, pads, sides, border.mode)
 
-    if dtype.kind != "f" and np.abs(laid(np.float64)).max() >= 2.0**63:  # where int64 goes round, the float shows it
+    reach = 0 if dtype.kind == "f" else max(abs(int(matrix.min())), abs(int(matrix.max())))
+    doubtful = reach * matrix.shape[-2] * matrix.shape[-1] >= 2**63  # no cell adds up more than all values
+    if doubtful and np.abs(laid(np.float64)).max() >= 2.0**63:  # where int64 goes round, the float shows it
         raise ParameterError(f"columns up to {matrix.max()} add up to more than {dtype} holds")
     return laid(dtype).reshape(shape)
 

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, DTypeLike
 from cnnfilter.core import banded, fft, im2col, separable
 from cnnfilter.core.arrays import (
     Array,
-    channels_back,
     channels_first,
+    check_image,
     computing_type,
     exactly,
     real_array,
@@ -22,7 +22,7 @@ from cnnfilter.core.arrays import (
     whole_numbers,
 )
 from cnnfilter.core.missing import Filled, Gaps, check_sum, filled_border, gaps_border, ignores, renormalise
-from cnnfilter.core.out import check_out, room_in
+from cnnfilter.core.out import finish
 from cnnfilter.core.plan import STRIP_BYTES, Plan, Sizes, Strip, make_plan, wants_rank
 from cnnfilter.core.rows import ArraySource, Scratch, Source, WholeSource, stored_rows, walk_strips
 from cnnfilter.core.shapes import PaddingLike, check_groups, conv_size, pair, parse_border, resolve_pads
@@ -291,27 +291,13 @@ def conv2d(
     >>> conv2d(np.ones((3, 8, 9)), np.ones((2, 3, 3, 3)), stride=2, padding="same").shape
     (2, 4, 5)
     """
-    pixels = channels_first(image, layout, certain=np.ndim(getattr(kernel, "weights", kernel)) == 4)
+    certain = np.ndim(getattr(kernel, "weights", kernel)) == 4
+    pixels = real_array(channels_first(image, layout, certain=certain), "image")
     job = prepare(
         pixels, kernel, bias=bias, stride=stride, padding=padding, padding_mode=padding_mode, dilation=dilation,
         groups=groups, flip=flip, engine=engine, missing=missing, dtype=dtype,
     )  # fmt: skip
-    return finish(job, real_array(pixels, "image"), layout, threads, out)
-
-
-def finish(
-    job: Convolution | WholeConvolution, pixels: Array, layout: str, threads: int | None, out: Array | None
-) -> Array:
-    """Return the maps of a job in the layout of the image, in `out` where the caller has room for them."""
-    if out is None:
-        return channels_back(job.run(threads), layout)
-    last = layout == "HWC" and len(job.shape) > 2
-    check_out(out, (*job.shape[:-3], *job.shape[-2:], job.shape[-3]) if last else job.shape, job.dtype)
-    room = None if last else room_in(out, pixels)
-    maps = job.run(threads, room)
-    if room is None:
-        np.copyto(out, channels_back(maps, layout))
-    return out
+    return finish(job, pixels, layout, threads, out)
 
 
 def prepare(
@@ -319,31 +305,38 @@ def prepare(
 ) -> Convolution | WholeConvolution:
     """Return the convolution that ``conv2d`` with these arguments runs."""
     pixels = real_array(image, "image")
-    if pixels.ndim not in (2, 3, 4):
-        raise ShapeError(f"image must be (H, W), (C, H, W) or (N, C, H, W), got shape {pixels.shape}")
-    if pixels.size == 0:
-        raise ShapeError(f"the image is empty: shape {pixels.shape}")
+    check_image(pixels.shape)
     computing = computing_type(pixels) if dtype is None else type_of(dtype)
     if computing.kind == "i":
         pixels = whole_numbers(pixels, "the image")
-    images = pixels.reshape((1,) * (4 - pixels.ndim) + pixels.shape)  # (N, C, H, W)
-    weights = real_array(kernel, "kernel")
-    if weights.ndim == 2:  # each channel by itself: the channels become images of one channel
-        if options.get("groups", 1) == images.shape[1]:
-            options["groups"] = 1  # what groups would say, a 2-D kernel says already
-        lead = pixels.shape[:-2]
-        images = images.reshape(-1, 1, *images.shape[2:])  # (N*C, 1, H, W)
-        weights = weights[None, None]
-    elif weights.ndim == 4:
-        lead = pixels.shape[: pixels.ndim - 3] + weights.shape[:1] if pixels.ndim > 2 else weights.shape[:1]
-    else:
-        raise ShapeError(f"kernel must be (kH, kW) or (K, C/groups, kH, kW), got shape {weights.shape}")
-    job = plan_source(ArraySource(images), images.shape, weights, computing, lead=lead, **options)
+    shape, weights, lead, options["groups"] = laid_out(
+        pixels.shape, real_array(kernel, "kernel"), options.get("groups", 1)
+    )
+    job = plan_source(ArraySource(pixels.reshape(shape)), shape, weights, computing, lead=lead, **options)
     if not ignores(missing):
         return job
     if isinstance(job, WholeConvolution):
         raise ParameterError(f"missing='ignore' weighs cells anew, which makes fractions: not in {computing}")
     return job.ignoring_missing()
+
+
+def laid_out(
+    shape: tuple[int, ...], weights: Array, groups: int
+) -> tuple[tuple[int, ...], Array, tuple[int, ...], int]:
+    """Return an image's shape and the weights with four axes, the axes of the result before its rows, and the groups.
+
+    Raises
+    ------
+    ShapeError
+        If the weights have another number of axes than 2 or 4.
+    """
+    batch, channels, *size = (*(1,) * (4 - len(shape)), *shape)
+    if weights.ndim == 2:  # each channel by itself: the channels become images of one channel
+        # What as many groups as channels would say, a 2-D kernel says already.
+        return (batch * channels, 1, *size), weights[None, None], shape[:-2], 1 if groups == channels else groups
+    if weights.ndim == 4:
+        return (batch, channels, *size), weights, (*shape[:-3], len(weights)), groups
+    raise ShapeError(f"kernel must be (kH, kW) or (K, C/groups, kH, kW), got shape {weights.shape}")
 
 
 def plan_source(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnfilter.core.arrays import Array
+from cnnfilter.core.arrays import Array, channels_back
 from cnnfilter.errors import ParameterError, ShapeError
+
+if TYPE_CHECKING:
+    from cnnfilter.core.conv import Convolution
+    from cnnfilter.core.whole import WholeConvolution
 
 
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -30,7 +34,22 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         raise ParameterError("out is read-only")
 
 
-def room_in(out: Array | None, *sources: Array) -> Array | None:
+def finish(
+    job: Convolution | WholeConvolution, pixels: Array, layout: str, threads: int | None, out: Array | None
+) -> Array:
+    """Return the maps of a job in the layout of the image, in `out` where the caller has room for them."""
+    if out is None:
+        return channels_back(job.run(threads), layout)
+    last = layout == "HWC" and len(job.shape) > 2
+    check_out(out, (*job.shape[:-3], *job.shape[-2:], job.shape[-3]) if last else job.shape, job.dtype)
+    room = None if last else _room_in(out, pixels)
+    maps = job.run(threads, room)
+    if room is None:
+        np.copyto(out, channels_back(maps, layout))
+    return out
+
+
+def _room_in(out: Array | None, *sources: Array) -> Array | None:
     """Return `out` where a result can be computed in it, None where it must be made elsewhere and copied.
 
     Strips are written while others are still to be read, and as C orders them.

@@ -48,6 +48,11 @@ class Feed(NamedTuple):
         """The type of its values."""
         return np.dtype(TYPES[self.kind])
 
+    @property
+    def axes(self) -> int:
+        """How many axes it has; 0 where they are open."""
+        return len(self.dims or ())
+
     def __str__(self) -> str:
         shape = "any shape" if self.dims is None else f"({', '.join(str(side or '?') for side in self.dims)})"
         return f"{self.name} {type_name(self.kind)} {shape}"
@@ -83,7 +88,7 @@ def picture_feed(feeds: Sequence[Feed], path: str, given: Collection[str] = ()) 
         If no input can take numbers of rows and columns.
     """
     fitting = [feed for feed in feeds if feed.kind in TYPES and feed.dims is not None and feed.name not in given]
-    by_axes = [[feed for feed in fitting if len(feed.dims or ()) == axes] for axes in (4, 3, 2, 1)]
+    by_axes = [[feed for feed in fitting if feed.axes == axes] for axes in (4, 3, 2, 1)]
     certain = [feed for feed in by_axes[1] if not _doubts(feed)]
     for found in (by_axes[0], certain, by_axes[2], by_axes[1], by_axes[3]):
         if found:
@@ -103,7 +108,7 @@ def _doubts(feed: Feed) -> int:
 def _three(feed: Feed) -> tuple[int | None, ...]:
     """Return the last three axes of an input; a grid, or a row of numbers, has one channel."""
     dims = (1, 1, 1, *(feed.dims or ()))
-    return dims[-3:] if len(feed.dims or ()) > 2 else (1, *dims[-2:])
+    return dims[-3:] if feed.axes > 2 else (1, *dims[-2:])
 
 
 def layout_of(feed: Feed) -> str:
@@ -126,7 +131,7 @@ def sides_of(feed: Feed, layout: str) -> Sides:
 def describe_input(proto: Any, file: Path, feed: Feed) -> tuple[Input, tuple[str, ...], tuple[Path, ...]]:
     """Return the picture's input, the class names, and the files that say so beside the model."""
     layout = layout_of(feed)
-    numbers = len(feed.dims or ()) < 3  # no picture, whose size might be another
+    numbers = feed.axes < 3  # no picture, whose size might be another
     base = Input(channels=channels_of(feed, layout), layout=layout, resize="none" if numbers else "stretch")
     described, classes, files = _described(proto, file, base)
     return fixed_by(feed, described), classes, files
@@ -225,14 +230,9 @@ class OnnxModel:
         """What the user should know of how a picture is fed."""
         if (self.batch or 1) > 1:
             return (f"the model takes {self.batch} pictures at a time: this one is repeated, the first result shown",)
-        if self._axes < 3 and self.feed.name not in self.given:
+        if self.feed.axes < 3 and self.feed.name not in self.given:
             return (f"input {self.feed} takes no picture: it gets the numbers, rows x columns, as they are",)
         return ()
-
-    @property
-    def _axes(self) -> int:
-        """How many axes the input has."""
-        return len(self.feed.dims or ())
 
     def with_input(self, expected: Input) -> OnnxModel:
         """Return the same model for another input; a size that the model fixes stays."""
@@ -266,7 +266,7 @@ class OnnxModel:
         feed = None
         with contextlib.suppress(KernelFileError):
             feed = picture_feed(feeds, self.path, given)
-        if feed is None or (self._axes == 4 and len(feed.dims or ()) < 3):
+        if feed is None or (self.feed.axes == 4 and feed.axes < 3):
             raise ParameterError(f"{quoted(self.path)}: input {self.feed.name!r} is the picture's")
         expected, classes, _ = describe_input(self.proto, Path(self.path), feed)
         others = tuple(one for one in feeds if one is not feed)
@@ -275,7 +275,7 @@ class OnnxModel:
     def _without_picture(self, values: Array) -> OnnxModel:
         """Return the same model with numbers that stand in the picture's place, as they are."""
         made = fitting(self.feed, values, self.path)
-        if self._axes == 4 and len(made) != 1:
+        if self.feed.axes == 4 and len(made) != 1:
             raise ShapeError(
                 f"{quoted(self.path)}: input {self.feed} takes one picture at a time here, got {len(made)}"
             )
@@ -305,7 +305,7 @@ class OnnxModel:
             )
         whole = (self.input.channels or channels or 3, *self.input.size_for(size))
         laid = whole if self.input.layout == "NCHW" else (*whole[1:], whole[0])
-        fed = laid[-self._axes :] if self.batch == 0 else (self.batch or 1, *laid)
+        fed = laid[-self.feed.axes :] if self.batch == 0 else (self.batch or 1, *laid)
         if fed not in self.plans:
             shapes = {self.feed.name: fed, **{name: values.shape for name, values in self.given.items()}}
             self.plans[fed] = node_plans(self.proto, self.feed.name, shapes, whole, self.input.layout)
@@ -363,7 +363,7 @@ class OnnxModel:
     def _run_group(self, session: Any, names: Sequence[str], group: Array) -> list[Any]:
         """Run as many pictures as the model takes at a time, the last repeated where they are too few."""
         if self.batch == 0:
-            alone = group[0].reshape(group[0].shape[-self._axes :])
+            alone = group[0].reshape(group[0].shape[-self.feed.axes :])
             return run_session(session, self.path, names, {**self.given, self.feed.name: alone})
         count = self.batch or len(group)
         fed = np.concatenate([group, *[group[-1:]] * (count - len(group))])

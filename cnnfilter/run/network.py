@@ -97,8 +97,8 @@ def run_network(
     changes = {"range": range, "mean": mean, "std": std, "size": size, "order": None if order == "RGB" else order}
     model = adapt(_model(path_or_network), changes, inputs or {}, alone=image is None)
     made = None if dtype is None else type_of(dtype)
-    if made is not None and model.takes is not None:
-        raise ParameterError("dtype is for network files: an ONNX model computes in its own types (leave it out)")
+    if made is not None:
+        check_type(model, made, "dtype")
     if image is None:
         image = model.input.example
         if image is None:
@@ -257,6 +257,20 @@ def plan_picture(
     return plan
 
 
+def check_type(model: Model, dtype: np.dtype[Any], name: str) -> None:
+    """Refuse a type to compute in that a model does not: `name` is what the user calls it.
+
+    Raises
+    ------
+    ParameterError
+        If it is an ONNX model, or whole numbers are asked of a network that has fractions, or makes some.
+    """
+    if model.takes is not None:
+        raise ParameterError(f"{name} is for network files: an ONNX model computes in its own types (leave it out)")
+    if isinstance(model, FileModel) and dtype.kind == "i":
+        network_in(model.network, dtype)
+
+
 def check_options(model: Model, plan: NetworkPlan, options: NetworkOptions) -> None:
     """Refuse options that this network makes nothing of.
 
@@ -266,10 +280,8 @@ def check_options(model: Model, plan: NetworkPlan, options: NetworkOptions) -> N
         If another computing type is asked of an ONNX model, or softmax of what has been through a sigmoid, of maps,
         or of one value.
     """
-    if model.takes is not None and options.dtype != "float32":
-        raise ParameterError("--dtype is for network files: an ONNX model computes in its own types (leave it out)")
-    if isinstance(model, FileModel) and np.dtype(options.dtype).kind == "i":
-        network_in(model.network, np.dtype(options.dtype))  # what is no whole number there is said at once
+    if options.dtype != DEFAULTS.dtype:
+        check_type(model, np.dtype(options.dtype), "--dtype")
     if not options.softmax or plan.failure:
         return
     shape = next((layer.shape for layer in plan.layers if layer.name == plan.ending.layer), ())
